@@ -1,0 +1,50 @@
+# Everything runs from the checkout: `make show` needs only Python 3.11+ with venv; the rest brings what it needs.
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+UV := $(VENV)/bin/uv
+SYNC := $(UV) pip sync -q --python $(VENV) --require-hashes --compile-bytecode
+
+.PHONY: show setup test check format lock bench-turn
+
+show: $(VENV)/.console
+	@$(PY) console.py
+
+setup: $(VENV)/.console
+	@$(PY) console.py models fetch --for-rig rehearsal
+
+test: $(VENV)/.dev setup
+	@$(PY) -m pytest
+
+check: $(VENV)/.dev
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/mypy .
+	@$(VENV)/bin/lint-imports
+
+format: $(VENV)/.dev
+	@$(VENV)/bin/ruff format .
+	@$(VENV)/bin/ruff check --fix .
+
+bench-turn: $(VENV)/.dev setup
+	@$(PY) -m tests.bench.turn
+
+# uv comes first, by hash; it then installs the rest in a second instead of half a minute.
+$(VENV)/bin/uv: requirements/bootstrap.lock
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/pip install -q --disable-pip-version-check --require-hashes -r requirements/bootstrap.lock
+	@touch $@
+
+# The console's stamp is newer than dev's only when the lock changed: a dev environment serves the console too.
+$(VENV)/.console: $(VENV)/bin/uv requirements/console.lock
+	@test -e $(VENV)/.dev || $(SYNC) requirements/console.lock
+	@test ! -e $(VENV)/.dev || $(SYNC) requirements/dev.lock
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/bin/uv requirements/dev.lock
+	@$(SYNC) requirements/dev.lock
+	@touch $@ $(VENV)/.console
+
+lock:
+	@for f in bootstrap console dev; do $(UV) pip compile -q --universal -p 3.11 --override requirements/overrides.txt \
+	  --generate-hashes --no-header --no-annotate requirements/$$f.in -o requirements/$$f.lock; done

@@ -1,0 +1,1 @@
+"""What the files say: rigs, characters and the catalogue of models."""

@@ -1,0 +1,152 @@
+"""What a rig file and a character file may say. Units are in the names; defaults are the careful choice."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, field
+
+Seconds = Annotated[float, Meta(ge=0, le=3600)]
+Milliseconds = Annotated[int, Meta(ge=-1000, le=60_000)]
+Port = Annotated[int, Meta(ge=0, le=65_535)]
+PulseWidth = Annotated[int, Meta(ge=500, le=2500)]
+Role = Literal["stt", "llm", "tts", "vision"]
+OptionValue = str | int | float | bool
+
+
+class Engine(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One engine of a rig: `[engines.NAME]`."""
+
+    engine: str
+    """Which launcher starts it: `launchers/<role>_<engine>.py`."""
+    role: Role | None = None
+    """What it does; when left out, the table's name says it."""
+    launch: Literal["process", "attach"] = "process"
+    """A child of ours, or a URL that somebody else runs (probed, never stopped)."""
+    url: str = ""
+    """Base URL, for `attach` only."""
+    model: str = ""
+    """Id in the catalogue."""
+    port: Port = 0
+    """0 = a free one, chosen at start."""
+    binary: str = "auto"
+    """auto = a server program on the PATH if there is one; none = never; or a path to one."""
+    threads: Annotated[int, Meta(ge=0, le=256)] = 0
+    """0 = the engine's own choice for this machine."""
+    context: Annotated[int, Meta(ge=256, le=1_048_576)] = 2048
+    """LLM context, tokens."""
+    nice: Annotated[int, Meta(ge=0, le=19)] = 0
+    """Lower claim on the CPU than its neighbours."""
+    standby: bool = False
+    """Kept warm, used when the first engine of its role is gone."""
+    enabled: bool = True
+    options: dict[str, OptionValue] = field(default_factory=dict)
+    """Handed to the launcher, which checks them."""
+
+
+class Audio(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[audio]`: where sound comes from and goes to."""
+
+    microphone: str = "auto"
+    """auto = the default device if there is one, else the recorded visitor; recorded; or a device name."""
+    speaker: str = "auto"
+    """auto = the default device if there is one, else the clocked null speaker; null; or a device name."""
+    pre_roll_ms: Annotated[int, Meta(ge=0, le=2000)] = 300
+    tail_ms: Annotated[int, Meta(ge=0, le=1000)] = 150
+    max_hold_s: Annotated[float, Meta(gt=0, le=30)] = 28.0
+    """A press is released by itself after this long; whisper's window is 30 s."""
+
+
+class Jaw(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[jaw]`: the board and how far it may go. Uncalibrated travel is narrow on purpose."""
+
+    board: str = "simulated"
+    closed_us: PulseWidth = 1400
+    open_us: PulseWidth = 1600
+    slew_us_per_s: Annotated[int, Meta(ge=50, le=20_000)] = 4000
+    look_ahead_ms: Annotated[int, Meta(ge=-200, le=300)] = 60
+    idle_detach_s: Seconds = 5.0
+
+
+class Deadlines(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[deadlines]`: how long a stage may take before the show names it and goes on."""
+
+    transcribing_s: Seconds = 10.0
+    first_token_s: Seconds = 15.0
+    next_token_s: Seconds = 6.0
+    first_pcm_s: Seconds = 6.0
+    thinking_s: Seconds = 30.0
+
+
+class Rig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The machine and devices of one booth."""
+
+    title: str
+    character: str = "mr_bones"
+    adopt_window_s: Seconds = 0.0
+    engines: dict[str, Engine]
+    audio: Audio = field(default_factory=Audio)
+    jaw: Jaw = field(default_factory=Jaw)
+    deadlines: Deadlines = field(default_factory=Deadlines)
+
+
+class Voice(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[voice]`: how the character sounds."""
+
+    speed: Annotated[float, Meta(ge=0.5, le=2.0)] = 1.0
+
+
+class JawFeel(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[jaw]`: how the jaw follows the voice (ms; research: attack 20, release 80)."""
+
+    attack_ms: Annotated[int, Meta(ge=0, le=500)] = 20
+    release_ms: Annotated[int, Meta(ge=0, le=1000)] = 80
+    gain: Annotated[float, Meta(ge=0.1, le=3.0)] = 1.0
+
+
+class Thinking(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[thinking]`: how the model is asked."""
+
+    temperature: Annotated[float, Meta(ge=0, le=2)] = 0.7
+    top_p: Annotated[float, Meta(gt=0, le=1)] = 0.9
+    repeat_penalty: Annotated[float, Meta(ge=1, le=2)] = 1.1
+    seed: Annotated[int, Meta(ge=-1)] = -1
+    """-1 = a new one each turn."""
+    max_tokens: Annotated[int, Meta(ge=8, le=1024)] = 80
+    max_sentences: Annotated[int, Meta(ge=1, le=10)] = 2
+    history_turns: Annotated[int, Meta(ge=0, le=50)] = 6
+
+
+class Example(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One exchange that shows the model the tone wanted."""
+
+    visitor: str
+    reply: str
+
+
+Lines = Annotated[tuple[str, ...], Meta(min_length=1)]
+
+
+class CannedLines(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[lines]`: what is said when an engine lets us down, in the character's own words."""
+
+    trouble: Lines = ("Something rattled loose. Ask me again.",)
+    """A stage failed or took too long."""
+    no_llm: Lines = ("My mind is elsewhere just now. Come back in a moment.",)
+    """The model is gone; the show answers without it."""
+    no_stt: Lines = ("My ears have fallen off. Give me a moment.",)
+    unheard: Lines = ()
+    """Nobody spoke; empty = stay silent."""
+
+
+class Character(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Who speaks."""
+
+    name: str
+    """As spoken and as shown, for example "Mr. Bones"."""
+    persona: Annotated[str, Meta(min_length=1)]
+    """The frozen head of the prompt: never holds anything that changes, so that its KV cache lives on."""
+    language: Literal["en"] = "en"
+    examples: tuple[Example, ...] = ()
+    voice: Voice = field(default_factory=Voice)
+    jaw: JawFeel = field(default_factory=JawFeel)
+    thinking: Thinking = field(default_factory=Thinking)
+    lines: CannedLines = field(default_factory=CannedLines)

@@ -1,0 +1,1 @@
+"""Keep processes alive. Nothing here knows of voices, models or screens."""
