@@ -1,0 +1,218 @@
+"""The answering half of a turn: tokens to clauses to speech, all at the same time."""
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from typing import TYPE_CHECKING, TypeVar
+
+from msgspec import structs
+
+from conversation import prompt
+from conversation.clauses import Clause, ClauseCutter
+from conversation.errors import ConversationError
+from conversation.events import AudioFigures, ClausePlaying, ClauseReady, ModelFigures, TurnEnded
+from conversation.ports import LanguageModel, TextToSpeech
+from conversation.speakable import SpeakableStream
+from conversation.spoken import spoken
+from conversation.stages import Outcome, Stage
+
+if TYPE_CHECKING:
+    from conversation.turn import Turn
+
+T = TypeVar("T")
+_QUEUED_CLAUSES = 4
+_WATCH_S = 0.025
+
+
+class Answer:
+    """One utterance being made. Ends on its own when the last sample was heard."""
+
+    def __init__(self, turn: "Turn", question: str) -> None:
+        hands = turn.hands
+        voices = hands.engines.voices()
+        self.turn, self.hands, self.question = turn, hands, question
+        self.utterance = hands.player.begin(voices[0].name if voices else "", hands.character.jaw)
+        self.model = ModelFigures()
+        self.thought = False
+        """Whether the model said any of it; canned lines stay out of the history."""
+        self._clauses: asyncio.Queue[Clause | None] = asyncio.Queue(_QUEUED_CLAUSES)
+        self._lost: set[str] = set()
+        self._render_s = 0.0
+        self._rendered_s = 0.0
+
+    async def run(self) -> None:
+        """Think and speak at the same time, then wait for silence."""
+        self.turn.enter(Stage.THINKING)
+        async with asyncio.TaskGroup() as group:
+            watcher = group.create_task(self._watch())
+            group.create_task(self._think())
+            await self._speak()
+            watcher.cancel()
+
+    async def say(self, lines: Sequence[str]) -> None:
+        """Speak fixed text. The operator's own lines join the history, canned ones do not."""
+        self.thought = self.turn.request.source == "say"
+        cutter = ClauseCutter()
+        clauses = [c for line in lines for c in (*cutter.feed(line + " "), *cutter.flush())]
+        async with asyncio.TaskGroup() as group:
+            watcher = group.create_task(self._watch())
+            group.create_task(self._feed(clauses))
+            await self._speak()
+            watcher.cancel()
+
+    def describe(self, ended: TurnEnded) -> TurnEnded:
+        """`ended` with what was said, heard and measured."""
+        heard = self.utterance
+        for name, at in (("first_audio", heard.first_at), ("last_audio", heard.last_at)):
+            if at is not None:
+                self.turn.mark(name, at)
+        rate = self.hands.player.speaker.rate
+        return structs.replace(
+            ended,
+            reply=heard.text(),
+            heard=heard.heard_text(),
+            llm=self.model,
+            audio=AudioFigures(
+                seconds=round(heard.position() / rate, 3),
+                sample_rate=rate,
+                rtf=round(self._render_s / self._rendered_s, 3) if self._rendered_s else None,
+            ),
+            jaw=heard.jaw_figures(),
+        )
+
+    async def _feed(self, clauses: Sequence[Clause]) -> None:
+        for clause in clauses:
+            await self._clauses.put(clause)
+        await self._clauses.put(None)
+
+    async def _think(self) -> None:
+        """Model to clauses. Whatever happens, the queue gets its end, and a silent model a canned line."""
+        llm = self.hands.engines.llm()
+        try:
+            if llm is None:
+                raise ConversationError(Stage.THINKING, "the model is not running", "a canned line was spoken")
+            async with asyncio.timeout(self.hands.deadlines.thinking_s):
+                await self._clauses_of(llm)
+            if not self.thought:
+                raise ConversationError(Stage.THINKING, "the model said nothing that can be spoken", "ask again")
+        except TimeoutError:
+            late = ConversationError(Stage.THINKING, "the model took too long", "choose a smaller model or restart llm")
+            await self._fall_back(late, Outcome.FAILED, self.hands.character.lines.trouble)
+        except ConversationError as error:
+            await self._fall_back(error, Outcome.DEGRADED, self.hands.character.lines.no_llm)
+        await self._clauses.put(None)
+
+    async def _fall_back(self, error: ConversationError, outcome: Outcome, lines: Sequence[str]) -> None:
+        self.turn.fail(error, outcome)
+        if not self.thought:
+            for line in pick(lines):
+                await self._clauses.put(Clause(line, True))
+
+    async def _clauses_of(self, llm: LanguageModel) -> None:
+        character, deadlines = self.hands.character, self.hands.deadlines
+        messages = prompt.messages(character, self.hands.history, self.question)
+        speakable, cutter, sentences = SpeakableStream(character.name), ClauseCutter(), 0
+        self.turn.mark("llm_sent")
+        async with aclosing(llm.stream(messages, prompt.sampling(character), self._on_figures)) as pieces:
+            wait = deadlines.first_token_s
+            while (piece := await _next(pieces, wait)) is not None:
+                self.turn.mark("first_token")
+                wait = deadlines.next_token_s
+                for clause in cutter.feed(speakable.feed(piece)):
+                    await self._offer(clause)
+                    sentences += clause.ends_sentence
+                    if sentences >= character.thinking.max_sentences:
+                        return
+                if speakable.ended:
+                    break
+        for clause in [*cutter.feed(speakable.flush()), *cutter.flush()]:
+            if clause.ends_sentence or sentences == 0:  # a half sentence after a whole one is left unsaid
+                await self._offer(clause)
+                sentences += clause.ends_sentence
+            if sentences >= character.thinking.max_sentences:
+                return
+
+    def _on_figures(self, figures: ModelFigures) -> None:
+        self.model = figures
+
+    async def _offer(self, clause: Clause) -> None:
+        self.thought = True
+        self.turn.mark("first_clause")
+        await self._clauses.put(clause)
+
+    async def _speak(self) -> None:
+        """Clauses to samples, in order, until the queue ends; then until the last sample was heard."""
+        index, dumb = 0, False
+        while (clause := await self._clauses.get()) is not None:
+            if dumb:
+                continue
+            self.hands.emit(ClauseReady(turn=self.turn.number, index=index, text=clause.text))
+            self.utterance.begin_clause(index, clause.text)
+            dumb = not await self._with_some_voice(spoken(clause.text))
+            self.utterance.end_clause()
+            index += 1
+        self.utterance.finish()
+        if not dumb and index:
+            await self.utterance.drained.wait()
+            self.turn.mark("played")
+
+    async def _with_some_voice(self, text: str) -> bool:
+        """The character's voice, else the next one that works; False when all are gone."""
+        for voice in self.hands.engines.voices():
+            if voice.name in self._lost:
+                continue
+            if not self.hands.engines.main_voice(voice) and not self._lost:
+                self._lost.add("")
+                gone = ConversationError(Stage.SPEAKING, f"the voice is not running, {voice.name} speaks instead")
+                self.turn.fail(gone, Outcome.DEGRADED)
+            try:
+                await self._render(voice, text)
+                return True
+            except ConversationError as error:
+                self._lost.add(voice.name)
+                self.turn.fail(error, Outcome.DEGRADED)
+        self.turn.fail(ConversationError(Stage.SPEAKING, "no voice is running", "restart tts"), Outcome.FAILED)
+        return False
+
+    async def _render(self, voice: TextToSpeech, text: str) -> None:
+        clock = asyncio.get_running_loop().time
+        began, wait = clock(), self.hands.deadlines.first_pcm_s
+        async with aclosing(voice.speak(text, self.hands.character.voice.speed)) as chunks:
+            try:
+                while (chunk := await _next(chunks, wait)) is not None:
+                    rate, pcm = chunk
+                    if len(pcm) == 0:
+                        continue
+                    if self.turn.stage is not Stage.SPEAKING:
+                        self.turn.enter(Stage.SPEAKING)
+                    self.turn.mark("first_pcm")
+                    self.utterance.write(rate, pcm)
+                    self._rendered_s += len(pcm) / rate
+            except TimeoutError:
+                raise ConversationError(Stage.SPEAKING, f"{voice.name} sent no sound for {wait:g} s") from None
+        self._render_s += clock() - began
+
+    async def _watch(self) -> None:
+        """Tell when each clause becomes audible, for the words on the screen."""
+        told = 0
+        while True:
+            await asyncio.sleep(_WATCH_S)
+            clauses, position = self.utterance.clauses, self.utterance.position()
+            while told < len(clauses) and position > clauses[told].start:
+                clause = clauses[told]
+                length = None if clause.end is None else (clause.end - clause.start) / self.hands.player.speaker.rate
+                playing = ClausePlaying(turn=self.turn.number, index=told, text=clause.text, seconds=length)
+                self.hands.emit(playing)
+                told += 1
+
+
+def pick(lines: Sequence[str]) -> list[str]:
+    """One of a character's canned lines, or none if it has none."""
+    return [random.choice(lines)] if lines else []
+
+
+async def _next(source: AsyncGenerator[T, None], wait_s: float) -> T | None:
+    """The next item, or None at the end. Raises TimeoutError after `wait_s`."""
+    async with asyncio.timeout(wait_s):
+        return await anext(source, None)

@@ -1,0 +1,24 @@
+"""Sound as this program passes it around: mono int16 samples, and a rate in Hz beside them."""
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Samples: TypeAlias = NDArray[np.int16]
+"""Shape (n,), mono, full scale +-32767."""
+
+HEARING_RATE = 16_000
+"""Hz; what whisper and the speech check want."""
+
+SILENCE: Samples = np.zeros(0, np.int16)
+SILENCE.setflags(write=False)
+
+
+def seconds(samples: Samples, rate: int) -> float:
+    return len(samples) / rate
+
+
+def from_bytes(data: bytes) -> Samples:
+    """Little-endian s16 bytes as samples; an odd last byte is left off."""
+    return np.frombuffer(data[: len(data) // 2 * 2], dtype="<i2").astype(np.int16, copy=False)

@@ -1,0 +1,102 @@
+"""The conversation: one turn after another, for ever. Only a person's press interrupts; asks wait in line."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from conversation.ports import Microphone
+from conversation.turn import Request, Stagehands, Turn
+
+MAX_WAITING = 8
+
+
+class Busy(Exception):
+    """Too many questions are waiting; `str()` of it says so in a plain line."""
+
+
+class _Running(Struct):
+    turn: Turn
+    task: asyncio.Task[None]
+
+
+class ConversationLoop:
+    """Owns the order of turns. `hands` is called anew for each turn, so that a character can change between two."""
+
+    def __init__(self, hands: Callable[[], Stagehands], microphone: Microphone) -> None:
+        self._hands, self._microphone = hands, microphone
+        self._waiting: deque[Request] = deque()
+        self._wake = asyncio.Event()
+        self._now: _Running | None = None
+        self._held: Request | None = None
+        self.turns = 0
+
+    async def run(self) -> None:
+        """Until cancelled; a turn in progress is interrupted then."""
+        try:
+            while True:
+                await self._wake.wait()
+                while self._waiting:
+                    await self._run_one(self._waiting.popleft())
+                self._wake.clear()
+        finally:
+            for request in self._waiting:
+                request.done.cancel()
+                request.started.cancel()
+
+    def press(self, holder: str) -> Request:
+        """A person holds the button: whatever is said stops now, and the microphone opens."""
+        request = Request("button", holder=holder, microphone=self._microphone)
+        self._waiting.appendleft(request)
+        self._held = request
+        self.interrupt()
+        self._wake.set()
+        return request
+
+    def release(self, holder: str = "") -> bool:
+        """The button is let go. False if nobody (or somebody else than `holder`) held it."""
+        held = self._held
+        if held is None or (holder and held.holder != holder):
+            return False
+        held.released.set()
+        self._held = None
+        return True
+
+    def submit(self, request: Request) -> None:
+        """Put a wav, text or say request in line. Raises Busy."""
+        if len(self._waiting) >= MAX_WAITING:
+            raise Busy(f"{MAX_WAITING} questions are waiting already; ask again in a moment")
+        self._waiting.append(request)
+        self._wake.set()
+
+    def withdraw(self, request: Request) -> None:
+        """Whoever asked has gone: leave the line, or stop if its turn runs."""
+        if request in self._waiting:
+            self._waiting.remove(request)
+        elif self._now is not None and self._now.turn.request is request:
+            self.interrupt()
+
+    def interrupt(self) -> bool:
+        """Silence at once; the turn in progress ends as interrupted. False if there was none."""
+        if self._now is None:
+            return False
+        self._now.turn.hands.player.cancel()  # before the task is even scheduled: this is what the ear notices
+        self._now.task.cancel()
+        return True
+
+    async def _run_one(self, request: Request) -> None:
+        self.turns += 1
+        turn = Turn(self.turns, request, self._hands())
+        if not request.started.done():
+            request.started.set_result(turn.number)
+        async with asyncio.TaskGroup() as group:
+            self._now = _Running(turn, group.create_task(self._finish(turn)))
+        self._now = None
+        if self._held is request:
+            self._held = None
+
+    async def _finish(self, turn: Turn) -> None:
+        ended = await turn.run()
+        if not turn.request.done.done():
+            turn.request.done.set_result(ended)

@@ -1,0 +1,34 @@
+"""A character, a history and a question as chat messages whose head never changes."""
+
+from conversation.history import History
+from conversation.ports import Message, Sampling
+from profiles.schema import Character
+
+_MANNERS = (
+    "You are speaking aloud to a visitor in front of you. Answer in one or two short sentences of plain spoken "
+    "words: no lists, no markup, no emoji, no stage directions, no quotation of these rules."
+)
+
+
+def head(character: Character) -> list[Message]:
+    """The frozen part: persona, manners, examples. The same bytes on every turn, so that it stays cached."""
+    messages = [Message("system", f"{character.persona.strip()}\n{_MANNERS}")]
+    for example in character.examples:
+        messages += [Message("user", example.visitor), Message("assistant", example.reply)]
+    return messages
+
+
+def messages(character: Character, history: History, question: str) -> list[Message]:
+    """Head, history, then the question; facts that change (caption, time, search) may only join the last message."""
+    return [*head(character), *history.messages(), Message("user", question)]
+
+
+def sampling(character: Character) -> Sampling:
+    t = character.thinking
+    return Sampling(
+        temperature=t.temperature,
+        top_p=t.top_p,
+        repeat_penalty=t.repeat_penalty,
+        seed=t.seed,
+        max_tokens=t.max_tokens,
+    )

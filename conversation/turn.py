@@ -1,0 +1,242 @@
+"""One exchange with a visitor: listen, transcribe, think, speak; every stage overlaps the next where it can."""
+
+import asyncio
+import logging
+import re
+from collections.abc import Callable, Sequence
+
+from msgspec import Struct, structs
+
+from conversation import prompt
+from conversation.answer import Answer, pick
+from conversation.audio import HEARING_RATE, SILENCE, Samples, seconds
+from conversation.errors import ConversationError
+from conversation.events import (
+    Event,
+    Marks,
+    StageEntered,
+    StageFailed,
+    TranscriptReady,
+    TurnEnded,
+    TurnStarted,
+)
+from conversation.history import History
+from conversation.ports import Engines, Microphone, Recording, SpeechDetector
+from conversation.speech_player import SpeechPlayer
+from conversation.stages import Outcome, Stage
+from profiles.schema import Audio, Character, Deadlines
+
+_LOG = logging.getLogger(__name__)
+MIN_SPEECH_S = 0.3
+"""Less is a click or a cough, and whisper invents words for it."""
+_LISTEN_POLL_S = 0.04
+
+
+class Stagehands(Struct, frozen=True, kw_only=True):
+    """What every turn of a show works with."""
+
+    engines: Engines
+    character: Character
+    history: History
+    player: SpeechPlayer
+    detector: SpeechDetector
+    audio: Audio
+    deadlines: Deadlines
+    emit: Callable[[Event], None]
+
+
+class Request:
+    """Somebody wants something said or answered; one request becomes one turn.
+
+    `source`: button, wav (a microphone of its own, which ends), text (no microphone) or say (no model either).
+    """
+
+    def __init__(self, source: str, *, holder: str = "", microphone: Microphone | None = None, text: str = "") -> None:
+        self.source, self.holder, self.microphone, self.text = source, holder, microphone, text
+        self.released = asyncio.Event()
+        self.pressed_at = asyncio.get_running_loop().time()
+        self.started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self.done: asyncio.Future[tuple[TurnEnded, Samples]] = asyncio.get_running_loop().create_future()
+
+
+class Turn:
+    """Runs one request to its end. `run` never raises but for cancellation, which is an interruption."""
+
+    def __init__(self, number: int, request: Request, hands: Stagehands) -> None:
+        self.number, self.request, self.hands = number, request, hands
+        self.stage = Stage.IDLE
+        self.transcript = ""
+        self.outcome = Outcome.COMPLETED
+        self.failed_stage: Stage | None = None
+        self.message = ""
+        self.answer: Answer | None = None
+        self._times: dict[str, float] = {}
+
+    async def run(self) -> tuple[TurnEnded, Samples]:
+        """The turn's end and the samples that were heard (at the speaker's rate)."""
+        self.hands.emit(TurnStarted(turn=self.number, source=self.request.source, holder=self.request.holder))
+        try:
+            await self._converse()
+        except asyncio.CancelledError:
+            self.outcome, self.failed_stage = Outcome.INTERRUPTED, self.stage
+        except Exception:  # a fault of ours must cost one turn, never the show
+            _LOG.exception("turn %d", self.number)
+            self.fail(ConversationError(self.stage, "an error inside the show", "see show.log"), Outcome.FAILED)
+        finally:
+            self.hands.player.cancel()
+            ended = self._ended()
+            self.hands.history.add(self.transcript if self.answer and self.answer.thought else "", ended.heard)
+            self.hands.emit(ended)
+            self.enter(Stage.IDLE)
+        return ended, self.answer.utterance.heard_samples() if self.answer else SILENCE
+
+    def enter(self, stage: Stage) -> None:
+        self.stage = stage
+        self.hands.emit(StageEntered(turn=self.number, stage=stage))
+
+    def mark(self, name: str, at: float | None = None) -> None:
+        """Remember when something first happened; monotonic s, now if not given."""
+        self._times.setdefault(name, asyncio.get_running_loop().time() if at is None else at)
+
+    def fail(self, error: ConversationError, outcome: Outcome) -> None:
+        """Name the stage once; a worse outcome replaces a better one."""
+        self.hands.emit(StageFailed(turn=self.number, stage=error.stage, message=error.message, hint=error.hint))
+        if self.outcome is Outcome.COMPLETED or outcome is Outcome.FAILED:
+            self.outcome, self.failed_stage, self.message = outcome, error.stage, str(error)
+
+    async def _converse(self) -> None:
+        if self.request.source == "say":
+            self.mark("release", self.request.pressed_at)
+            await self._say([self.request.text])
+            return
+        async with asyncio.TaskGroup() as background:
+            primer = background.create_task(self._prime())
+            question = await self._question()
+            if question:
+                self.transcript = question
+                self.answer = Answer(self, question)
+                await self.answer.run()
+            primer.cancel()
+
+    async def _question(self) -> str:
+        if self.request.microphone is None:
+            self.mark("release", self.request.pressed_at)
+            return self.request.text.strip()
+        try:
+            return await self._hear(self.request.microphone)
+        except ConversationError as error:
+            self.fail(error, Outcome.FAILED)
+            await self._say(pick(self.hands.character.lines.no_stt))
+            return ""
+
+    async def _prime(self) -> None:
+        """Have the model read head and history while the visitor speaks; a failure shows when it matters."""
+        llm = self.hands.engines.llm()
+        if llm is None:
+            return
+        try:
+            await llm.prime(prompt.messages(self.hands.character, self.hands.history, ""))
+        except ConversationError:
+            return
+
+    async def _hear(self, microphone: Microphone) -> str:
+        self.enter(Stage.LISTENING)
+        since_own_voice = asyncio.get_running_loop().time() - self.hands.player.silent_since
+        recording = microphone.record(max(0.0, min(self.hands.audio.pre_roll_ms / 1000, since_own_voice)))
+        try:
+            ear = _Ear(self.hands.detector)
+            await self._listen(recording, ear)
+            self.mark("release")
+            if recording.first_sample_at is not None:
+                self.mark("first_mic", max(recording.first_sample_at, self.request.pressed_at))
+            return await self._transcribe(recording, ear)
+        finally:
+            recording.close()
+
+    async def _listen(self, recording: Recording, ear: "_Ear") -> None:
+        """Until release, the end of the recording, or the longest hold; the speech check runs along."""
+        async with asyncio.TaskGroup() as group:
+            waits = [group.create_task(self.request.released.wait()), group.create_task(recording.ended())]
+            deadline = asyncio.get_running_loop().time() + self.hands.audio.max_hold_s
+            while not any(w.done() for w in waits) and asyncio.get_running_loop().time() < deadline:
+                await asyncio.wait(waits, timeout=_LISTEN_POLL_S, return_when=asyncio.FIRST_COMPLETED)
+                ear.feed(recording.pcm())
+            for wait in waits:
+                wait.cancel()
+
+    async def _transcribe(self, recording: Recording, ear: "_Ear") -> str:
+        """What is buffered goes out at once; the tail is recorded meanwhile and counts only if it holds speech."""
+        self.enter(Stage.TRANSCRIBING)
+        pcm = recording.pcm()
+        before = ear.feed(pcm)
+        tail_s = 0.0 if self.request.source == "wav" else self.hands.audio.tail_ms / 1000
+        tail_ends = asyncio.get_running_loop().time() + tail_s
+        text = await self._words(pcm) if before >= MIN_SPEECH_S else ""
+        await asyncio.sleep(tail_ends - asyncio.get_running_loop().time())
+        longer = recording.pcm()
+        if tail_s and ear.feed(longer) - before > 0.06 and ear.speech_s >= MIN_SPEECH_S:
+            pcm, text = longer, await self._words(longer)
+        self.mark("stt_final")
+        self.hands.emit(TranscriptReady(turn=self.number, text=text, seconds=seconds(pcm, HEARING_RATE)))
+        if text and not _same(text, self.hands.history.last_line):
+            return text
+        self.outcome, self.failed_stage = Outcome.UNHEARD, Stage.LISTENING
+        self.message = "LISTENING: no speech was heard; speak closer to the microphone while the button is held"
+        await self._say(pick(self.hands.character.lines.unheard))
+        return ""
+
+    async def _words(self, pcm: Samples) -> str:
+        engine = self.hands.engines.stt()
+        if engine is None:
+            raise ConversationError(Stage.TRANSCRIBING, "the speech recogniser is not running", "type the question")
+        limit = self.hands.deadlines.transcribing_s
+        try:
+            async with asyncio.timeout(limit):
+                return await engine.transcribe(pcm)
+        except TimeoutError:
+            raise ConversationError(Stage.TRANSCRIBING, f"no words after {limit:g} s", "restart stt") from None
+
+    async def _say(self, lines: Sequence[str]) -> None:
+        """Fixed text in the character's voice: the operator's, or a canned line."""
+        if lines:
+            self.answer = Answer(self, "")
+            await self.answer.say(lines)
+
+    def _ended(self) -> TurnEnded:
+        ended = TurnEnded(
+            turn=self.number,
+            outcome=self.outcome,
+            stage=self.failed_stage,
+            message=self.message,
+            transcript=self.transcript,
+            marks=Marks(),
+        )
+        if self.answer is not None:
+            ended = self.answer.describe(ended)
+        return structs.replace(ended, marks=self._marks())
+
+    def _marks(self) -> Marks:
+        zero = self.request.pressed_at
+        return Marks(**{name: round((at - zero) * 1000, 1) for name, at in self._times.items()})
+
+
+class _Ear:
+    """Feeds a growing recording to the speech detector, each sample once, and adds up the speech."""
+
+    def __init__(self, detector: SpeechDetector) -> None:
+        self._detector = detector
+        self._fed = 0
+        self.speech_s = 0.0
+        detector.reset()
+
+    def feed(self, pcm: Samples) -> float:
+        """Seconds of speech in all of `pcm`, of which the detector has seen the head before."""
+        self.speech_s += self._detector.feed(pcm[self._fed :])
+        self._fed = len(pcm)
+        return self.speech_s
+
+
+def _same(heard: str, own: str) -> bool:
+    """Whether we heard ourselves: the same words, whatever the punctuation."""
+    plain = [re.sub(r"[^a-z0-9 ]", "", t.lower()).split() for t in (heard, own)]
+    return bool(plain[0]) and plain[0] == plain[1]
