@@ -1,0 +1,90 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = [
+#   "xllamacpp==2026.10.11549",
+# ]
+# ///
+"""llama.cpp's own HTTP server (the API of llama-server) in this process, from the xllamacpp package."""
+
+import argparse
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+
+
+def say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="llama.cpp with the API of llama-server", allow_abbrev=False)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--model", required=True, help="a GGUF file")
+    parser.add_argument("--ctx", type=int, default=4096)
+    parser.add_argument("--threads", type=int, default=2)
+    # A client that goes away in prefill is noticed only between two batches: 2048 would hold the slot for seconds.
+    parser.add_argument("--n-batch", type=int, default=256)
+    parser.add_argument("--n-parallel", type=int, default=1)
+    parser.add_argument("--n-gpu-layers", type=int, default=None, help="default: as many as fit")
+    parser.add_argument("--cache-ram", type=int, default=512, help="MiB for prompts that lost the slot; 0 is none")
+    return parser.parse_args()
+
+
+def check_port(host: str, port: int) -> None:
+    """Before seconds of loading, and because llama.cpp's own word on it is a stack of log lines."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            say(f"port {port} of {host} cannot be used ({error.strerror}); stop what uses it or choose another port")
+            sys.exit(1)
+
+
+def serve(args: argparse.Namespace) -> None:
+    import xllamacpp
+
+    params = xllamacpp.CommonParams()
+    params.model.path = args.model
+    params.hostnames = [args.host]
+    params.port = args.port
+    params.n_ctx = args.ctx
+    params.n_parallel = args.n_parallel
+    params.n_batch = args.n_batch
+    params.n_ubatch = min(args.n_batch, params.n_ubatch)
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = args.threads
+    if args.n_gpu_layers is not None:
+        params.n_gpu_layers = args.n_gpu_layers
+    params.cache_ram_mib = args.cache_ram
+    params.endpoint_metrics = True
+    params.use_jinja = True
+    params.ui = False
+    server = xllamacpp.Server(params)
+    say(f"llama.cpp loaded {Path(args.model).name}: {args.threads} threads, context {args.ctx}, {devices(xllamacpp)}")
+    while server.listening_address:
+        signal.pause()
+
+
+def devices(engine: object) -> str:
+    names = [str(device.get("name", device)) for device in engine.get_device_info()]
+    return ", ".join(names) or "CPU"
+
+
+def main() -> None:
+    args = arguments()
+    # TERM kills at once: nothing needs saving, and Python's handler would wait for the load to end.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    check_port(args.host, args.port)
+    try:
+        serve(args)
+    except Exception as error:  # a broken file, no memory: this process's end, in one line
+        say(f"the model could not be loaded: {' '.join(str(error).split()) or type(error).__name__}")
+        os._exit(1)
+
+
+if __name__ == "__main__":
+    main()
