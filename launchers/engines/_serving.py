@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, Generic, TypeVar
 
@@ -18,6 +19,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 T = TypeVar("T")
+R = TypeVar("R")
 MAX_BODY = 32 * 1024 * 1024
 """Bytes of one request: 17 minutes of 16 kHz speech. More is a mistake, and would only fill the memory."""
 
@@ -125,7 +127,19 @@ def serve(args: argparse.Namespace, model: Model[Any], routes: list[Route]) -> N
     asyncio.run(_Server(config).serve(sockets=[listener]))
 
 
-async def until_gone(request: Request) -> None:
-    """Returns when the client has hung up; the body must have been read."""
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
+async def while_connected(request: Request, lock: asyncio.Lock, work: Callable[[Callable[[], bool]], R]) -> R | None:
+    """Runs `work(gone)` in a thread, one at a time; `gone()` turns true when the client hangs up. None when it did so
+    before its turn came. The body must have been read: what comes after it is only the hang-up."""
+    gone = threading.Event()
+
+    async def watch() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        gone.set()
+
+    async with asyncio.TaskGroup() as tasks:
+        watcher = tasks.create_task(watch())
+        async with lock:
+            result = None if gone.is_set() else await asyncio.to_thread(work, gone.is_set)
+        watcher.cancel()
+    return result

@@ -49,6 +49,7 @@ def serve(args: argparse.Namespace) -> None:
 
     params = xllamacpp.CommonParams()
     params.model.path = args.model
+    params.model_alias = {Path(args.model).stem}  # else every answer carries the path
     params.hostnames = [args.host]
     params.port = args.port
     params.n_ctx = args.ctx
@@ -62,15 +63,11 @@ def serve(args: argparse.Namespace) -> None:
     params.endpoint_metrics = True
     params.use_jinja = True
     params.ui = False
-    server = xllamacpp.Server(params)
-    say(f"llama.cpp loaded {Path(args.model).name}: {args.threads} threads, context {args.ctx}, {devices(xllamacpp)}")
+    server = xllamacpp.Server(params)  # holds the GIL: the port opens when the model is there
+    devices = ", ".join(device["name"] for device in xllamacpp.get_device_info())
+    say(f"llama.cpp loaded {Path(args.model).name}: {devices}, {args.threads} threads, context {args.ctx}")
     while server.listening_address:
         signal.pause()
-
-
-def devices(engine: object) -> str:
-    names = [str(device.get("name", device)) for device in engine.get_device_info()]
-    return ", ".join(names) or "CPU"
 
 
 def main() -> None:
@@ -82,7 +79,8 @@ def main() -> None:
     try:
         serve(args)
     except Exception as error:  # a broken file, no memory: this process's end, in one line
-        say(f"the model could not be loaded: {' '.join(str(error).split()) or type(error).__name__}")
+        reason = " ".join(str(error).split()) or type(error).__name__
+        say(f"{Path(args.model).name} could not be loaded ({reason}); run `models verify`")
         os._exit(1)
 
 

@@ -23,18 +23,17 @@
 # ///
 """whisper.cpp in this process, behind the /inference API of its own whisper-server."""
 
-import asyncio
 import io
 import sys
-import threading
 import time
 import wave
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))  # `python -I` leaves the script's own folder out
 
-from _serving import MAX_BODY, Model, arguments, say, serve, until_gone
+from _serving import MAX_BODY, Model, arguments, say, serve, while_connected
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -45,6 +44,8 @@ RATE = 16000
 SHORTEST = int(1.1 * RATE)
 """whisper.cpp answers nothing below one second; shorter clips get silence after them."""
 ENCODER_FRAMES = 1500
+ERROR = 4
+"""ggml's log level."""
 
 Fields = dict[str, str]
 
@@ -58,35 +59,49 @@ class Whisper:
         began = time.perf_counter()
         self._engine = engine
         self._threads = threads
-        engine.whisper_log_set(lambda *_: None)
+        self._log: list[str] = []
+        engine.whisper_log_set(self._listen)
         context = engine.whisper_context_default_params()
         self._context = engine.whisper_init_from_file_with_params(path, context)
+        if self._trouble:  # the binding hides the null pointer, and the next call would be a segmentation fault
+            raise ValueError(f"whisper.cpp says {self._trouble[0]!r}; run `models verify`")
         self._multilingual = bool(engine.whisper_is_multilingual(self._context))
-        self.transcribe(bytes(2 * SHORTEST), {"audio_ctx": "512", "max_tokens": "1"}, threading.Event())
+        backends = [line.split()[-2] for line in self._log if line.endswith(" backend")]
+        self.transcribe(bytes(2 * SHORTEST), self.params({"audio_ctx": "512", "max_tokens": "1"}), lambda: False)
         took = time.perf_counter() - began
-        say(f"whisper.cpp loaded {Path(path).name} in {took:.1f} s: {threads} threads, {self._devices()}")
+        where = backends[0] if backends else "CPU"
+        say(f"whisper.cpp loaded {Path(path).name} in {took:.1f} s: {where}, {threads} threads")
 
-    def transcribe(self, pcm: bytes, fields: Fields, gone: threading.Event) -> str | None:
-        """The text, one segment a line as whisper-server has it; None when the client went away."""
+    def _listen(self, level: int, line: str) -> None:
+        """The engine's log is kept, not printed: each abort counts as an error there."""
+        self._log.append(f"{level} {line.rstrip()}")
+        del self._log[:-200]
+
+    @property
+    def _trouble(self) -> list[str]:
+        return [line.split(": ", 1)[-1] for line in self._log if line.startswith(f"{ERROR} ")]
+
+    def transcribe(self, pcm: bytes, params: Any, gone: Callable[[], bool]) -> str | None:
+        """The text, one segment a line as whisper-server has it; None when the engine gave up or `gone` said so."""
         import numpy as np
 
-        engine, params = self._engine, self._params(fields)
+        engine = self._engine
         samples = np.frombuffer(pcm, dtype="<i2").astype(np.float32) / 32768.0
         if samples.size < SHORTEST:
             samples = np.pad(samples, (0, SHORTEST - samples.size))
-        # Looked at between the steps of a pass, so an abort costs about one encoder pass; small windows make it cheap.
-        engine.assign_abort_callback(params, gone.is_set)
-        status = engine.whisper_full(self._context, params, samples, samples.size)
-        if gone.is_set():
+        # Looked at between the steps of a pass, so an abort costs about an encoder pass; small windows make it cheap.
+        engine.assign_abort_callback(params, gone)
+        self._log.clear()
+        if engine.whisper_full(self._context, params, samples, samples.size) != 0:
+            if not gone():
+                say(f"whisper.cpp failed: {'; '.join(self._trouble)}")
             return None
-        if status != 0:
-            raise HTTPException(500, f"whisper.cpp gave up on this audio (status {status})")
         count = engine.whisper_full_n_segments(self._context)
         pieces = [engine.whisper_full_get_segment_text(self._context, i) for i in range(count)]
         texts = [piece.decode("utf-8", "replace") if isinstance(piece, bytes) else piece for piece in pieces]
         return "".join(f"{text}\n" for text in texts)
 
-    def _params(self, fields: Fields) -> Any:
+    def params(self, fields: Fields) -> Any:
         """Fresh parameters for each request, with whisper-server's defaults: nothing leaks into the next one."""
         engine = self._engine
         beam = number(fields, "beam_size", -1, -1, 8)
@@ -112,12 +127,6 @@ class Whisper:
             raise HTTPException(400, f"unknown language {fields['language']!r}; send a code such as en, or auto")
         params.initial_prompt = fields.get("prompt", "")
         return params
-
-    def _devices(self) -> str:
-        """What it computes on, from the engine's own words: CPU features, and a GPU when it has one."""
-        words = self._engine.whisper_print_system_info().replace("|", " ").replace(" = 1", "").split()
-        gpus = [word for word in words if word.rstrip(":") in {"CUDA", "METAL", "VULKAN", "COREML"}]
-        return "CPU" if not gpus else " ".join(gpus)
 
 
 def number(fields: Fields, name: str, default: float, low: float, high: float) -> float:
@@ -171,27 +180,22 @@ def routes(model: Model[Whisper]) -> list[Route]:
     async def inference(request: Request) -> Response:
         whisper = model.get()
         data, fields = await read_form(request)
-        pcm = read_wav(data)
-        gone = threading.Event()
-        text: str | None = None
+        pcm, params = read_wav(data), whisper.params(fields)
+        began = [0.0]
 
-        async def watch() -> None:
-            await until_gone(request)
-            gone.set()
+        def work(gone: Callable[[], bool]) -> str | None:
+            began[0] = time.perf_counter()
+            return whisper.transcribe(pcm, params, gone)
 
-        async with asyncio.TaskGroup() as tasks:
-            watcher = tasks.create_task(watch())
-            async with model.lock:
-                began = time.perf_counter()
-                if not gone.is_set():
-                    text = await asyncio.to_thread(whisper.transcribe, pcm, fields, gone)
-            watcher.cancel()
+        text = await while_connected(request, model.lock, work)
         if text is None:
-            return Response(status_code=499)
+            if await request.is_disconnected():
+                return Response(status_code=499)
+            raise HTTPException(500, "whisper.cpp gave up on this audio; its log says why")
         if fields.get("response_format") == "text":
             return PlainTextResponse(text)
-        took = {"decode_ms": round(1000 * (time.perf_counter() - began), 1), "audio_s": len(pcm) / 2 / RATE}
-        return JSONResponse({"text": text, "timings": took})
+        decode_ms = round(1000 * (time.perf_counter() - began[0]), 1)
+        return JSONResponse({"text": text, "timings": {"decode_ms": decode_ms, "audio_s": len(pcm) / 2 / RATE}})
 
     return [Route("/inference", inference, methods=["POST"])]
 
