@@ -1,0 +1,1 @@
+"""Things with wires, one file per board or driver; the only room with threads."""

@@ -1,0 +1,80 @@
+"""Samples from a live microphone: a short memory of the past, and a recording while the button is held."""
+
+import asyncio
+import threading
+from collections import deque
+from time import monotonic
+
+import numpy as np
+
+from conversation.audio import HEARING_RATE, SILENCE, Samples
+
+_MEMORY_S = 2.0
+
+
+class InputRing:
+    """The audio thread pushes blocks for as long as the show runs; `record` looks back for the pre-roll.
+
+    `blocked_at` stays None until the first block: a microphone that never delivers can be told from a quiet one.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._past: deque[tuple[float, Samples]] = deque()
+        self._takers: list[LiveRecording] = []
+        self.last_block_at: float | None = None
+        self.level_db = -90.0
+
+    def push(self, pcm: Samples) -> None:
+        """16 kHz samples whose last one was just heard."""
+        now = monotonic()
+        power = float(np.mean(np.square(pcm.astype(np.float32) / 32768.0))) if len(pcm) else 0.0
+        with self._lock:
+            self.last_block_at = now
+            self.level_db = 10.0 * float(np.log10(power + 1e-9))
+            self._past.append((now, pcm))
+            while self._past and now - self._past[0][0] > _MEMORY_S:
+                self._past.popleft()
+            for taker in self._takers:
+                taker.take(now, pcm)
+
+    def record(self, pre_roll_s: float) -> "LiveRecording":
+        with self._lock:
+            past = [pcm for at, pcm in self._past]
+            keep = round(pre_roll_s * HEARING_RATE)
+            before = np.concatenate([SILENCE, *past])[-keep:] if keep else SILENCE
+            recording = LiveRecording(self, before)
+            self._takers.append(recording)
+            return recording
+
+    def leave(self, recording: "LiveRecording") -> None:
+        with self._lock:
+            if recording in self._takers:
+                self._takers.remove(recording)
+
+
+class LiveRecording:
+    """One visitor's words from a live microphone; fits `conversation.ports.Recording`."""
+
+    def __init__(self, ring: InputRing, before: Samples) -> None:
+        self._ring = ring
+        self._blocks: list[Samples] = [before]
+        self._first_at: float | None = None
+
+    @property
+    def first_sample_at(self) -> float | None:
+        return self._first_at
+
+    def take(self, at: float, pcm: Samples) -> None:
+        if self._first_at is None:
+            self._first_at = at - len(pcm) / HEARING_RATE
+        self._blocks.append(pcm)
+
+    def pcm(self) -> Samples:
+        return np.concatenate(self._blocks[:])
+
+    async def ended(self) -> None:
+        await asyncio.Event().wait()
+
+    def close(self) -> None:
+        self._ring.leave(self)

@@ -1,0 +1,62 @@
+"""A microphone that plays recorded visitors in real time: for `ask`, and for a rig without a microphone."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from conversation.audio import HEARING_RATE, Samples
+from devices.sound_file import read_sound
+
+
+class ClipRecording:
+    """One clip as if it were being spoken now: the first sample at the press, the last at the release."""
+
+    def __init__(self, pcm: Samples) -> None:
+        self._pcm = pcm
+        self._clock = asyncio.get_running_loop().time
+        self._began = self._clock()
+        self._closed_at: float | None = None
+
+    @property
+    def first_sample_at(self) -> float | None:
+        return self._began
+
+    def pcm(self) -> Samples:
+        return self._pcm[: round((self._clock() - self._began) * HEARING_RATE)]
+
+    async def ended(self) -> None:
+        await asyncio.sleep(self._began + len(self._pcm) / HEARING_RATE - self._clock())
+
+    def close(self) -> None:
+        return
+
+
+class ClipMicrophone:
+    """One question, already decoded: 16 kHz samples."""
+
+    def __init__(self, name: str, pcm: Samples) -> None:
+        self.name = name
+        self._pcm = pcm
+
+    def record(self, pre_roll_s: float) -> ClipRecording:
+        return ClipRecording(self._pcm)
+
+
+class RecordedVisitor:
+    """Stands in for a missing microphone: each press hears the next recorded question."""
+
+    name = "recorded visitor (no microphone)"
+
+    def __init__(self, clips: Sequence[Path]) -> None:
+        self._clips = list(clips)
+        self._next = 0
+
+    def record(self, pre_roll_s: float) -> ClipRecording:
+        clip = self._clips[self._next % len(self._clips)]
+        self._next += 1
+        return ClipRecording(read_sound(clip))
+
+
+def recorded_visitors() -> list[Path]:
+    """The questions that ship with the product, in the order of their names."""
+    return sorted((Path(__file__).parent / "visitors").glob("*.flac"))
