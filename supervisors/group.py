@@ -1,0 +1,138 @@
+"""The services of one show: started side by side, stopped in reverse, none left behind."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AsyncExitStack
+from functools import partial
+from types import TracebackType
+from typing import Any, Self
+
+from supervisors import kernel, probes, reaper
+from supervisors.attached import AttachedService
+from supervisors.errors import ServiceError
+from supervisors.restart import RestartRules
+from supervisors.spec import AttachedSpec, OnStatus, Places, ServiceSpec, ServiceStatus
+from supervisors.states import ServiceState
+from supervisors.supervisor import Supervisor
+
+Service = Supervisor | AttachedService
+
+
+def _ignore(*_: object) -> None:
+    """Nobody listens."""
+
+
+class ServiceGroup:
+    """`async with` kills what an earlier show left and gets ready; `start` starts; the end of the block stops all."""
+
+    def __init__(
+        self,
+        places: Places,
+        specs: Sequence[ServiceSpec | AttachedSpec],
+        on_status: OnStatus = _ignore,
+        *,
+        on_progress: Callable[[str, Any], None] = _ignore,
+        rules: RestartRules | None = None,
+    ) -> None:
+        self._places, self._specs, self._rules = places, specs, rules
+        self._on_status, self._on_progress = on_status, on_progress
+        self._services: dict[str, Service] = {}
+        self._changed = asyncio.Event()
+        self._stack = AsyncExitStack()
+        self.reaped: list[int] = []
+        """Processes that an earlier show had left behind."""
+
+    def __getitem__(self, name: str) -> Service:
+        return self._services[name]
+
+    @property
+    def statuses(self) -> tuple[ServiceStatus, ...]:
+        return tuple(service.status for service in self._services.values())
+
+    async def __aenter__(self) -> Self:
+        kernel.become_subreaper()
+        self.reaped = await asyncio.to_thread(reaper.reap, self._places.prefix)
+        client = await self._stack.enter_async_context(probes.open_client())
+        tasks = await self._stack.enter_async_context(asyncio.TaskGroup())
+        for spec in self._specs:
+            gate = partial(self._until_ready, spec.after)
+            self._services[spec.name] = (
+                AttachedService(spec, client, self._note, gate=gate)
+                if isinstance(spec, AttachedSpec)
+                else Supervisor(
+                    spec,
+                    self._places,
+                    client,
+                    self._note,
+                    on_progress=self._on_progress,
+                    gate=gate,
+                    rules=self._rules,
+                )
+            )
+            tasks.create_task(self._services[spec.name].run(), name=f"supervisor {spec.name}")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            await self.stop()
+        finally:
+            for service in self._services.values():
+                service.quit()
+            await self._stack.__aexit__(kind, error, trace)
+
+    def start(self, names: Iterable[str] | None = None) -> None:
+        """All of them, at once; who depends on others waits for them by itself."""
+        for name in names if names is not None else self._services:
+            self._services[name].start()
+
+    async def stop(self) -> None:
+        """Whoever depends on others goes first; the rest goes side by side."""
+        gone = {name: asyncio.Event() for name in self._services}
+
+        async def stop_one(name: str) -> None:
+            for other in self._specs:
+                if name in other.after:
+                    await gone[other.name].wait()
+            await self._services[name].stop()
+            gone[name].set()
+
+        async with asyncio.TaskGroup() as tasks:
+            for name in self._services:
+                tasks.create_task(stop_one(name))
+
+    async def wait_ready(self, names: Iterable[str] | None = None, timeout: float | None = None) -> None:
+        """Raises ServiceError when one of them is HELD, or is not READY in time."""
+        wanted = tuple(names if names is not None else self._services)
+        try:
+            async with asyncio.timeout(timeout):
+                while waiting := self._not_ready(wanted):
+                    for status in waiting:
+                        if status.state is ServiceState.HELD:
+                            raise ServiceError(*_split(status))
+                    await self._changed.wait()
+        except TimeoutError:
+            late = self._not_ready(wanted)[0]
+            why = f"; last: {late.last_error}" if late.last_error else ""
+            raise ServiceError(
+                late.name, f"still {late.state} after {timeout:g} s{why}", f"see {self._places.log(late.name)}"
+            ) from None
+
+    async def _until_ready(self, names: tuple[str, ...]) -> None:
+        while self._not_ready(names):
+            await self._changed.wait()
+
+    def _not_ready(self, names: Iterable[str]) -> list[ServiceStatus]:
+        found = [self._services[name].status for name in names]
+        return [status for status in found if status.state is not ServiceState.READY]
+
+    def _note(self, status: ServiceStatus) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+        self._on_status(status)
+
+
+def _split(status: ServiceStatus) -> tuple[str, str]:
+    reason = (status.last_error or "held").removeprefix(f"{status.name}: ")
+    return status.name, reason

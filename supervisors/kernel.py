@@ -1,0 +1,133 @@
+"""What only the kernel can tell or promise: who descends from whom, who is who, who inherits orphans (stdlib only).
+
+Everything that depends on the platform is here. Linux gives all of it. Elsewhere (macOS) orphans fall to init instead
+of to us and nobody dies with a killed parent: there a shim ends its process group, and the sweep by token the rest.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import NamedTuple
+
+LINUX = sys.platform == "linux"
+TOKEN_VARIABLE = "GALACTUS_SERVICE"
+_PDEATHSIG, _SUBREAPER = 1, 36
+
+
+class Proc(NamedTuple):
+    """One process; `pid` and `started` together are its identity, because numbers come round again."""
+
+    pid: int
+    parent: int
+    group: int
+    state: str
+    started: str
+    """In the words of the kernel: clock ticks since boot on Linux, a date elsewhere."""
+
+    @property
+    def alive(self) -> bool:
+        return self.state[:1] not in ("Z", "X")
+
+
+def read_proc(pid: int) -> Proc | None:
+    if not LINUX:
+        return _ps().get(pid)
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            line = file.read()
+    except OSError:
+        return None
+    words = line[line.rindex(b")") + 2 :].decode().split()
+    return Proc(pid, int(words[1]), int(words[2]), words[0], words[19])
+
+
+def is_alive(pid: int, started: str) -> bool:
+    """Whether this very process still runs; a zombie does not."""
+    found = read_proc(pid)
+    return found is not None and found.alive and found.started == started
+
+
+def descendants(root: int) -> list[Proc]:
+    """The living tree below `root`, without it."""
+    table = None if LINUX else _ps()
+    found: dict[int, Proc] = {}
+    queue = [root]
+    while queue:
+        parent = queue.pop()
+        for pid in _children(parent) if table is None else [p.pid for p in table.values() if p.parent == parent]:
+            child = read_proc(pid) if table is None else table[pid]
+            if child is not None and pid not in found:
+                found[pid] = child
+                queue.append(pid)
+    return [proc for proc in found.values() if proc.alive]
+
+
+def signal_exactly(proc: Proc, number: int) -> bool:
+    """Signal this very process, never another that got its number meanwhile; False when it is gone."""
+    if not LINUX:
+        return is_alive(proc.pid, proc.started) and _quietly(lambda: os.kill(proc.pid, number))
+    try:
+        handle = os.pidfd_open(proc.pid)
+    except OSError:
+        return False
+    try:
+        # The handle is held before the check: what it points at cannot change between the check and the signal.
+        return is_alive(proc.pid, proc.started) and _quietly(lambda: signal.pidfd_send_signal(handle, number))
+    finally:
+        os.close(handle)
+
+
+def signal_group(group: int, number: int) -> bool:
+    return _quietly(lambda: os.killpg(group, number))
+
+
+def become_subreaper() -> bool:
+    """Orphans below us become our children, not init's; False where the platform has no such thing."""
+    return _prctl(_SUBREAPER, 1)
+
+
+def die_with_parent() -> bool:
+    """SIGKILL for us when our parent dies. It is tied to the parent's *thread* that forked: fork from the main one."""
+    return _prctl(_PDEATHSIG, signal.SIGKILL)
+
+
+def boot_id() -> str:
+    try:
+        with open("/proc/sys/kernel/random/boot_id") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
+
+
+def _children(pid: int) -> list[int]:
+    pids: list[int] = []
+    try:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/children") as file:
+                pids += map(int, file.read().split())
+    except OSError:
+        pass  # It ended while we looked; its children are somebody else's now, and the next look finds them there.
+    return pids
+
+
+def _prctl(option: int, value: int) -> bool:
+    if not LINUX:
+        return False
+    import ctypes  # 6 ms; most of our readers never need it
+
+    return bool(ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0) == 0)
+
+
+def _quietly(send: Callable[[], None]) -> bool:
+    try:
+        send()
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
+
+
+def _ps() -> dict[int, Proc]:
+    with os.popen("ps -A -o pid=,ppid=,pgid=,stat=,lstart=") as lines:
+        rows = [line.split(None, 4) for line in lines]
+    return {int(r[0]): Proc(int(r[0]), int(r[1]), int(r[2]), r[3], r[4].strip()) for r in rows if len(r) == 5}

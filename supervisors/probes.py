@@ -1,0 +1,116 @@
+"""Questions to a server and about its port."""
+
+import contextlib
+import socket
+from collections.abc import Iterable
+from pathlib import Path
+
+import httpx
+import psutil  # type: ignore[import-untyped]
+
+from supervisors import kernel
+from supervisors.errors import ServiceError
+
+TIMEOUT_S = 2.0
+_LISTENING = "0A"
+
+
+class PortTaken(ServiceError):
+    """Trying again does not help; somebody has to give way."""
+
+
+def open_client() -> httpx.AsyncClient:
+    """One for all probes. Proxies of the environment are none of its business."""
+    return httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=False)
+
+
+async def health(client: httpx.AsyncClient, url: str) -> int | None:
+    """The HTTP status, or None when nothing answers in time."""
+    try:
+        return (await client.get(url)).status_code
+    except (httpx.HTTPError, OSError):
+        return None
+
+
+def tree(root: int) -> list[int]:
+    return [root, *(proc.pid for proc in kernel.descendants(root))]
+
+
+def tree_rss(root: int) -> int:
+    total = 0
+    for pid in tree(root):
+        with contextlib.suppress(psutil.Error):
+            total += psutil.Process(pid).memory_info().rss
+    return total
+
+
+def owns_port(port: int, pids: Iterable[int]) -> bool:
+    """Whether one of these processes listens there: a 200 from somebody else's server means nothing."""
+    if not kernel.LINUX:
+        return any(port in _ports_of(pid) for pid in pids)
+    inodes = _listening_inodes(port)
+    return bool(inodes) and any(not inodes.isdisjoint(_sockets_of(pid)) for pid in pids)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # Old connections that linger do no harm.
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def port_holder(port: int) -> str | None:
+    """Who listens there, as "python3 (pid 123)"; None where we may not see it. Looks at every process: some 10 ms."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if port in _ports_of(process.pid):
+                return f"{process.name()} (pid {process.pid})"
+    return None
+
+
+def somebody_listens(port: int) -> bool:
+    """By a connection: to bind it, even for a moment, could keep our own child from it."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def taken(service: str, port: int) -> PortTaken:
+    holder = port_holder(port) or "another program"
+    return PortTaken(service, f"port {port} is taken by {holder}", "stop it or give this service another port")
+
+
+def _ports_of(pid: int) -> set[int]:
+    try:
+        connections = psutil.Process(pid).net_connections(kind="tcp")
+    except psutil.Error:
+        return set()
+    return {c.laddr.port for c in connections if c.status == psutil.CONN_LISTEN}
+
+
+def _listening_inodes(port: int) -> set[str]:
+    inodes = set[str]()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with contextlib.suppress(OSError):
+            for line in Path(table).read_text().splitlines()[1:]:
+                words = line.split()
+                if words[3] == _LISTENING and int(words[1].rpartition(":")[2], 16) == port:
+                    inodes.add(f"socket:[{words[9]}]")
+    return inodes
+
+
+def _sockets_of(pid: int) -> set[str]:
+    links = set[str]()
+    with contextlib.suppress(OSError):
+        for handle in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                links.add(str(handle.readlink()))
+    return links

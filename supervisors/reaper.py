@@ -1,0 +1,74 @@
+"""Finds by its token what a killed show or shim left behind, and ends it; never a process in doubt."""
+
+import contextlib
+import hashlib
+import os
+import secrets
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import psutil  # type: ignore[import-untyped]
+
+from supervisors.kernel import TOKEN_VARIABLE
+
+PATIENCE_S = 3.0
+
+
+def token_prefix(home: Path, rig: str) -> str:
+    """The same for every show of this home and rig, so that the next one knows what the last one left."""
+    return hashlib.sha256(f"{home}\0{rig}".encode()).hexdigest()[:12]
+
+
+def make_token(prefix: str, service: str) -> str:
+    return f"{prefix}-{service}-{secrets.token_hex(4)}"
+
+
+def find(token: str, spare: Iterable[int] = ()) -> list[psutil.Process]:
+    """Living processes whose token begins with `token`, without ourselves, our ancestors, and the trees of `spare`."""
+    ours = {os.getpid(), *(p.pid for p in psutil.Process().parents()), *_trees(spare)}
+    return [p for p in psutil.process_iter() if p.pid not in ours and _carries(p, token)]
+
+
+def reap(token: str, spare: Iterable[int] = ()) -> list[int]:
+    """Kill all of them, again and again, for they may fork meanwhile; returns the pids. None there: some 5 ms."""
+    spared, killed = tuple(spare), dict[int, None]()
+    give_up = time.monotonic() + PATIENCE_S
+    while (found := find(token, spared)) and time.monotonic() < give_up:
+        for process in found:
+            killed[process.pid] = None
+            with contextlib.suppress(psutil.Error):
+                process.kill()  # psutil compares the start time first: a number that came round again is left alone.
+        bury(killed)
+        time.sleep(0.005)
+    bury(killed)
+    return list(killed)
+
+
+def bury(pids: Iterable[int]) -> None:
+    """Collect the dead among them that fell to us as their subreaper; others are somebody else's to collect."""
+    for pid in pids:
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)
+
+
+def sweep(token: str, pid: int) -> list[int]:
+    """After the death of a shim: end what it kept. Its engine died with it, and lies at our door as a zombie."""
+    killed = reap(token)
+    bury([pid])
+    return killed
+
+
+def _carries(process: psutil.Process, token: str) -> bool:
+    try:
+        return str(process.environ().get(TOKEN_VARIABLE, "")).startswith(token)
+    except (psutil.Error, OSError):
+        return False  # A zombie, or another user's.
+
+
+def _trees(roots: Iterable[int]) -> set[int]:
+    pids = set[int]()
+    for root in roots:
+        with contextlib.suppress(psutil.Error):
+            pids |= {root, *(p.pid for p in psutil.Process(root).children(recursive=True))}
+    return pids

@@ -1,0 +1,108 @@
+"""What a service is: the caller gives the callables, so that nothing here knows of models, wires or voices."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from supervisors.states import ServiceState
+
+OnProgress = Callable[[Any], None]
+"""Takes whatever the caller's `prepare` reports; it is handed on, never read."""
+
+
+class Command(Struct, frozen=True):
+    argv: tuple[str, ...]
+    env: dict[str, str] = {}
+    """Added to our own environment."""
+    nice: int = 0
+    cwd: str | None = None
+
+
+async def no_canary(base_url: str) -> None:
+    """For a server whose 200 says enough."""
+
+
+async def nothing_to_prepare(on_progress: OnProgress) -> None:
+    """For a service that has all it needs."""
+
+
+def never_busy() -> bool:
+    return False
+
+
+class ServiceSpec(Struct, frozen=True, kw_only=True):
+    """A server that we start, watch, restart and stop."""
+
+    name: str
+    role: str
+    command: Callable[[int], Command]
+    """What to run on the given port; asked again at every start."""
+    prepare: Callable[[OnProgress], Awaitable[None]] = nothing_to_prepare
+    """FETCHING: brings environment and weights; an error's `str()` is one plain line."""
+    canary: Callable[[str], Awaitable[None]] = no_canary
+    """A real little request to the base URL, and the warm-up; raises ServiceError when it goes unanswered."""
+    health_path: str = "/health"
+    port: int = 0
+    """0: we choose a free one, and keep it over restarts while it stays free."""
+    after: tuple[str, ...] = ()
+    """Services of the group that must be READY first."""
+    stop_grace_s: float = 5.0
+    stall_s: float = 300.0
+    """Loading may take as long as it likes, but not this long without a word in the log."""
+    adopt_window_s: float = 0.0
+    busy: Callable[[], bool] = never_busy
+    """Whether a request of ours is within its deadline: a busy server may miss probes."""
+
+
+class AttachedSpec(Struct, frozen=True, kw_only=True):
+    """A server that somebody else runs; probed, never started or stopped."""
+
+    name: str
+    role: str
+    base_url: str
+    canary: Callable[[str], Awaitable[None]] = no_canary
+    health_path: str = "/health"
+    after: tuple[str, ...] = ()
+    busy: Callable[[], bool] = never_busy
+
+
+class Places(Struct, frozen=True):
+    """Where services leave what they need on this machine."""
+
+    state: Path
+    """`services/<name>.json` are below it."""
+    logs: Path
+    socket: Callable[[str], Path]
+    """A short path for the socket of the named service's shim."""
+    prefix: str
+    """First part of every token; see `reaper.token_prefix`."""
+
+    def state_file(self, name: str) -> Path:
+        return self.state / "services" / f"{name}.json"
+
+    def log(self, name: str) -> Path:
+        return self.logs / f"{name}.log"
+
+
+class ServiceStatus(Struct, frozen=True, kw_only=True):
+    """What is known of a service at one moment."""
+
+    name: str
+    role: str
+    state: ServiceState
+    since: float
+    """Monotonic time at which it came into this state."""
+    pid: int | None = None
+    shim_pid: int | None = None
+    port: int | None = None
+    restarts: int = 0
+    adopted: bool = False
+    last_error: str | None = None
+    """Why it last failed, in one plain line; stays after the recovery until the operator starts it anew."""
+    rss_bytes: int | None = None
+    """Of the whole tree; brought up to date once a second without a call of `on_status`."""
+
+
+OnStatus = Callable[[ServiceStatus], None]

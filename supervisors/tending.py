@@ -1,0 +1,122 @@
+"""What one process is asked on its way to READY, and afterwards."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import httpx
+
+from supervisors import probes
+from supervisors.errors import ServiceError
+from supervisors.process import ShimProcess
+from supervisors.spec import ServiceSpec
+
+EAGER_S, EAGER_POLL_S, POLL_S = 2.0, 0.05, 0.25
+LIVENESS_S = 1.0
+MISSES = 3
+CANARIES = 3
+DEATH_NOTICE_S = 0.25
+STRANGER_S = 2.0
+"""How long a stranger may answer on the port before we say so; our child mostly exits by itself before."""
+
+
+class _Deaf(Exception):
+    """Ends the probes that are still under way."""
+
+
+class Tender:
+    def __init__(
+        self,
+        spec: ServiceSpec,
+        process: ShimProcess,
+        client: httpx.AsyncClient,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._spec, self._process, self._client, self._clock = spec, process, client, clock
+        self._born = clock()
+        self._misses = 0
+        self._base = f"http://127.0.0.1:{process.port}"
+        self._health = self._base + spec.health_path
+
+    async def until_it_listens(self) -> None:
+        while not self._owns_port():
+            self._mind_stall("opened no port")
+            self._mind_stranger()
+            await asyncio.sleep(self._pause())
+
+    async def until_it_answers(self) -> None:
+        """200 from our own process, and the canary."""
+        while (status := await probes.health(self._client, self._health)) != 200 or not self._owns_port():
+            self._mind_stall(f"answers {status} at {self._spec.health_path}" if status else "answers nothing")
+            await asyncio.sleep(self._pause())
+        for attempt in range(1, CANARIES + 1):
+            try:
+                return await self._sing()
+            except ServiceError:
+                if attempt == CANARIES:
+                    raise
+            await asyncio.sleep(LIVENESS_S)
+
+    async def until_it_is_deaf(self) -> str:
+        """Probes overlap: three of 2 s are missed after 4 s. None counts while a request of ours is under way."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                while True:
+                    tasks.create_task(self._probe())
+                    await asyncio.sleep(LIVENESS_S)
+        except* _Deaf:
+            pass
+        return f"{self._spec.name}: no answer to {MISSES} probes of {self._spec.health_path} in a row"
+
+    async def _probe(self) -> None:
+        heard = await probes.health(self._client, self._health) == 200
+        self._misses = 0 if heard or self._spec.busy() else self._misses + 1
+        if self._misses >= MISSES:
+            raise _Deaf
+
+    async def _sing(self) -> None:
+        """The canary, for as long as the log shows that somebody works on it."""
+        async with asyncio.TaskGroup() as tasks:
+            canary = tasks.create_task(_caught(self._spec.canary, self._base))
+            while not canary.done():
+                await asyncio.wait([canary], timeout=LIVENESS_S)
+                if not canary.done() and self._stalled():
+                    canary.cancel()
+        if canary.cancelled():
+            raise self._stall("did not answer its first request")
+        if error := canary.result():
+            raise (
+                error
+                if isinstance(error, ServiceError)
+                else ServiceError(self._spec.name, f"the first request failed: {str(error) or type(error).__name__}")
+            )
+
+    def _owns_port(self) -> bool:
+        return probes.owns_port(self._process.port, probes.tree(self._process.shim_pid))
+
+    def _pause(self) -> float:
+        return EAGER_POLL_S if self._clock() - self._born < EAGER_S else POLL_S
+
+    def _stalled(self) -> bool:
+        return self._clock() - max(self._born, self._process.last_output) > self._spec.stall_s
+
+    def _mind_stall(self, what: str) -> None:
+        if self._stalled():
+            raise self._stall(what)
+
+    def _mind_stranger(self) -> None:
+        late = self._clock() - self._born > STRANGER_S
+        if late and probes.somebody_listens(self._process.port) and not self._owns_port():
+            raise probes.taken(self._spec.name, self._process.port)
+
+    def _stall(self, what: str) -> ServiceError:
+        return ServiceError(self._spec.name, f"{what}, and said nothing for {self._spec.stall_s:g} s", "see its log")
+
+
+async def _caught(canary: Callable[[str], Awaitable[None]], base: str) -> Exception | None:
+    """Its error as a value, for in a TaskGroup it would come as a group."""
+    try:
+        await canary(base)
+    except Exception as error:
+        return error
+    return None

@@ -1,0 +1,1 @@
+"""Tests mirror the tree; the fakes are real little processes."""

@@ -1,0 +1,1 @@
+"""Real little processes that stand in for engines."""

@@ -1,0 +1,100 @@
+"""An engine that can be told to misbehave: a real HTTP process with /health, for the tests of supervision (stdlib only)."""
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--slow-start", type=float, default=0.0, help="seconds before the port opens")
+    parser.add_argument("--never-bind", action="store_true", help="live without a port")
+    parser.add_argument("--ignore-term", action="store_true")
+    parser.add_argument("--crash-after", type=float, help="seconds until it exits with --exit-code")
+    parser.add_argument("--exit-code", type=int, default=1)
+    parser.add_argument("--deaf", type=float, nargs="?", const=0.0, help="from then on: accepts, never answers")
+    parser.add_argument(
+        "--fork-grandchild", action="store_true", help="a child in a session of its own, holding the log"
+    )
+    parser.add_argument("--flood-log", action="store_true", help="as much log as the pipe takes")
+    parser.add_argument("--no-newline", action="store_true", help="the flood comes without line ends")
+    parser.add_argument("--health-503", type=float, default=0.0, help="seconds of 503 after the port opened")
+    parser.add_argument("--oom-text", action="store_true", help="the last words are those of a full GPU")
+    parser.add_argument("--chatter", type=float, help="a line of log every so many seconds")
+    return parser.parse_args()
+
+
+def server(args: argparse.Namespace) -> ThreadingHTTPServer:
+    born = time.monotonic()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            age = time.monotonic() - born
+            if args.deaf is not None and age >= args.deaf:
+                time.sleep(3600)
+            body = f'{{"pid": {os.getpid()}}}'.encode()
+            self.send_response(503 if age < args.health_503 else 200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *words: object) -> None:
+            """A line per probe would bury the rest."""
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+        allow_reuse_address = True
+
+    return Server(("127.0.0.1", args.port), Handler)
+
+
+def flood(newline: bool) -> None:
+    line = b"x" * 199 + (b"\n" if newline else b"x")
+    while True:
+        os.write(1, line * 300)
+
+
+def crash(args: argparse.Namespace) -> None:
+    time.sleep(args.crash_after)
+    if args.oom_text:
+        print("CUDA error: out of memory", flush=True)
+        print("  in function alloc_buffer at buffers.cu:311", flush=True)
+    os._exit(args.exit_code)
+
+
+def chatter(every: float) -> None:
+    while True:
+        print("loading tensors", flush=True)
+        time.sleep(every)
+
+
+def main() -> None:
+    args = parse()
+    if args.ignore_term:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    print(f"engine {os.getpid()} on port {args.port}", flush=True)
+    if args.fork_grandchild:
+        hold = ["-c", "import time; time.sleep(3600)"]
+        print("grandchild", subprocess.Popen([sys.executable, "-S", *hold], start_new_session=True).pid, flush=True)
+    if args.chatter:
+        threading.Thread(target=chatter, args=(args.chatter,), daemon=True).start()
+    if args.flood_log:
+        threading.Thread(target=flood, args=(not args.no_newline,), daemon=True).start()
+    if args.crash_after is not None:
+        threading.Thread(target=crash, args=(args,), daemon=True).start()
+    time.sleep(args.slow_start)
+    if args.never_bind:
+        time.sleep(3600)
+    server(args).serve_forever()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Services that die, hang and lie, and what is left of them."""
