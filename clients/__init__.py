@@ -1,0 +1,1 @@
+"""Wire protocols: how to talk to an engine, whoever started it."""

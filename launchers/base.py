@@ -1,0 +1,137 @@
+"""What every launcher is: it knows one engine, from its weights to its client."""
+
+import os
+import shutil
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar
+
+from msgspec import Struct
+
+from clients.http import Engine as Client
+from launchers.environments import Environments
+from launchers.errors import FetchError
+from launchers.probe_binary import works
+from launchers.progress import OnProgress, Progress
+from launchers.weights import ModelStore
+from profiles.errors import ProfileError
+from profiles.home import Home
+from profiles.schema import Engine, OptionValue
+from supervisors.errors import ServiceError
+from supervisors.spec import Command
+
+
+class Workshop(Struct, frozen=True):
+    """What launchers share: where things are, and who fetches them."""
+
+    home: Home
+    store: ModelStore
+    environments: Environments
+
+
+class BaseLauncher(ABC):
+    """One engine of one rig. Nothing happens before `prepare`."""
+
+    script: ClassVar[str]
+    """Name of the server of ours: `launchers/engines/<script>.py`."""
+    binary: ClassVar[str] = ""
+    """A server program that is preferred where it is found."""
+    options: ClassVar[Mapping[str, OptionValue]] = {}
+    """What `[engines.X.options]` may say, with defaults; their types are checked."""
+
+    def __init__(self, name: str, settings: Engine, workshop: Workshop) -> None:
+        self.name, self.settings, self.workshop = name, settings, workshop
+        self._binary: str | None = None
+        self.device = "cpu"
+
+    @property
+    def model(self) -> str:
+        return self.settings.model
+
+    def check(self, file: str) -> None:
+        """Raises ProfileError for what the schema cannot know: an unknown option, a missing program."""
+        for key, value in self.settings.options.items():
+            at = f"engines.{self.name}.options.{key}"
+            if key not in self.options:
+                known = ", ".join(self.options) or "none"
+                raise ProfileError(file, at, "unknown option", f"known options of this engine: {known}")
+            if type(value) is not type(self.options[key]):
+                raise ProfileError(file, at, f"expected {type(self.options[key]).__name__}")
+        given = self.settings.binary
+        if given not in ("auto", "none") and self.settings.launch == "process" and not shutil.which(given):
+            hint = 'install it, correct the path, or say binary = "auto"'
+            raise ProfileError(file, f"engines.{self.name}.binary", f"there is no program {given}", hint)
+
+    def option(self, key: str) -> OptionValue:
+        return self.settings.options.get(key, self.options[key])
+
+    def needs_environment(self) -> bool:
+        return self._found_binary() is None
+
+    async def prepare(self, on_progress: OnProgress) -> None:
+        """Brings program and weights. Raises FetchError."""
+        self._binary = await self._choose_binary(on_progress)
+        if self._binary is None:
+            await self.workshop.environments.ensure(self.script, on_progress)
+        if self.model:
+            await self.workshop.store.fetch(self.model, on_progress)
+
+    def command(self, port: int) -> Command:
+        """How to start it. Raises FetchError if a weight file is not what was verified."""
+        weights = self.workshop.store.path(self.model) if self.model else None
+        if self._binary is not None:
+            return Command((self._binary, *self.binary_arguments(port, weights)), nice=self.settings.nice)
+        python = self.workshop.environments.python(self.script)
+        if python is None:
+            raise FetchError(f"the environment of {self.script} is not there; start the show again")
+        script = self.workshop.environments.script(self.script)
+        arguments = ("--host", "127.0.0.1", "--port", str(port), *self.script_arguments(weights))
+        return Command((str(python), "-I", str(script), *arguments), nice=self.settings.nice)
+
+    @abstractmethod
+    def script_arguments(self, weights: Path | None) -> tuple[str, ...]:
+        """For our own server, after host and port."""
+
+    def binary_arguments(self, port: int, weights: Path | None) -> tuple[str, ...]:
+        """For the program found on the machine."""
+        raise NotImplementedError(f"{self.name} has no program of its own")
+
+    @abstractmethod
+    def connect(self, base_url: str) -> Client:
+        """A client; nothing is sent yet."""
+
+    @abstractmethod
+    async def try_out(self, client: Client) -> None:
+        """A real little request: the canary, and the warm-up."""
+
+    async def canary(self, base_url: str) -> None:
+        """Raises ServiceError when the engine does not do its work."""
+        client = self.connect(base_url)
+        try:
+            await self.try_out(client)
+        except ServiceError:
+            raise
+        except Exception as error:
+            raise ServiceError(self.name, f"it runs but does not work ({error})", f"see {self.name}.log") from error
+        finally:
+            await client.aclose()
+
+    def threads(self, most: int = 8) -> str:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2
+        return str(self.settings.threads or max(1, min(most, cores)))
+
+    def _found_binary(self) -> str | None:
+        wanted = self.settings.binary
+        if wanted == "none" or not self.binary:
+            return None
+        return shutil.which(self.binary if wanted == "auto" else wanted)
+
+    async def _choose_binary(self, on_progress: OnProgress) -> str | None:
+        """A program that is there but does not even start here (another CPU's build) is passed over with a word."""
+        found = self._found_binary()
+        if found is None or await works(found):
+            return found
+        note = f"{found} does not run on this machine, our own server is used instead"
+        on_progress(Progress(what=self.name, unit="packages", done=0, total=None, note=note))
+        return None

@@ -1,0 +1,44 @@
+"""llama.cpp: a `llama-server` of the machine, else xllamacpp in its own environment, else `llama_cpp.server`
+of a python that the rig names.
+"""
+
+from pathlib import Path
+
+from clients.http import Engine as Client
+from clients.openai_chat import OpenAIChat
+from conversation.ports import Message
+from launchers.base import BaseLauncher
+
+
+class Launcher(BaseLauncher):
+    script = "llm_xllamacpp"
+    binary = "llama-server"
+    options = {"batch": 256, "gpu_layers": -1}
+    """batch: tokens per prefill step; smaller hears a cancel sooner. gpu_layers: -1 = as many as fit."""
+
+    def script_arguments(self, weights: Path | None) -> tuple[str, ...]:
+        settings = self.settings
+        gpu = () if self.option("gpu_layers") == -1 else ("--n-gpu-layers", str(self.option("gpu_layers")))
+        return (
+            *("--model", str(weights), "--ctx", str(settings.context), "--threads", self.threads()),
+            *("--n-batch", str(self.option("batch")), *gpu),
+        )
+
+    def binary_arguments(self, port: int, weights: Path | None) -> tuple[str, ...]:
+        """A `binary` that is a python is asked for llama-cpp-python's server, whose flags are its own."""
+        where = ("--host", "127.0.0.1", "--port", str(port))
+        layers, batch, threads = str(self.option("gpu_layers")), str(self.option("batch")), self.threads()
+        if Path(self.settings.binary).name.startswith("python"):
+            flags = ("--n_ctx", str(self.settings.context), "--n_threads", threads, "--n_batch", batch)
+            return ("-m", "llama_cpp.server", "--model", str(weights), *where, *flags, "--n_gpu_layers", layers)
+        gpu = () if layers == "-1" else ("-ngl", layers)
+        sizes = ("-c", str(self.settings.context), "-t", threads, "-b", batch, "-np", "1")
+        return ("-m", str(weights), *where, *sizes, *gpu, "--jinja", "--metrics")
+
+    def connect(self, base_url: str) -> OpenAIChat:
+        return OpenAIChat(self.name, base_url, self.model)
+
+    async def try_out(self, client: Client) -> None:
+        """One token; the show primes the character's own head right after, in the same slot."""
+        assert isinstance(client, OpenAIChat)
+        await client.prime([Message("user", "Hello.")])

@@ -1,0 +1,33 @@
+"""whisper.cpp: a `whisper-server` of the machine, else our own thin server over pywhispercpp."""
+
+from pathlib import Path
+
+from clients.http import Engine as Client
+from clients.whisper_server import WhisperServer
+from devices.sound_file import read_sound
+from launchers.base import BaseLauncher
+from supervisors.errors import ServiceError
+
+_CANARY = Path(__file__).parent / "canary.flac"
+"""A spoken word; what it says is `_WORD`."""
+_WORD = "skeleton"
+
+
+class Launcher(BaseLauncher):
+    script = "stt_pywhispercpp"
+    binary = "whisper-server"
+
+    def script_arguments(self, weights: Path | None) -> tuple[str, ...]:
+        return ("--model", str(weights), "--threads", self.threads())
+
+    def binary_arguments(self, port: int, weights: Path | None) -> tuple[str, ...]:
+        return ("--host", "127.0.0.1", "--port", str(port), "-m", str(weights), "-t", self.threads(), "-nt", "-bs", "1")
+
+    def connect(self, base_url: str) -> WhisperServer:
+        return WhisperServer(self.name, base_url)
+
+    async def try_out(self, client: Client) -> None:
+        assert isinstance(client, WhisperServer)
+        heard = await client.transcribe(read_sound(_CANARY))
+        if _WORD not in heard.lower():
+            raise ServiceError(self.name, f'it heard "{heard}" instead of "{_WORD}"', "run: models verify")
