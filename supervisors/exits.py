@@ -27,8 +27,10 @@ class Exit(Struct, frozen=True, kw_only=True):
 def describe(end: Exit) -> str:
     if end.shim is not None:
         return f"its shim was {end.shim}, and the service ended with it"
-    how = f"killed by {signal_name(end.signal)}" if end.signal is not None else f"exited with code {end.code}"
-    words = last_words(end.tail)
+    if end.signal is not None:
+        how, words = f"killed by {signal_name(end.signal)}", trouble(end.tail)
+    else:
+        how, words = f"exited with code {end.code}", trouble(end.tail) or (said(end.tail) or [""])[-1]
     return f"{how}: {words}" if words else how
 
 
@@ -44,11 +46,13 @@ def return_code(code: int) -> str:
     return f"killed by {signal_name(-code)}" if code < 0 else f"ended with code {code}"
 
 
-def last_words(tail: str) -> str:
-    """The line that explains most: the last one that speaks of trouble, else the last one that says anything."""
+def trouble(tail: str) -> str:
+    """The last line that speaks of trouble: what a killed process said last is mostly no explanation."""
+    return next((line for line in reversed(said(tail)) if _TROUBLE.search(line)), "")
+
+
+def said(tail: str) -> list[str]:
+    """The last lines that say anything, fit for a screen."""
     lines = [_CONTROL.sub("", line).strip() for line in re.split(r"[\r\n]+", tail)]
     said = [line for line in lines if any(c.isalnum() for c in line)][-_LINES:]
-    if not said:
-        return ""
-    line = next((line for line in reversed(said) if _TROUBLE.search(line)), said[-1])
-    return line if len(line) <= _LENGTH else line[: _LENGTH - 1] + "…"
+    return [line if len(line) <= _LENGTH else line[: _LENGTH - 1] + "…" for line in said]

@@ -11,11 +11,10 @@ from supervisors import kernel, probes, reaper
 from supervisors.attached import AttachedService
 from supervisors.errors import ServiceError
 from supervisors.restart import RestartRules
+from supervisors.service import Service
 from supervisors.spec import AttachedSpec, OnStatus, Places, ServiceSpec, ServiceStatus
 from supervisors.states import ServiceState
 from supervisors.supervisor import Supervisor
-
-Service = Supervisor | AttachedService
 
 
 def _ignore(*_: object) -> None:

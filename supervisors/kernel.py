@@ -4,6 +4,7 @@ Everything that depends on the platform is here. Linux gives all of it. Elsewher
 of to us and nobody dies with a killed parent: there a shim ends its process group, and the sweep by token the rest.
 """
 
+import contextlib
 import os
 import signal
 import sys
@@ -102,12 +103,11 @@ def boot_id() -> str:
 
 def _children(pid: int) -> list[int]:
     pids: list[int] = []
-    try:
+    # Who ended while we looked has left its children to others; the next look finds them there.
+    with contextlib.suppress(OSError):
         for task in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{task}/children") as file:
+            with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{task}/children") as file:
                 pids += map(int, file.read().split())
-    except OSError:
-        pass  # It ended while we looked; its children are somebody else's now, and the next look finds them there.
     return pids
 
 

@@ -55,8 +55,15 @@ def bury(pids: Iterable[int]) -> None:
 def sweep(token: str, pid: int) -> list[int]:
     """After the death of a shim: end what it kept. Its engine died with it, and lies at our door as a zombie."""
     killed = reap(token)
-    bury([pid])
+    bury([pid, *(proc.pid for proc in psutil.Process().children() if _session(proc.pid) == pid)])
     return killed
+
+
+def _session(pid: int) -> int:
+    try:
+        return os.getsid(pid)
+    except OSError:
+        return 0
 
 
 def _carries(process: psutil.Process, token: str) -> bool:

@@ -6,7 +6,6 @@ the window, the whole tree is killed. Nothing here may wait for anybody: not for
 """
 
 import contextlib
-import json
 import os
 import select
 import selectors
@@ -17,7 +16,7 @@ import time
 
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from supervisors import child, kernel
+from supervisors import child, kernel, state_file
 from supervisors.link import Link, Message
 from supervisors.log_file import LogFile
 
@@ -131,7 +130,8 @@ class Shim:
         due = time.monotonic() + grace_s
         if self._kill_at is None:
             self._log.note(f"stop, with {grace_s:g} s of grace")
-            kernel.signal_group(self._pid, signal.SIGTERM)
+            if not self._exited:
+                kernel.signal_group(self._pid, signal.SIGTERM)
         self._kill_at = due if self._kill_at is None else min(due, self._kill_at)
 
     def _mind_stop(self) -> None:
@@ -230,7 +230,7 @@ class Shim:
             os.chmod(early, 0o600)
             listener.listen()
             listener.setblocking(False)
-            _write_atomically(self._order["state"], self._identity())
+            state_file.write(self._order["state"], self._identity())
             os.replace(early, path)
         except OSError as error:
             self._log.note(f"nobody can adopt this service: {error}")
@@ -255,7 +255,7 @@ class Shim:
 
     def _done(self) -> bool:
         if self._owner is None:
-            return not self._adoptable()
+            return not self._adoptable() or (self._exited is not None and self._kill_at is not None)
         return self._told and not self._owner.behind
 
     def _leave(self) -> None:
@@ -264,7 +264,7 @@ class Shim:
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
         # The next shim of this service may have put its own files there already.
-        if self._listener and _read_token(self._order["state"]) == self._order["token"]:
+        if self._listener and state_file.read(self._order["state"]).get("token") == self._order["token"]:
             for path in (self._order["socket"], self._order["state"]):
                 with contextlib.suppress(OSError):
                     os.unlink(path)
@@ -275,22 +275,6 @@ def _drain(pipe: int) -> None:
     with contextlib.suppress(BlockingIOError):
         while os.read(pipe, 4096):
             pass
-
-
-def _write_atomically(path: str, content: Message) -> None:
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    early = f"{path}~"
-    with open(early, "w") as file:
-        json.dump(content, file)
-    os.replace(early, path)
-
-
-def _read_token(path: str) -> str:
-    try:
-        with open(path) as file:
-            return str(json.load(file)["token"])
-    except (OSError, ValueError, KeyError):
-        return ""
 
 
 def main() -> None:

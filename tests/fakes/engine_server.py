@@ -1,4 +1,4 @@
-"""An engine that can be told to misbehave: a real HTTP process with /health, for the tests of supervision (stdlib only)."""
+"""An engine that can be told to misbehave: a real HTTP process with /health, for the tests (stdlib only)."""
 
 import argparse
 import os

@@ -1,0 +1,183 @@
+"""Every way in which the fake engine misbehaves, and what the supervisor makes of it."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Callable
+
+import pytest
+
+from supervisors.errors import ServiceError
+from supervisors.group import ServiceGroup
+from supervisors.restart import RestartRules
+from supervisors.spec import Command, Places, ServiceSpec, ServiceStatus
+from supervisors.states import ServiceState
+from tests.supervisors.conftest import EAGER, Fake, Story
+
+ONE_CRASH = RestartRules(base_s=0.02, most=1)
+
+
+async def until(group: ServiceGroup, wanted: Callable[[ServiceStatus], bool], within_s: float = 8.0) -> ServiceStatus:
+    async with asyncio.timeout(within_s):
+        while not wanted(group["a"].status):
+            await asyncio.sleep(0.01)
+    return group["a"].status
+
+
+def held(status: ServiceStatus) -> bool:
+    return status.state is ServiceState.HELD
+
+
+def down(status: ServiceStatus) -> bool:
+    return status.state in (ServiceState.BACKOFF, ServiceState.HELD)
+
+
+async def test_well_behaved(places: Places, fake: Fake, story: Story) -> None:
+    async with ServiceGroup(places, [fake("a")], story) as group:
+        group.start()
+        await group.wait_ready(timeout=10)
+        status = await until(group, lambda s: bool(s.rss_bytes))
+        assert status.pid and status.shim_pid and status.port and status.rss_bytes
+        assert status.restarts == 0 and status.last_error is None
+        assert places.state_file("a").exists()
+        assert os.getsid(status.pid) == status.pid != status.shim_pid
+    assert story.states() == "WAITING FETCHING STARTING LOADING READY STOPPING STOPPED".split()
+    assert "engine" in places.log("a").read_text()
+
+
+async def test_slow_start_and_503_are_loading_not_failing(places: Places, fake: Fake, story: Story) -> None:
+    async with ServiceGroup(places, [fake("a", "--slow-start", "0.4", "--health-503", "1")], story) as group:
+        group.start()
+        await until(group, lambda s: s.state is ServiceState.LOADING)
+        assert group["a"].status.state is ServiceState.LOADING
+        await group.wait_ready(timeout=10)
+    assert "BACKOFF" not in story.states()
+
+
+async def test_never_binds(places: Places, fake: Fake) -> None:
+    async with ServiceGroup(places, [fake("a", "--never-bind", stall_s=0.5)], rules=ONE_CRASH) as group:
+        group.start()
+        status = await until(group, held)
+        assert "opened no port, and said nothing for 0.5 s" in str(status.last_error)
+
+
+async def test_words_in_the_log_put_the_stall_off(places: Places, fake: Fake) -> None:
+    spec = fake("a", "--slow-start", "2", "--chatter", "0.2", stall_s=0.7)
+    async with ServiceGroup(places, [spec], rules=ONE_CRASH) as group:
+        group.start()
+        await group.wait_ready(timeout=10)
+
+
+async def test_ignores_term(places: Places, fake: Fake) -> None:
+    async with ServiceGroup(places, [fake("a", "--ignore-term", stop_grace_s=0.3)]) as group:
+        group.start()
+        await group.wait_ready(timeout=10)
+        began = time.monotonic()
+        await group.stop()
+        assert 0.3 <= time.monotonic() - began < 1.0
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (("--exit-code", "3"), "exited with code 3: engine"),
+        (("--exit-code", "0"), "exited with code 0: engine"),
+        (("--oom-text",), "exited with code 1: CUDA error: out of memory"),
+    ],
+)
+async def test_crash_in_words(places: Places, fake: Fake, flags: tuple[str, ...], words: str) -> None:
+    async with ServiceGroup(places, [fake("a", "--crash-after", "0.3", *flags)], rules=ONE_CRASH) as group:
+        group.start()
+        status = await until(group, held)
+        assert words in str(status.last_error) and "\n" not in str(status.last_error)
+        assert status.restarts == 1 and status.pid is None
+        with pytest.raises(ServiceError, match="then restart it"):
+            await group.wait_ready(timeout=1)
+
+
+async def test_killed_is_seen_at_once(places: Places, fake: Fake) -> None:
+    async with ServiceGroup(places, [fake("a", "--fork-grandchild")], rules=EAGER) as group:
+        group.start()
+        await group.wait_ready(timeout=10)
+        first = group["a"].status
+        began = time.monotonic()
+        os.kill(first.pid or 0, signal.SIGKILL)
+        await until(group, down)
+        assert time.monotonic() - began < 0.3
+        await group.wait_ready(timeout=10)
+        again = group["a"].status
+        assert again.pid != first.pid and again.port == first.port and again.restarts == 1
+        assert again.last_error == "a: killed by SIGKILL"
+
+
+async def test_deaf_after_ready(places: Places, fake: Fake, story: Story) -> None:
+    async with ServiceGroup(places, [fake("a", "--deaf", "1.5")], story, rules=EAGER) as group:
+        group.start()
+        await group.wait_ready(timeout=10)
+        await until(group, down)
+        assert "no answer to 3 probes of /health" in str(group["a"].status.last_error)
+    assert "DEGRADED" in story.states()
+
+
+async def test_stopped_by_a_signal_but_busy_is_left_alone(places: Places, fake: Fake) -> None:
+    busy = True
+    async with ServiceGroup(places, [fake("a", busy=lambda: busy, stop_grace_s=0.2)], rules=EAGER) as group:
+        group.start()
+        await group.wait_ready(timeout=10)
+        pid = group["a"].status.pid or 0
+        os.kill(pid, signal.SIGSTOP)
+        await asyncio.sleep(4.5)
+        assert group["a"].status.state is ServiceState.READY
+        busy = False
+        began = time.monotonic()
+        await until(group, down)
+        assert time.monotonic() - began < 5.0
+
+
+async def test_flood_neither_blocks_the_engine_nor_the_stop(places: Places, fake: Fake) -> None:
+    async with ServiceGroup(places, [fake("a", "--flood-log")]) as group:
+        group.start()
+        await group.wait_ready(timeout=10)
+        await asyncio.sleep(0.5)
+        began = time.monotonic()
+        await group.stop()
+        assert time.monotonic() - began < 1.5
+    assert sum(file.stat().st_size for file in places.logs.iterdir()) < 61_000_000
+
+
+async def test_not_there(places: Places) -> None:
+    spec = ServiceSpec(name="a", role="a", command=lambda port: Command(("/nowhere/engine",)))
+    async with ServiceGroup(places, [spec], rules=ONE_CRASH) as group:
+        group.start()
+        status = await until(group, held)
+        assert "a: /nowhere/engine cannot be started: No such file or directory" in str(status.last_error)
+
+
+async def test_canary_decides(places: Places, fake: Fake) -> None:
+    asked: list[str] = []
+
+    async def canary(base_url: str) -> None:
+        asked.append(base_url)
+        if len(asked) == 1:
+            raise ServiceError("a", "the first word came out wrong")
+
+    async with ServiceGroup(places, [fake("a", canary=canary)]) as group:
+        group.start()
+        await group.wait_ready(timeout=10)
+        assert asked == [group["a"].base_url] * 2
+
+
+async def test_prepare_that_fails(places: Places, fake: Fake) -> None:
+    async def prepare(on_progress: Callable[[object], None]) -> None:
+        on_progress("half")
+        raise RuntimeError("tiny.en: the disk is full; make room")
+
+    told: list[tuple[str, object]] = []
+    spec = fake("a", prepare=prepare)
+    on_progress = lambda name, progress: told.append((name, progress))  # noqa: E731
+    async with ServiceGroup(places, [spec], on_progress=on_progress, rules=ONE_CRASH) as group:
+        group.start()
+        status = await until(group, held)
+        assert str(status.last_error).startswith("tiny.en: the disk is full; make room")
+    assert told == [("a", "half")] * 2
