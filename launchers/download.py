@@ -1,6 +1,7 @@
 """One file over HTTP into a `.part`: resumed where it broke off, verified before anybody may use it."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -156,4 +157,4 @@ def _silence(error: Exception) -> str:
 
 
 def _words(error: Exception) -> str:
-    return str(error) or type(error).__name__
+    return re.sub(r"^\[Errno -?\d+\] ", "", str(error)) or type(error).__name__

@@ -70,7 +70,12 @@ class Shelf:
         os.replace(self.path(file), self.folder / f"{file.name}{DAMAGED}")
 
     def has_anything(self) -> bool:
-        return self.folder.is_dir() and any(self.folder.iterdir())
+        try:
+            return any(self.folder.iterdir())
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True  # something that we may not look into is not nothing
 
     def sweep(self, *, all_parts: bool = False) -> None:
         """Remove half-made files. A download's `.part` stays unless `all_parts`: the next fetch goes on from there."""

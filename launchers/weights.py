@@ -98,29 +98,28 @@ class ModelStore:
             # A thread, because reading the certificates takes 30 ms.
             async with await asyncio.to_thread(new_client) as client:
                 for file in model.files:
-                    if await self._settle(shelf, file):
+                    if await self._settle(shelf, file, meter):
                         continue
                     if from_file:
                         got, sha256 = await _given(model, file, from_file, shelf, meter)
                     else:
                         got, sha256 = await self._sources.obtain(client, file, place, meter)
                     await asyncio.to_thread(replace, got, shelf.path(file))
-                    shelf.stamp(file, sha256)
+                    await asyncio.to_thread(shelf.stamp, file, sha256)
         except DiskFull:
             # Give the room back: a show that cannot write its log is worse off than a download that starts again.
-            shelf.sweep(all_parts=True)
-            shutil.rmtree(wheels, ignore_errors=True)
+            await asyncio.to_thread(_clear, shelf, wheels)
             raise
-        shelf.sweep(all_parts=True)
-        shutil.rmtree(wheels, ignore_errors=True)
+        await asyncio.to_thread(_clear, shelf, wheels)
         meter.tell()
 
-    async def _settle(self, shelf: Shelf, file: ModelFile) -> bool:
+    async def _settle(self, shelf: Shelf, file: ModelFile, meter: Meter) -> bool:
         """Whether the file is good, at the cost of a full hash if its stamp does not say so; a bad one is set aside."""
         trouble = shelf.trouble(file)
         if not trouble or not shelf.path(file).exists():
             return not trouble
-        return await self._judge(shelf, file, Meter(file.name, lambda _: None)) == ""
+        meter.say(f"{file.name} {trouble}; checking it")
+        return not await self._judge(shelf, file, Meter(file.name, lambda _: None))
 
     async def _judge(self, shelf: Shelf, file: ModelFile, meter: Meter) -> str:
         """ "" if the bytes are right (and stamped so); else what is wrong with them, and they are set aside."""
@@ -130,7 +129,7 @@ class ModelStore:
         else:
             sha256 = await sha256_of(path, lambda count: meter.add(file.name, count))
             if sha256 in file.accepted:
-                shelf.stamp(file, sha256)
+                await asyncio.to_thread(shelf.stamp, file, sha256)
                 return ""
             words = f"is damaged (its SHA-256 is {sha256[:12]}...)"
         shelf.set_aside(file)
@@ -146,6 +145,7 @@ class ModelStore:
             async with held(shelf.lock, lambda: meter.say(f"a fetch of {model_id} is running; waiting for it")):
                 for file in model.files:
                     meter.expect(file.name, file.bytes)
+                for file in model.files:
                     here = shelf.path(file).exists()
                     if words := await self._judge(shelf, file, meter) if here else "is not stored":
                         wrong.append(f"{file.name} {words}")
@@ -171,6 +171,11 @@ class ModelStore:
 
     def _wheels(self, model_id: str) -> Path:
         return self._home.cache / "wheels" / model_id
+
+
+def _clear(shelf: Shelf, wheels: Path) -> None:
+    shelf.sweep(all_parts=True)
+    shutil.rmtree(wheels, ignore_errors=True)
 
 
 async def _given(model: Model, file: ModelFile, path: Path, shelf: Shelf, meter: Meter) -> tuple[Path, str]:

@@ -15,10 +15,20 @@ from profiles.strict import convert, read_toml
 
 SHIPPED = Path(__file__).with_name("models.toml")
 
-Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
-Pin = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._{}-]*==[A-Za-z0-9.+!]+$")]
-FileName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*$")]
-Id = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*$")]
+_HEX = "^[0-9a-f]{64}$"
+_PIN = "^[A-Za-z0-9][A-Za-z0-9._{}:-]*==[A-Za-z0-9.+!]+$"
+_NAME = "^[A-Za-z0-9_][A-Za-z0-9_.+-]*$"
+_PLAINLY = {
+    _HEX: "it is not 64 hexadecimal digits (small letters)",
+    _PIN: "it is not a pin like name==1.0",
+    _NAME: "it is not a plain file name (letters, digits, . _ + -)",
+}
+"""What people read instead of a regular expression."""
+
+Sha256 = Annotated[str, Meta(pattern=_HEX)]
+Pin = Annotated[str, Meta(pattern=_PIN)]
+FileName = Annotated[str, Meta(pattern=_NAME)]
+Id = FileName
 
 
 class Source(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="from"):
@@ -133,15 +143,14 @@ def _model(path: Path, model_id: str, table: Any) -> Model:
     try:
         msgspec.convert(model_id, Id)
     except msgspec.ValidationError:
-        raise ProfileError(
-            str(path), model_id, "this id cannot be a folder's name", "use letters, digits, . _ + -"
-        ) from None
+        raise ProfileError(str(path), model_id, f"the id cannot be used: {_PLAINLY[_NAME]}") from None
     try:
         model = convert(table, Model, str(path))
         for source in (s for f in model.files for s in f.sources if isinstance(s, Packages)):
             source.pieces()
     except ProfileError as error:
-        raise ProfileError(error.file, f"{model_id}.{error.key}".rstrip("."), error.message, error.hint) from None
+        words = next((words for pattern, words in _PLAINLY.items() if pattern in error.message), error.message)
+        raise ProfileError(error.file, f"{model_id}.{error.key}".rstrip("."), words, error.hint) from None
     except (LookupError, ValueError, AttributeError) as error:
         raise ProfileError(str(path), f"{model_id}.files", f"only {{n}} can be counted ({error})") from None
     if any(s.convert and not s.tokenizer for f in model.files for s in f.sources if isinstance(s, Packages)):
