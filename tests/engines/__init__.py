@@ -1,0 +1,1 @@
+"""The engine servers, each with its real model."""
