@@ -79,7 +79,9 @@ class ServiceGroup:
         finally:
             for service in self._services.values():
                 service.quit()
-            await self._stack.__aexit__(kind, error, trace)
+            # An error of the block goes on as it is; only a cancellation is the TaskGroup's to judge.
+            ours = error if isinstance(error, asyncio.CancelledError) else None
+            await self._stack.__aexit__(type(ours) if ours else None, ours, trace if ours else None)
 
     def start(self, names: Iterable[str] | None = None) -> None:
         """All of them, at once; who depends on others waits for them by itself."""

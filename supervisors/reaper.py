@@ -32,31 +32,39 @@ def find(token: str, spare: Iterable[int] = ()) -> list[psutil.Process]:
 
 def reap(token: str, spare: Iterable[int] = ()) -> list[int]:
     """Kill all of them, again and again, for they may fork meanwhile; returns the pids. None there: some 5 ms."""
-    spared, killed = tuple(spare), dict[int, None]()
+    spared, killed = tuple(spare), dict[int, psutil.Process]()
     give_up = time.monotonic() + PATIENCE_S
     while (found := find(token, spared)) and time.monotonic() < give_up:
         for process in found:
-            killed[process.pid] = None
+            killed[process.pid] = process
             with contextlib.suppress(psutil.Error):
                 process.kill()  # psutil compares the start time first: a number that came round again is left alone.
-        bury(killed)
-        time.sleep(0.005)
-    bury(killed)
+        _await_end(found, give_up)
     return list(killed)
-
-
-def bury(pids: Iterable[int]) -> None:
-    """Collect the dead among them that fell to us as their subreaper; others are somebody else's to collect."""
-    for pid in pids:
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(pid, os.WNOHANG)
 
 
 def sweep(token: str, pid: int) -> list[int]:
     """After the death of a shim: end what it kept. Its engine died with it, and lies at our door as a zombie."""
     killed = reap(token)
-    bury([pid, *(proc.pid for proc in psutil.Process().children() if _session(proc.pid) == pid)])
+    orphans = [child for child in psutil.Process().children() if pid in (child.pid, _session(child.pid))]
+    _await_end(orphans, time.monotonic() + PATIENCE_S)
     return killed
+
+
+def _await_end(processes: Iterable[psutil.Process], give_up: float) -> None:
+    """Until they are gone. Those that fell to us as their subreaper are ours to collect; others are somebody else's."""
+    for process in processes:
+        while _lingers(process) and time.monotonic() < give_up:
+            time.sleep(0.002)
+
+
+def _lingers(process: psutil.Process) -> bool:
+    with contextlib.suppress(ChildProcessError):
+        return os.waitpid(process.pid, os.WNOHANG)[0] == 0
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
 
 
 def _session(pid: int) -> int:

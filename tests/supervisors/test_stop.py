@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from supervisors.errors import ServiceError
 from supervisors.group import ServiceGroup
 from supervisors.restart import RestartRules
 from supervisors.spec import Places, ServiceSpec
@@ -116,6 +117,13 @@ async def test_group_goes_in_reverse_even_when_one_ignores_term(places: Places, 
     assert ends == ["c", "b", "a"]
     starts = [s.name for s in story.told if s.state is ServiceState.READY]
     assert starts == ["a", "b", "c"]
+
+
+async def test_an_error_in_the_block_comes_out_as_it_is(places: Places, fake: Fake) -> None:
+    with pytest.raises(ServiceError, match="a: still"):
+        async with ServiceGroup(places, [fake("a", "--never-bind")]) as group:
+            group.start()
+            await group.wait_ready(timeout=0.2)
 
 
 async def test_no_thread_no_handle_stays(places: Places, fake: Fake) -> None:

@@ -1,0 +1,121 @@
+"""kill -9 on show, shim, engine and grandchild, at random: nothing is left, and nothing is there twice."""
+
+import asyncio
+import os
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+
+import psutil  # type: ignore[import-untyped]
+import pytest
+
+from supervisors import reaper
+from supervisors.group import ServiceGroup
+from supervisors.spec import Places, ServiceStatus
+from supervisors.states import ServiceState
+from tests.supervisors.conftest import EAGER, Fake, eventually_gone, places_in
+
+KILLS = 21
+
+
+@pytest.fixture
+def rng() -> random.Random:
+    seed = int(os.environ.get("GALACTUS_SEED", random.SystemRandom().randrange(10**6)))
+    print(f"GALACTUS_SEED={seed}")
+    return random.Random(seed)
+
+
+def lives(process: psutil.Process) -> bool:
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
+
+
+async def test_shim_engine_grandchild(places: Places, fake: Fake, rng: random.Random) -> None:
+    specs = [fake("a", "--fork-grandchild"), fake("b", "--fork-grandchild", "--ignore-term", stop_grace_s=0.2)]
+    async with ServiceGroup(places, specs, rules=EAGER) as group:
+        group.start()
+        await group.wait_ready(timeout=15)
+        for _ in range(KILLS):
+            name = rng.choice("ab")
+            before = group[name].status
+            kin = psutil.Process(before.shim_pid).children(recursive=True)
+            victim = rng.choice([before.shim_pid, before.pid, *(p.pid for p in kin if p.pid != before.pid)])
+            os.kill(victim or 0, signal.SIGKILL)
+            if victim in (before.shim_pid, before.pid):
+                await came_back(group, before)
+                assert not any(map(lives, kin)), f"left of {name} after {victim} was killed"
+            await asyncio.sleep(rng.uniform(0, 0.05))
+        tokens = [p.environ()["GALACTUS_SERVICE"] for p in reaper.find(places.prefix)]
+        assert len(set(tokens)) == 2 and len(tokens) <= 6, "a service is there twice"
+    assert eventually_gone(places.prefix, 0.0) == []
+
+
+async def came_back(group: ServiceGroup, before: ServiceStatus) -> None:
+    async with asyncio.timeout(10):
+        while (now := group[before.name].status).pid in (None, before.pid) or now.state is not ServiceState.READY:
+            await asyncio.sleep(0.01)
+
+
+async def start_show(folder: Path) -> tuple[asyncio.subprocess.Process, list[int]]:
+    show = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.supervisors.show_stand_in", str(folder), stdout=asyncio.subprocess.PIPE
+    )
+    assert show.stdout
+    async with asyncio.timeout(30):
+        return show, [int(word) for word in (await show.stdout.readline()).split()]
+
+
+@pytest.mark.parametrize("also", ["nobody", "one shim", "all shims", "the engines", "everybody"])
+async def test_show(tmp_path: Path, also: str) -> None:
+    prefix = places_in(tmp_path).prefix
+    show, (shim_a, engine_a, shim_b, engine_b) = await start_show(tmp_path)
+    victims = {
+        "nobody": [],
+        "one shim": [shim_b],
+        "all shims": [shim_a, shim_b],
+        "the engines": [engine_a, engine_b],
+        "everybody": [shim_a, engine_a, shim_b, engine_b],
+    }[also]
+    assert len(reaper.find(prefix)) == 6
+    for pid in (show.pid, *victims):
+        os.kill(pid, signal.SIGKILL)
+    await show.wait()
+    if "shim" not in also and also != "everybody":
+        assert eventually_gone(prefix, 1.0) == [], "the shims end what they keep by themselves"
+    else:
+        reaper.reap(prefix)
+        assert reaper.find(prefix) == []
+
+
+async def test_next_show_ends_what_the_last_one_left(tmp_path: Path) -> None:
+    places = places_in(tmp_path)
+    show, (shim_a, _, shim_b, _) = await start_show(tmp_path)
+    for pid in (show.pid, shim_a, shim_b):
+        os.kill(pid, signal.SIGKILL)
+    await show.wait()
+    began = time.monotonic()
+    async with ServiceGroup(places, []) as group:
+        assert time.monotonic() - began < 1.0
+        assert len(group.reaped) >= 2 and reaper.find(places.prefix) == []
+
+
+async def test_interrupted_show_leaves_in_order(tmp_path: Path) -> None:
+    show, _ = await start_show(tmp_path)
+    show.send_signal(signal.SIGINT)
+    await asyncio.wait_for(show.wait(), 10)
+    assert eventually_gone(places_in(tmp_path).prefix, 0.0) == []
+
+
+async def test_we_never_kill_ourselves(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = "import os, sys; sys.path.insert(0, '.'); from supervisors import reaper; print(reaper.reap(sys.argv[1]))"
+    monkeypatch.setenv("GALACTUS_SERVICE", f"{places.prefix}-a-0")
+    nested = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {code!r}, sys.argv[1]], check=True)"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", nested, places.prefix, stdout=asyncio.subprocess.PIPE
+    )
+    said, _ = await process.communicate()
+    assert process.returncode == 0 and said.strip() == b"[]"

@@ -1,0 +1,102 @@
+"""Ports: whose they are, who else has them, and servers that somebody else runs."""
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from supervisors import probes
+from supervisors.errors import ServiceError
+from supervisors.group import ServiceGroup
+from supervisors.spec import AttachedSpec, Command, Places, ServiceSpec
+from supervisors.states import ServiceState
+from tests.supervisors.conftest import EAGER, FAKE, Fake, Story
+from tests.supervisors.test_faults import held, until
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def test_who_listens(taken: int) -> None:
+    assert probes.owns_port(taken, [os.getpid()])
+    assert not probes.owns_port(taken, [os.getppid()])
+    assert not probes.is_free(taken) and probes.somebody_listens(taken)
+    assert f"(pid {os.getpid()})" in str(probes.port_holder(taken))
+    free = probes.free_port()
+    assert probes.is_free(free) and not probes.somebody_listens(free) and probes.port_holder(free) is None
+
+
+async def test_taken_port_is_one_line_and_no_loop(places: Places, fake: Fake, taken: int, story: Story) -> None:
+    async with ServiceGroup(places, [fake("a", port=taken)], story) as group:
+        group.start()
+        status = await until(group, held)
+        assert status.last_error and status.last_error.startswith(f"a: port {taken} is taken by ")
+        assert f"pid {os.getpid()}" in status.last_error and "\n" not in status.last_error
+        with pytest.raises(ServiceError, match="is taken by"):
+            await group.wait_ready(timeout=5)
+    assert "BACKOFF" not in story.states() and story.told[-2].restarts == 0
+
+
+async def test_a_stranger_who_answers_does_not_make_us_ready(
+    places: Places, fake: Fake, story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The race for a port: somebody binds it after we chose it, and says 200."""
+    port = probes.free_port()
+    stranger = await start_fake(port)
+    choices = [port]
+    monkeypatch.setattr(probes, "free_port", lambda real=probes.free_port: choices.pop() if choices else real())
+
+    def command(given: int) -> Command:
+        flags = ["--never-bind"] if given == port else []
+        return Command((sys.executable, "-S", str(FAKE), "--port", str(given), *flags))
+
+    async with ServiceGroup(places, [ServiceSpec(name="a", role="a", command=command)], story, rules=EAGER) as group:
+        group.start()
+        await group.wait_ready(timeout=10)
+        status = group["a"].status
+        assert status.port != port and f"port {port} is taken by" in str(status.last_error)
+        assert f"pid {stranger.pid}" in str(status.last_error)
+    assert story.states().count("READY") == 1
+    stranger.kill()
+    await stranger.wait()
+
+
+async def start_fake(port: int) -> asyncio.subprocess.Process:
+    found = await asyncio.create_subprocess_exec(
+        sys.executable, "-S", str(FAKE), "--port", str(port), stdout=asyncio.subprocess.DEVNULL
+    )
+    async with asyncio.timeout(5):
+        while not probes.somebody_listens(port):
+            await asyncio.sleep(0.02)
+    return found
+
+
+async def test_attached_is_probed_and_never_stopped(places: Places, fake: Fake, story: Story) -> None:
+    port = probes.free_port()
+    spec = AttachedSpec(name="a", role="llm", base_url=f"http://127.0.0.1:{port}/")
+    async with ServiceGroup(places, [spec], story) as group:
+        group.start()
+        status = await until(group, lambda s: s.state is ServiceState.DEGRADED)
+        assert status.last_error == (
+            f"a: nothing answers at http://127.0.0.1:{port}/health; start that server or correct its address in the rig"
+        )
+        theirs = await start_fake(port)
+        await group.wait_ready(timeout=10)
+        await group.stop()
+        assert group["a"].status.state is ServiceState.STOPPED
+        assert theirs.returncode is None and probes.somebody_listens(port)
+    theirs.kill()
+    await theirs.wait()
+
+
+async def test_wait_ready_says_who_is_late(places: Places, fake: Fake) -> None:
+    async with ServiceGroup(places, [fake("a", "--never-bind")]) as group:
+        group.start()
+        with pytest.raises(ServiceError, match=r"a: still STARTING after 0.5 s; see .*a.log"):
+            await group.wait_ready(timeout=0.5)
