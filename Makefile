@@ -11,7 +11,7 @@ show: $(VENV)/.console
 	@$(PY) console.py
 
 setup: $(VENV)/.console
-	@$(PY) console.py models fetch --for-rig rehearsal
+	@$(PY) console.py models fetch --for-rig rehearsal --for-rig quick
 
 test: $(VENV)/.dev setup
 	@$(PY) -m pytest

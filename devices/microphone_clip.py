@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Self
 
 from conversation.audio import HEARING_RATE, Samples
 from devices.sound_file import read_sound
@@ -45,11 +46,18 @@ class ClipMicrophone:
 class RecordedVisitor:
     """Stands in for a missing microphone: each press hears the next recorded question."""
 
+    simulated = True
     name = "recorded visitor (no microphone)"
 
     def __init__(self, clips: Sequence[Path]) -> None:
         self._clips = list(clips)
         self._next = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is open between two visitors."""
 
     def record(self, pre_roll_s: float) -> ClipRecording:
         clip = self._clips[self._next % len(self._clips)]

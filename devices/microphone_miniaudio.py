@@ -2,7 +2,7 @@
 
 from collections.abc import Generator
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import miniaudio
 import numpy as np
@@ -15,13 +15,15 @@ from devices.input_ring import InputRing
 class MiniaudioMicrophone(InputRing):
     """Open for the whole show, so that the first syllable is already in the ring when the button goes down."""
 
+    simulated = False
+
     def __init__(self, name: str, device_id: Any) -> None:
         super().__init__()
         self.name = name
         self._id = device_id
         self._device: Any = None
 
-    def __enter__(self) -> "MiniaudioMicrophone":
+    def __enter__(self) -> Self:
         try:
             self._device = miniaudio.CaptureDevice(
                 input_format=miniaudio.SampleFormat.SIGNED16,

@@ -1,7 +1,7 @@
 """The default or a named microphone through PortAudio."""
 
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import soxr
@@ -14,6 +14,8 @@ from devices.input_ring import InputRing
 class SounddeviceMicrophone(InputRing):
     """Opened at the device's own rate, which always works, and brought to 16 kHz here."""
 
+    simulated = False
+
     def __init__(self, name: str, index: int, rate: int) -> None:
         super().__init__()
         self.name = name
@@ -21,7 +23,7 @@ class SounddeviceMicrophone(InputRing):
         self._stream: Any = None
         self._resampler = soxr.ResampleStream(rate, HEARING_RATE, 1, dtype="int16", quality="MQ")
 
-    def __enter__(self) -> "SounddeviceMicrophone":
+    def __enter__(self) -> Self:
         import sounddevice  # fails at import without PortAudio, so only where it is chosen
 
         try:

@@ -3,7 +3,7 @@
 from collections.abc import Generator
 from time import monotonic
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import miniaudio
 
@@ -18,6 +18,7 @@ class MiniaudioSpeaker(OutputQueue):
     that are already queued, so `latency_s` is the buffer it was asked for.
     """
 
+    simulated = False
     latency_s = _BUFFER_MS / 1000
 
     def __init__(self, name: str, device_id: Any, rate: int = 48_000) -> None:
@@ -26,7 +27,7 @@ class MiniaudioSpeaker(OutputQueue):
         self._id = device_id
         self._device: Any = None
 
-    def __enter__(self) -> "MiniaudioSpeaker":
+    def __enter__(self) -> Self:
         try:
             self._device = miniaudio.PlaybackDevice(
                 output_format=miniaudio.SampleFormat.SIGNED16,

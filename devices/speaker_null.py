@@ -3,6 +3,7 @@
 import threading
 from time import monotonic, sleep
 from types import TracebackType
+from typing import Self
 
 from devices.output_queue import OutputQueue
 
@@ -13,6 +14,7 @@ _AHEAD_S = 0.020
 class NullSpeaker(OutputQueue):
     """Plays to nobody in 10 ms blocks, at most 20 ms ahead of its clock; sleeps while there is nothing to play."""
 
+    simulated = True
     name = "null speaker (no sound device)"
 
     def __init__(self, rate: int) -> None:
@@ -22,7 +24,7 @@ class NullSpeaker(OutputQueue):
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def __enter__(self) -> "NullSpeaker":
+    def __enter__(self) -> Self:
         self._thread = threading.Thread(target=self._run_clock, name="null-speaker", daemon=True)
         self._thread.start()
         return self

@@ -2,7 +2,7 @@
 
 from time import monotonic
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from devices.errors import DeviceError
 from devices.output_queue import OutputQueue
@@ -11,13 +11,15 @@ from devices.output_queue import OutputQueue
 class SounddeviceSpeaker(OutputQueue):
     """One stream for the whole show; needs the PortAudio library of the operating system."""
 
+    simulated = False
+
     def __init__(self, name: str, index: int, rate: int = 48_000) -> None:
         super().__init__(rate)
         self.name = name
         self._index = index
         self._stream: Any = None
 
-    def __enter__(self) -> "SounddeviceSpeaker":
+    def __enter__(self) -> Self:
         import sounddevice  # fails at import without PortAudio, so only where it is chosen
 
         try:

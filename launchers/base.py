@@ -3,13 +3,14 @@
 import os
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
 from msgspec import Struct
 
 from clients.http import Engine as Client
+from conversation.ports import Message
 from launchers.environments import Environments
 from launchers.errors import FetchError
 from launchers.probe_binary import works
@@ -48,6 +49,10 @@ class BaseLauncher(ABC):
     @property
     def model(self) -> str:
         return self.settings.model
+
+    def warm_with(self, messages: Sequence[Message]) -> None:
+        """The prompt that will be asked for first; of use to models alone."""
+        return
 
     def check(self, file: str) -> None:
         """Raises ProfileError for what the schema cannot know: an unknown option, a missing program."""

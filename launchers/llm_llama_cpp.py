@@ -2,6 +2,7 @@
 of a python that the rig names.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from clients.http import Engine as Client
@@ -15,6 +16,7 @@ class Launcher(BaseLauncher):
     binary = "llama-server"
     options = {"batch": 256, "gpu_layers": -1}
     """batch: tokens per prefill step; smaller hears a cancel sooner. gpu_layers: -1 = as many as fit."""
+    _head: Sequence[Message] = (Message("user", "Hello."),)
 
     def script_arguments(self, weights: Path | None) -> tuple[str, ...]:
         settings = self.settings
@@ -38,7 +40,10 @@ class Launcher(BaseLauncher):
     def connect(self, base_url: str) -> OpenAIChat:
         return OpenAIChat(self.name, base_url, self.model)
 
+    def warm_with(self, messages: Sequence[Message]) -> None:
+        self._head = list(messages)
+
     async def try_out(self, client: Client) -> None:
-        """One token; the show primes the character's own head right after, in the same slot."""
+        """The frozen head and one token, so that the canary warms the slot and never evicts it."""
         assert isinstance(client, OpenAIChat)
-        await client.prime([Message("user", "Hello.")])
+        await client.prime(self._head)

@@ -1,0 +1,1 @@
+"""The operator's side: put a show together, ask it things, watch it."""

@@ -1,0 +1,113 @@
+"""One stream of events with many readers: publish here, subscribe = the state so far, then everything after it."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Any
+
+import msgspec
+
+from console.state import ShowState, reduce
+from conversation.events import Event
+
+VERSION = 1
+_BACKLOG = 2000
+"""Events a reader may lag behind before it is let go; it comes back and gets a snapshot."""
+
+
+class Subscription:
+    """One reader. Events come in order, none left out; telemetry is only the latest of each kind."""
+
+    def __init__(self, telemetry: bool) -> None:
+        self.telemetry = telemetry
+        self.lagged = self.closed = False
+        self._lines: deque[bytes] = deque()
+        self._latest: dict[str, bytes] = {}
+        self._wake = asyncio.Event()
+
+    def put(self, line: bytes) -> None:
+        if len(self._lines) >= _BACKLOG:
+            self.lagged = True
+        else:
+            self._lines.append(line)
+        self._wake.set()
+
+    def put_latest(self, kind: str, line: bytes) -> None:
+        if self.telemetry:
+            self._latest[kind] = line
+            self._wake.set()
+
+    def close(self) -> None:
+        """`lines` ends after what is already there."""
+        self.closed = True
+        self._wake.set()
+
+    async def lines(self) -> AsyncIterator[bytes]:
+        """JSON lines, until closed, or until the reader lags too far behind."""
+        while not self.lagged:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._lines:
+                yield self._lines.popleft()
+            if self.closed:
+                return
+            latest, self._latest = self._latest, {}
+            for line in latest.values():
+                yield line
+
+
+class Bus:
+    """Single-threaded: everything happens on the event loop, so no event falls between snapshot and stream."""
+
+    def __init__(self) -> None:
+        self.state = ShowState()
+        self._seq = 0
+        self._began = monotonic()
+        self._sinks: list[Callable[[Event, bytes], None]] = []
+        self._subscribers: list[Subscription] = []
+
+    def add_sink(self, sink: Callable[[Event, bytes], None]) -> None:
+        """Called at once with each event and its JSON line; must be quick and must not raise."""
+        self._sinks.append(sink)
+
+    def publish(self, event: Event) -> None:
+        self._seq += 1
+        self.state = reduce(self.state, event)
+        line = msgspec.json.encode(self._stamp() | msgspec.to_builtins(event)) + b"\n"
+        for sink in self._sinks:
+            sink(event, line)
+        for subscriber in self._subscribers:
+            subscriber.put(line)
+
+    def telemetry(self, kind: str, key: str, value: Any) -> None:
+        """Latest wins, per `kind` and `key`; never logged, never folded."""
+        if not any(s.telemetry for s in self._subscribers):
+            return
+        line = msgspec.json.encode({"telemetry": kind, **msgspec.to_builtins(value)}) + b"\n"
+        for subscriber in self._subscribers:
+            subscriber.put_latest(f"{kind}/{key}", line)
+
+    def snapshot(self) -> dict[str, Any]:
+        """The state, and the `seq` of the last event in it."""
+        return {"v": VERSION, "seq": self._seq, "t_mono_ms": self._ms(), "snapshot": msgspec.to_builtins(self.state)}
+
+    @contextmanager
+    def subscribe(self, telemetry: bool = True) -> Iterator[Subscription]:
+        """The first line is the snapshot."""
+        subscriber = Subscription(telemetry)
+        subscriber.put(msgspec.json.encode(self.snapshot()) + b"\n")
+        self._subscribers.append(subscriber)
+        try:
+            yield subscriber
+        finally:
+            self._subscribers.remove(subscriber)
+
+    def _stamp(self) -> dict[str, Any]:
+        wall = datetime.now(UTC).isoformat(timespec="milliseconds")
+        return {"v": VERSION, "seq": self._seq, "t_mono_ms": self._ms(), "wall": wall}
+
+    def _ms(self) -> float:
+        return round((monotonic() - self._began) * 1000, 1)

@@ -1,0 +1,144 @@
+"""The command line: what may be said, and which exit code comes back. Each verb is imported when it is used."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from console import commands as cmd
+
+_EPILOG = "Exit codes: 0 done, 2 usage or profile error, 3 an engine could not be made ready, 4 the turn failed, 5 no show is running."
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command. Never lets a traceback reach the operator: it goes to a file, and the line says where."""
+    arguments = parser().parse_args(argv)
+    try:
+        return _verb(arguments)(arguments)
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return cmd.INTERRUPTED
+    except BrokenPipeError:
+        return cmd.DONE
+    except Exception as error:
+        return _explain(error)
+
+
+def parser() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    for flag in ("rig", "character"):
+        common.add_argument(f"--{flag}", metavar="NAME|FILE", default=argparse.SUPPRESS, help=f"which {flag}")
+    out = argparse.ArgumentParser(prog="console.py", description=__doc__, epilog=_EPILOG, parents=[common])
+    verbs = out.add_subparsers(dest="verb", metavar="COMMAND")
+
+    def verb(name: str, words: str) -> argparse.ArgumentParser:
+        return verbs.add_parser(name, help=words, description=words, parents=[common])
+
+    run = verb("run", "run the show in the foreground")
+    run.add_argument("--headless", action="store_true", help="events as JSON lines on stdout")
+    ask = verb("ask", "one turn: ask the character something")
+    given = ask.add_mutually_exclusive_group(required=True)
+    given.add_argument("--wav", metavar="FILE", type=Path, help="a recorded question, any sound format, 30 s at most")
+    given.add_argument("--text", help="a typed question")
+    ask.add_argument("--json", action="store_true", help="print the whole turn as one JSON object")
+    ask.add_argument("--out", metavar="FILE", type=Path, help="write what was heard as a WAV")
+    ask.add_argument(
+        "--timeout", metavar="S", type=_seconds, help="give up after S seconds (default 60; 600 if it starts a show)"
+    )
+    verb("say", "speak a line in the character's voice").add_argument("text", nargs="+")
+    verb("press", "hold the talk button")
+    verb("release", "let the talk button go")
+    verb("status", "what runs, and how it is").add_argument("--json", action="store_true")
+    verb("stop", "stop the show and everything it started")
+    verb("check", "what is missing, and the one command that mends it").add_argument("--json", action="store_true")
+    _models(verb("models", "the model store"))
+    return out
+
+
+def _models(models: argparse.ArgumentParser) -> None:
+    models.add_argument("action", nargs="?", choices=("list", "fetch", "verify", "rm"), default="list")
+    models.add_argument("id", nargs="*", help="ids of the catalogue")
+    models.add_argument("--json", action="store_true")
+    models.add_argument("--from", dest="source", metavar="FILE", type=Path, help="fetch from this file or folder")
+    models.add_argument("--for-rig", metavar="NAME|FILE", action="append", default=[], help="all that this rig needs")
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 3600:
+        raise argparse.ArgumentTypeError("between 0 and 3600 seconds")
+    return value
+
+
+def _verb(arguments: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
+    """The function behind a verb; importing it costs only those who use it."""
+    for name in ("rig", "character"):
+        if name not in arguments:
+            setattr(arguments, name, None)
+    if arguments.verb in (None, "run"):
+        from console.headless import run
+
+        return run
+    if arguments.verb == "models":
+        from console.models import models
+
+        return models
+    if arguments.verb == "check":
+        from console.preflight import check
+
+        return check
+    from console import verbs
+
+    found: Callable[[argparse.Namespace], int] = getattr(verbs, arguments.verb)
+    return found
+
+
+def _explain(error: Exception) -> int:
+    """One plain line, and the exit code that goes with the kind of error."""
+    from console.client import NoShow
+    from console.presence import AlreadyRunning
+    from devices.errors import DeviceError
+    from launchers.errors import FetchError
+    from profiles.errors import ProfileError
+    from supervisors.errors import ServiceError
+
+    codes: dict[type[Exception], int] = {
+        ProfileError: cmd.USAGE,
+        DeviceError: cmd.USAGE,
+        AlreadyRunning: cmd.USAGE,
+        FetchError: cmd.NO_ENGINE,
+        ServiceError: cmd.NO_ENGINE,
+        NoShow: cmd.NO_SHOW,
+    }
+    if isinstance(error, cmd.CommandError):
+        code = error.code
+    elif isinstance(error, OSError) and error.filename is not None:
+        print(f"{error.filename}: {error.strerror}; mend that and try again.", file=sys.stderr)
+        return cmd.NO_ENGINE
+    else:
+        code = next((c for kind, c in codes.items() if isinstance(error, kind)), 1)
+    if code != 1:
+        print(_sentence(str(error)), file=sys.stderr)
+        return code
+    return _unforeseen(error)
+
+
+def _sentence(text: str) -> str:
+    plain = " ".join(text.split())
+    return plain if plain.endswith((".", "!", "?")) else plain + "."
+
+
+def _unforeseen(error: Exception) -> int:
+    from profiles.home import Home
+
+    path = Home.from_environment().root / "errors.log"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        logging.basicConfig(filename=path, format="%(asctime)s %(message)s")
+        logging.getLogger(__name__).error("unforeseen", exc_info=error)
+        where = f"the details are in {path}"
+    except OSError:
+        where = f"it was {type(error).__name__}: {error}"
+    print(f"Something went wrong inside Galactus; {where}.", file=sys.stderr)
+    return 1

@@ -1,0 +1,87 @@
+"""What an operator may ask of a show: the vocabulary of the operator API."""
+
+from typing import Any
+
+from msgspec import Struct
+
+
+class Command(Struct, frozen=True, kw_only=True, tag_field="cmd", tag=str.lower, forbid_unknown_fields=True):
+    """Base; `cmd` on the wire is the class's name in lower case, `id` comes back with the answer."""
+
+    id: int = 0
+
+
+class Status(Command, frozen=True, kw_only=True):
+    """Answered with what `status --json` prints."""
+
+
+class Subscribe(Command, frozen=True, kw_only=True):
+    """From here on the connection carries the snapshot, then every event as a line of its own."""
+
+    telemetry: bool = True
+
+
+class Press(Command, frozen=True, kw_only=True):
+    """Answered with {"turn"} once the microphone is open. `lasting`: outlives this connection (a CLI press)."""
+
+    lasting: bool = False
+
+
+class Release(Command, frozen=True, kw_only=True):
+    """Answered with {"released"}: false when nobody held the button."""
+
+
+class Interrupt(Command, frozen=True, kw_only=True):
+    """Stop speaking now. Answered with {"interrupted"}."""
+
+
+class Ask(Command, frozen=True, kw_only=True):
+    """One turn, answered when it has ended. Exactly one of `pcm` and `text`."""
+
+    pcm: bytes = b""
+    """s16le mono 16 kHz (base64 in JSON)."""
+    text: str = ""
+    want_audio: bool = False
+    """Also answer with what was heard, as "pcm" in base64."""
+    timeout_s: float = 60.0
+
+
+class Say(Command, frozen=True, kw_only=True):
+    """Speak a line in the character's voice; answered like Ask."""
+
+    text: str
+
+
+class Stop(Command, frozen=True, kw_only=True):
+    """Answered at once; the show then stops its engines in order."""
+
+
+AnyCommand = Status | Subscribe | Press | Release | Interrupt | Ask | Say | Stop
+
+
+class Failure(Struct, frozen=True, kw_only=True):
+    """Why a command was not done."""
+
+    code: int
+    """The exit code that a CLI gives for it."""
+    message: str
+
+
+class Answer(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Comes back for each command."""
+
+    id: int = 0
+    result: Any = None
+    error: Failure | None = None
+
+
+class CommandError(Exception):
+    """A command that cannot be done; becomes a `Failure`."""
+
+    def __init__(self, code: int, message: str) -> None:
+        self.code = code
+        super().__init__(message)
+
+
+DONE, USAGE, NO_ENGINE, TURN_FAILED, NO_SHOW, INTERRUPTED = 0, 2, 3, 4, 5, 130
+"""Exit codes, the same for every command."""

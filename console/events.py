@@ -1,0 +1,89 @@
+"""What happens in a show outside of its turns."""
+
+from typing import Literal
+
+from conversation import events as turn_events
+from conversation.events import Event
+from supervisors.states import ServiceState
+
+DeviceRole = Literal["microphone", "speaker", "jaw", "camera", "button"]
+DeviceState = Literal["ready", "simulated", "fault"]
+
+
+class ShowStarted(Event, frozen=True, kw_only=True):
+    pid: int
+    rig: str
+    character: str
+    character_name: str
+    logs: str
+
+
+class DeviceChanged(Event, frozen=True, kw_only=True):
+    name: str
+    role: DeviceRole
+    state: DeviceState
+    detail: str = ""
+
+
+class ServiceChanged(Event, frozen=True, kw_only=True):
+    name: str
+    role: str
+    state: ServiceState
+    model: str = ""
+    device: str = ""
+    pid: int | None = None
+    shim_pid: int | None = None
+    port: int | None = None
+    restarts: int = 0
+    adopted: bool = False
+    last_error: str | None = None
+
+
+class ShowReady(Event, frozen=True, kw_only=True):
+    """Every role of the rig has an engine that answers; visitors may come."""
+
+    seconds: float
+    """Since the show started."""
+
+
+class ShowNotReady(Event, frozen=True, kw_only=True):
+    """A role lost its last engine; turns go on degraded."""
+
+    roles: tuple[str, ...]
+
+
+class Note(Event, frozen=True, kw_only=True):
+    """One plain sentence for the operator."""
+
+    text: str
+    level: Literal["info", "warning", "error"] = "info"
+
+
+class Held(Event, frozen=True, kw_only=True):
+    """Somebody presses, or lets go, the talk button."""
+
+    holder: str
+    down: bool
+
+
+class ShowStopping(Event, frozen=True, kw_only=True):
+    reason: str
+
+
+AnyEvent = (
+    ShowStarted
+    | DeviceChanged
+    | ServiceChanged
+    | ShowReady
+    | ShowNotReady
+    | Note
+    | Held
+    | ShowStopping
+    | turn_events.TurnStarted
+    | turn_events.StageEntered
+    | turn_events.TranscriptReady
+    | turn_events.ClauseReady
+    | turn_events.ClausePlaying
+    | turn_events.StageFailed
+    | turn_events.TurnEnded
+)

@@ -1,0 +1,140 @@
+"""The show in the foreground, without a screen: JSON lines for programs, plain words for a terminal."""
+
+import asyncio
+import os
+import signal
+import sys
+from argparse import Namespace
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+
+from console import commands as cmd
+from console.background import DEFAULT_RIG
+from console.bus import Subscription
+from console.setting_up import ProgressPrinter
+from console.show import Show
+from profiles.catalogue import Catalogue
+from profiles.home import Home
+from profiles.loader import load_character, load_rig
+
+
+def run(arguments: Namespace) -> int:
+    """Until `stop`, Ctrl-C or TERM; then everything it started is gone."""
+    words = not getattr(arguments, "headless", False) and sys.stdout.isatty()
+    return asyncio.run(_run(arguments, words))
+
+
+async def _run(arguments: Namespace, words: bool) -> int:
+    home = Home.from_environment()
+    rig = load_rig(arguments.rig or DEFAULT_RIG, home)
+    character = load_character(arguments.character or rig.value.character, home)
+    show = Show(home, rig, character, Catalogue.load(home))
+    interrupted = _on_signals(show)
+    with show.bus.subscribe() as subscription:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(_print(subscription, _Words(show).line if words else _json()))
+            try:
+                await show.run()
+            finally:
+                subscription.close()
+    return cmd.INTERRUPTED if interrupted.is_set() else cmd.DONE
+
+
+def _on_signals(show: Show) -> asyncio.Event:
+    """INT, TERM and a closed terminal all end the show in order; INT is remembered for the exit code."""
+    interrupted = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def stop(name: str) -> None:
+        if name == "SIGINT":
+            interrupted.set()
+        show.stop(f"{name} was received")
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, stop, number.name)
+    return interrupted
+
+
+async def _print(subscription: Subscription, render: Callable[[dict[str, Any], bytes], bytes]) -> None:
+    """On a thread: a reader of our stdout that stalls must never stall the show."""
+    with suppress(BrokenPipeError):
+        async for line in subscription.lines():
+            if out := render(msgspec.json.decode(line), line):
+                await asyncio.to_thread(_write, out)
+
+
+def _write(data: bytes) -> None:
+    while data:
+        data = data[os.write(sys.stdout.fileno(), data) :]
+
+
+def _json() -> Callable[[dict[str, Any], bytes], bytes]:
+    """Events as they are; of the telemetry only progress, which nobody could see otherwise."""
+    last: dict[str, tuple[int, int | None]] = {}
+
+    def render(row: dict[str, Any], line: bytes) -> bytes:
+        if "type" in row:
+            return line
+        if row.get("telemetry") != "progress":
+            return b""
+        percent = 100 * row["done"] // row["total"] if row["total"] else row["done"] >> 22
+        key = (percent, row["total"])
+        if last.get(row["what"]) == key and not row.get("note"):
+            return b""
+        last[row["what"]] = key
+        return line
+
+    return render
+
+
+class _Words:
+    """The same for people."""
+
+    def __init__(self, show: Show) -> None:
+        self._show = show
+        self._printer = ProgressPrinter(sys.stdout)
+
+    def line(self, row: dict[str, Any], _: bytes) -> bytes:
+        if row.get("telemetry") == "progress":
+            self._printer.show(row)
+            return b""
+        text = self._event(row)
+        return (text + "\n").encode() if text else b""
+
+    def _event(self, row: dict[str, Any]) -> str:
+        name = self._show.character.value.name
+        match row.get("type"):
+            case "ShowStarted":
+                return f"{row['character_name']} on the rig {row['rig']}; the log is in {row['logs']}"
+            case "DeviceChanged":
+                return f"{row['role']}: {row['name']}" + (f" ({row['detail']})" if row["detail"] else "")
+            case "ServiceChanged" if row["state"] in ("READY", "HELD", "BACKOFF"):
+                why = f": {row['last_error']}" if row["last_error"] and row["state"] != "READY" else ""
+                return f"{row['name']} {row['model']} {row['state']}{why}"
+            case "ShowReady":
+                return f'ON AIR after {row["seconds"]:.1f} s. In another terminal: console.py ask --text "Who are you?"'
+            case "ShowNotReady":
+                return f"Not ready: nobody does {', '.join(row['roles'])}"
+            case "Note":
+                return str(row["text"])
+            case "TranscriptReady":
+                return f"visitor: {row['text']}"
+            case "ClauseReady":
+                return f"{name}: {row['text']}"
+            case "StageFailed":
+                return f"{row['stage']}: {row['message']}"
+            case "TurnEnded":
+                return _wait(row)
+            case "ShowStopping":
+                return f"Stopping: {row['reason']}"
+        return ""
+
+
+def _wait(row: dict[str, Any]) -> str:
+    release, first = row["marks"]["release"], row["marks"]["first_audio"]
+    if release is None or first is None:
+        return f"turn {row['turn']} {row['outcome']}"
+    return f"turn {row['turn']} {row['outcome']}, release to first audio {(first - release) / 1000:.2f} s"

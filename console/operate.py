@@ -1,0 +1,130 @@
+"""Does what operators ask of a show."""
+
+import asyncio
+import base64
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from console import commands as cmd
+from console.bus import Bus
+from console.events import Held
+from console.status import status
+from conversation.audio import HEARING_RATE, Samples, from_bytes
+from conversation.events import TurnEnded
+from conversation.loop import Busy, ConversationLoop
+from conversation.stages import Outcome
+from conversation.turn import Request
+from devices.microphone_clip import ClipMicrophone
+from supervisors.group import ServiceGroup
+
+if TYPE_CHECKING:
+    from console.show import Show
+
+_LASTING = "an earlier press"
+_MOST_S = 31.0
+
+
+class Operator:
+    """Fits `console.server.Operated`."""
+
+    def __init__(self, show: "Show", loop: ConversationLoop, group: ServiceGroup) -> None:
+        self._show, self._loop, self._group = show, loop, group
+        self.bus: Bus = show.bus
+
+    async def execute(self, command: cmd.AnyCommand, holder: str) -> Any:
+        match command:
+            case cmd.Status():
+                return status(self._show, self._group, self._loop.turns)
+            case cmd.Press():
+                return await self._press(_LASTING if command.lasting else holder)
+            case cmd.Release():
+                return {"released": self._release(_LASTING) or self._release(holder)}
+            case cmd.Interrupt():
+                return {"interrupted": self._loop.interrupt()}
+            case cmd.Ask():
+                return await self._ask(command, holder)
+            case cmd.Say():
+                return await self._say(command, holder)
+            case cmd.Stop():
+                self._show.stop("an operator asked for it")
+                return {}
+        raise cmd.CommandError(cmd.USAGE, "this command needs a connection of its own")
+
+    def forget(self, holder: str) -> None:
+        self._release(holder)
+
+    async def _press(self, holder: str) -> dict[str, Any]:
+        request = self._loop.press(holder)
+        self.bus.publish(Held(holder=holder, down=True))
+        return {"turn": await request.started}
+
+    def _release(self, holder: str) -> bool:
+        released = self._loop.release(holder)
+        if released:
+            self.bus.publish(Held(holder=holder, down=False))
+        return released
+
+    async def _ask(self, command: cmd.Ask, holder: str) -> dict[str, Any]:
+        if bool(command.pcm) == bool(command.text.strip()):
+            raise cmd.CommandError(cmd.USAGE, "ask with sound or with text, not with both or neither")
+        if command.text:
+            return await self._turn(Request("text", holder=holder, text=command.text), command, need=("llm", "tts"))
+        pcm = from_bytes(command.pcm)
+        if len(pcm) > _MOST_S * HEARING_RATE:
+            raise cmd.CommandError(cmd.USAGE, "a question may last 30 s at most; cut the recording")
+        microphone = ClipMicrophone("the sound that was sent", pcm)
+        request = Request("wav", holder=holder, microphone=microphone)
+        return await self._turn(request, command, need=("stt", "llm", "tts"))
+
+    async def _say(self, command: cmd.Say, holder: str) -> dict[str, Any]:
+        if not command.text.strip():
+            raise cmd.CommandError(cmd.USAGE, "there is nothing to say; give some text")
+        plain = cmd.Ask(text=command.text, timeout_s=120.0)
+        return await self._turn(Request("say", holder=holder, text=command.text), plain, need=("tts",))
+
+    async def _turn(self, request: Request, command: cmd.Ask, need: tuple[str, ...]) -> dict[str, Any]:
+        try:
+            async with asyncio.timeout(command.timeout_s):
+                await self._until_answerable(need)
+                request.pressed_at = asyncio.get_running_loop().time()
+                self._loop.submit(request)
+                ended, heard = await asyncio.shield(request.done)  # our end must not cancel it
+        except TimeoutError:
+            self._loop.withdraw(request)
+            state = self.bus.state
+            where = (
+                f"the turn is in {state.stage}"
+                if state.ready
+                else f"still waiting for {', '.join(self._show.missing())}"
+            )
+            code = cmd.TURN_FAILED if state.ready else cmd.NO_ENGINE
+            raise cmd.CommandError(code, f"no answer within {command.timeout_s:g} s: {where}") from None
+        except Busy as error:
+            raise cmd.CommandError(cmd.TURN_FAILED, str(error)) from None
+        except asyncio.CancelledError:
+            if request.done.cancelled():  # the show stops; our own client is still there
+                raise cmd.CommandError(cmd.TURN_FAILED, "the show was stopped before this turn") from None
+            self._loop.withdraw(request)
+            raise
+        return self._result(ended, heard, command.want_audio)
+
+    async def _until_answerable(self, need: tuple[str, ...]) -> None:
+        """At the start of a show: until the roles needed have engines. Later a lost engine is the turn's to mend."""
+        with self.bus.subscribe(telemetry=False) as changes:
+            async for _ in changes.lines():
+                missing = set(self._show.missing()) & set(need)
+                if not missing or self._show.was_ready:
+                    return
+                if (held := self._show.hopeless()) is not None and held.role in need:
+                    raise cmd.CommandError(cmd.NO_ENGINE, held.last_error or f"{held.name} is held")
+
+    def _result(self, ended: TurnEnded, heard: Samples, want_audio: bool) -> dict[str, Any]:
+        row: dict[str, Any] = msgspec.to_builtins(ended)
+        keys = ("turn", "outcome", "transcript", "caption", "reply", "heard", "marks", "llm", "audio", "jaw")
+        out = {key: row[key] for key in keys}
+        if ended.outcome is not Outcome.COMPLETED:
+            out |= {"stage": row["stage"], "message": ended.message}
+        if want_audio:
+            out["pcm"] = base64.b64encode(heard.astype("<i2").tobytes()).decode()
+        return out

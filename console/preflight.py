@@ -1,0 +1,164 @@
+"""`check`: everything a show needs, each line fine or with the one command that mends it."""
+
+import os
+import shutil
+import socket
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from console import commands as cmd
+from console.background import DEFAULT_RIG
+from console.presence import alive
+from console.services import launchers, workshop
+from devices import audio_devices
+from devices.errors import DeviceError
+from launchers.base import BaseLauncher
+from profiles.catalogue import Catalogue
+from profiles.home import Home
+from profiles.loader import Loaded, load_character, load_rig
+from profiles.schema import Character, Rig
+
+PROGRAM = ".venv/bin/python console.py"
+
+
+class Row(Struct, frozen=True, kw_only=True):
+    """One thing looked at."""
+
+    what: str
+    state: Literal["ok", "missing", "fault"]
+    detail: str
+    mend: str = ""
+    """The one command, or the one thing to do."""
+
+
+class Origin(Struct, frozen=True, kw_only=True):
+    """Where a value of the rig or the character was set; what is not listed is a default."""
+
+    key: str
+    file: str
+
+
+class Report(Struct, frozen=True, kw_only=True):
+    ok: bool
+    rows: list[Row]
+    origins: list[Origin]
+
+
+def check(arguments: Namespace) -> int:
+    """0 when a show could start and answer as things are, 3 when something is missing; a bad profile is 2."""
+    home = Home.from_environment()
+    catalogue = Catalogue.load(home)
+    rig = load_rig(arguments.rig or DEFAULT_RIG, home)
+    character = load_character(arguments.character or rig.value.character, home)
+    made = launchers(rig, workshop(home, catalogue), catalogue)
+    rows = [
+        *_machine(home, rig, character),
+        *(row for launcher in made.values() for row in _engine(launcher, arguments.rig, running=_runs(home, rig))),
+        *_sound(rig),
+    ]
+    report = Report(ok=all(r.state == "ok" for r in rows), rows=rows, origins=_origins(rig, character))
+    print(msgspec.json.encode(report).decode() if arguments.json else _words(report))
+    return cmd.DONE if report.ok else cmd.NO_ENGINE
+
+
+def _machine(home: Home, rig: Loaded[Rig], character: Loaded[Character]) -> list[Row]:
+    rows = [
+        Row(what="python", state="ok", detail=sys.version.split()[0]),
+        Row(what="rig", state="ok", detail=f"{rig.name} ({rig.file})"),
+        Row(what="character", state="ok", detail=f"{character.value.name} ({character.file})"),
+    ]
+    folder = next(p for p in (home.root, *home.root.parents) if p.exists())
+    if not os.access(folder, os.W_OK):
+        rows.append(Row(what="home", state="fault", detail=f"{folder} cannot be written", mend="set GALACTUS_HOME"))
+    free = shutil.disk_usage(folder).free
+    if free < 200e6:
+        detail = f"{free / 1e6:.0f} MB free at {folder}"
+        rows.append(Row(what="disk", state="fault", detail=detail, mend="free some disk space, or set GALACTUS_HOME"))
+    else:
+        rows.append(Row(what="disk", state="ok", detail=f"{free / 1e9:.1f} GB free at {folder}"))
+    if _runs(home, rig):
+        rows.append(Row(what="show", state="ok", detail="running"))
+    return rows
+
+
+def _runs(home: Home, rig: Loaded[Rig]) -> bool:
+    return alive(home.state(rig.name)) is not None
+
+
+def _engine(launcher: BaseLauncher, rig: str | None, *, running: bool) -> list[Row]:
+    name, settings, shop = launcher.name, launcher.settings, launcher.workshop
+    if settings.launch == "attach":
+        return [Row(what=name, state="ok", detail=f"somebody else's, at {settings.url}")]
+    fetch = f"{PROGRAM} models fetch --for-rig {rig or DEFAULT_RIG}"
+    rows = []
+    if launcher.needs_environment():
+        ready = shop.environments.python(launcher.script) is not None
+        state: Literal["ok", "missing"] = "ok" if ready else "missing"
+        detail = f"environment {launcher.script} " + ("ready" if ready else "not made yet")
+        rows.append(Row(what=name, state=state, detail=detail, mend="" if ready else fetch))
+    if launcher.model:
+        stored = shop.store.state(launcher.model)
+        good = stored == "stored"
+        rows.append(
+            Row(
+                what=name,
+                state="ok" if good else "missing",
+                detail=f"model {launcher.model} {stored}",
+                mend="" if good else f"{PROGRAM} models fetch {launcher.model}",
+            )
+        )
+    if settings.port and not running and not _free(settings.port):
+        mend = "stop the program that has it, or choose another port in the rig"
+        rows.append(Row(what=name, state="fault", detail=f"port {settings.port} is taken", mend=mend))
+    return rows
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _sound(rig: Loaded[Rig]) -> list[Row]:
+    audio = rig.value.audio
+    rows = []
+    for role, choose, wanted in (
+        ("microphone", audio_devices.microphone, audio.microphone),
+        ("speaker", audio_devices.speaker, audio.speaker),
+    ):
+        try:
+            rows.append(Row(what=role, state="ok", detail=choose(wanted).name))
+        except DeviceError as error:
+            rows.append(Row(what=role, state="fault", detail=f"{error.device}: {error.message}", mend=error.hint))
+    return rows
+
+
+def _origins(rig: Loaded[Rig], character: Loaded[Character]) -> list[Origin]:
+    pairs = [(f"rig.{k}", f) for k, f in rig.origins.items()] + [
+        (f"character.{k}", f) for k, f in character.origins.items()
+    ]
+    return [Origin(key=key, file=file) for key, file in pairs]
+
+
+def _words(report: Report) -> str:
+    marks = {"ok": "✓", "missing": "○", "fault": "✗"}
+    lines = []
+    for row in report.rows:
+        lines.append(f"{marks[row.state]} {row.what:<11} {row.detail}" + (f"  →  {row.mend}" if row.mend else ""))
+    lines.append("")
+    by_file: dict[str, list[str]] = {}
+    for origin in report.origins:
+        by_file.setdefault(origin.file, []).append(origin.key)
+    for file, keys in by_file.items():
+        lines += [f"from {Path(file)}:", *(f"    {key}" for key in keys)]
+    lines.append("all else is a default")
+    return "\n".join(lines)

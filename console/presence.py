@@ -1,0 +1,92 @@
+"""Which shows run on this machine: one lock and one small file per rig."""
+
+import fcntl
+import os
+from pathlib import Path
+from types import TracebackType
+
+import msgspec
+from msgspec import Struct
+
+from profiles.home import Home
+
+
+class ShowFile(Struct, frozen=True, kw_only=True):
+    """`show.json`: what others need to know of a running show."""
+
+    pid: int
+    rig: str
+    rig_file: str
+    character: str
+    socket: str
+    logs: str
+
+
+class AlreadyRunning(Exception):
+    """Another show of this rig holds the lock; `str()` says so plainly."""
+
+
+class Presence:
+    """Holds the rig's lock while its block lasts. The kernel lets go of it however the show ends."""
+
+    def __init__(self, home: Home, rig: str) -> None:
+        self._folder = home.state(rig)
+        self._rig = rig
+        self._lock = -1
+
+    def __enter__(self) -> "Presence":
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._lock = os.open(self._folder / "show.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        if not _try_lock(self._lock):
+            os.close(self._lock)
+            other = _read(self._folder / "show.json")
+            who = f" (pid {other.pid})" if other else ""
+            raise AlreadyRunning(
+                f"a show of the rig {self._rig} is running already{who}; stop it first: console.py stop"
+            )
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        (self._folder / "show.json").unlink(missing_ok=True)
+        os.close(self._lock)
+
+    def announce(self, show: ShowFile) -> None:
+        """Once the operator's socket listens."""
+        part = self._folder / "show.json.part"
+        part.write_bytes(msgspec.json.encode(show))
+        part.replace(self._folder / "show.json")
+
+
+def running(home: Home) -> list[ShowFile]:
+    """Every show of this home that lives now."""
+    return [show for folder in sorted((home.root / "state").glob("*")) if (show := alive(folder)) is not None]
+
+
+def alive(folder: Path) -> ShowFile | None:
+    """The show of one rig's state folder, if its lock is held."""
+    show = _read(folder / "show.json")
+    if show is None:
+        return None
+    try:
+        lock = os.open(folder / "show.lock", os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        return None if _try_lock(lock) else show
+    finally:
+        os.close(lock)
+
+
+def _try_lock(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _read(path: Path) -> ShowFile | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=ShowFile)
+    except (OSError, msgspec.DecodeError):
+        return None

@@ -1,0 +1,112 @@
+"""The show's end of the operator API: newline-delimited JSON on a unix socket, any number of clients."""
+
+import asyncio
+import contextlib
+import os
+from itertools import count
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+
+from console import commands as cmd
+from console.bus import Bus
+
+LINE_LIMIT = 4 << 20
+"""Bytes of one command: 30 s of sound in base64 are 1.3 MB."""
+
+
+class Operated(Protocol):
+    """What the server needs from a show."""
+
+    bus: Bus
+
+    async def execute(self, command: cmd.AnyCommand, holder: str) -> Any:
+        """The result of any command but Subscribe. Raises CommandError. Cancelled when its client goes."""
+
+    def forget(self, holder: str) -> None:
+        """A client is gone: what it held is let go."""
+
+
+class OperatorServer:
+    """Listens while its block lasts. The folder keeps others out (0700); the socket itself is 0600."""
+
+    def __init__(self, path: Path, show: Operated) -> None:
+        self._path, self._show = path, show
+        self._numbers = count(1)
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._decoder: msgspec.json.Decoder[cmd.AnyCommand] = msgspec.json.Decoder(cmd.AnyCommand)
+
+    async def serve(self, started: asyncio.Event) -> None:
+        """Until cancelled. The caller holds the show's lock, so a socket that is already there is a dead one."""
+        self._path.unlink(missing_ok=True)
+        server = await asyncio.start_unix_server(self._client, self._path, limit=LINE_LIMIT)
+        os.chmod(self._path, 0o600)
+        try:
+            async with server:
+                started.set()
+                await server.serve_forever()
+        finally:
+            self._path.unlink(missing_ok=True)
+
+    def hang_up(self) -> None:
+        """Before the end of `serve`: from Python 3.12 on it waits for every connection."""
+        for writer in self._writers:
+            writer.close()
+
+    async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        holder = f"client {next(self._numbers)}"
+        self._writers.add(writer)
+        try:
+            async with asyncio.TaskGroup() as group:
+                try:
+                    async for line in _lines(reader):
+                        group.create_task(self._answer(line, holder, writer))
+                finally:
+                    group.create_task(_raise_gone())
+        except* (_Gone, ConnectionError, ValueError):
+            pass
+        except* asyncio.CancelledError:
+            pass
+        finally:
+            self._show.forget(holder)
+            self._writers.discard(writer)
+            writer.close()
+
+    async def _answer(self, line: bytes, holder: str, writer: asyncio.StreamWriter) -> None:
+        number = 0
+        try:
+            command = self._decoder.decode(line)
+            number = command.id
+            if isinstance(command, cmd.Subscribe):
+                await self._stream(command, writer)
+                return
+            result = await self._show.execute(command, holder)
+            answer = cmd.Answer(id=number, result=result)
+        except msgspec.DecodeError as error:
+            answer = cmd.Answer(id=number, error=cmd.Failure(code=cmd.USAGE, message=f"not a command ({error})"))
+        except cmd.CommandError as error:
+            answer = cmd.Answer(id=number, error=cmd.Failure(code=error.code, message=str(error)))
+        writer.write(msgspec.json.encode(answer) + b"\n")
+        await writer.drain()
+
+    async def _stream(self, command: cmd.Subscribe, writer: asyncio.StreamWriter) -> None:
+        with self._show.bus.subscribe(command.telemetry) as subscription:
+            async for line in subscription.lines():
+                writer.write(line)
+                await writer.drain()
+        writer.close()  # it lagged: it may come back and start from a snapshot
+
+
+class _Gone(Exception):
+    """The client hung up; raising it ends what was being done for it."""
+
+
+async def _raise_gone() -> None:
+    raise _Gone
+
+
+async def _lines(reader: asyncio.StreamReader) -> Any:
+    with contextlib.suppress(ConnectionError):
+        while line := await reader.readline():
+            yield line

@@ -1,0 +1,104 @@
+"""What `status --json` prints: the show, its services and its devices at this moment."""
+
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from supervisors.group import ServiceGroup
+
+if TYPE_CHECKING:
+    from console.show import Show
+
+
+class ShowRow(Struct, frozen=True, kw_only=True):
+    pid: int
+    uptime_s: float
+    rig: str
+    character: str
+    stage: str
+    on_air: bool
+    """Every role of the rig is filled: a visitor would be answered."""
+
+
+class ServiceRow(Struct, frozen=True, kw_only=True):
+    name: str
+    role: str
+    state: str
+    pid: int | None
+    shim_pid: int | None
+    port: int | None
+    model: str
+    device: str
+    rss_bytes: int | None
+    vram_bytes: int | None
+    restarts: int
+    adopted: bool
+    last_error: str | None
+
+
+class DeviceRow(Struct, frozen=True, kw_only=True):
+    name: str
+    role: str
+    state: str
+    detail: str
+
+
+class StatusReport(Struct, frozen=True, kw_only=True):
+    show: ShowRow
+    services: list[ServiceRow]
+    devices: list[DeviceRow]
+    turns: int
+
+
+def status(show: "Show", group: ServiceGroup, turns: int) -> StatusReport:
+    state = show.bus.state
+    row = ShowRow(
+        pid=state.pid,
+        uptime_s=round(monotonic() - show.began, 1),
+        rig=state.rig,
+        character=state.character,
+        stage=state.stage,
+        on_air=state.ready,
+    )
+    devices = [DeviceRow(name=d.name, role=d.role, state=d.state, detail=d.detail) for d in state.devices.values()]
+    return StatusReport(show=row, services=_services(show, group), devices=devices, turns=turns)
+
+
+def _services(show: "Show", group: ServiceGroup) -> list[ServiceRow]:
+    return [
+        ServiceRow(
+            name=s.name,
+            role=s.role,
+            state=s.state,
+            pid=s.pid,
+            shim_pid=s.shim_pid,
+            port=s.port,
+            model=show.launchers[s.name].model,
+            device=show.launchers[s.name].device,
+            rss_bytes=s.rss_bytes,
+            vram_bytes=None,
+            restarts=s.restarts,
+            adopted=s.adopted,
+            last_error=s.last_error,
+        )
+        for s in group.statuses
+    ]
+
+
+def in_words(report: dict[str, Any]) -> str:
+    """For people: a line for the show, one for each service and device."""
+    show = report["show"]
+    air = "ON AIR" if show["on_air"] else "not ready"
+    lines = [
+        f"{show['rig']} · {show['character']} · {air} · {show['stage']} · up {show['uptime_s']:.0f} s · "
+        f"{report['turns']} turns · pid {show['pid']}"
+    ]
+    for s in report["services"]:
+        size = f"{s['rss_bytes'] / 2**20:5.0f} MiB" if s["rss_bytes"] else " " * 9
+        line = f"  {s['name']:<10} {s['state']:<9} {s['model'] or '-':<18} {s['device']:<5} {size}"
+        line += f"  restarts {s['restarts']}"
+        lines.append(line + (f"  {s['last_error']}" if s["last_error"] else ""))
+    for d in report["devices"]:
+        lines.append(f"  {d['role']:<10} {d['state']:<9} {d['name']}" + (f"  {d['detail']}" if d["detail"] else ""))
+    return "\n".join(lines)

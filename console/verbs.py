@@ -1,0 +1,160 @@
+"""The commands that talk to a running show."""
+
+import asyncio
+import base64
+import sys
+import wave
+from argparse import Namespace
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from console import background
+from console import commands as cmd
+from console.client import NoShow, OperatorClient
+from console.presence import ShowFile
+from console.setting_up import tell_progress
+from console.status import in_words
+from conversation.stages import Outcome
+from profiles.home import Home
+
+_NO_SHOW = "no show is running; start one with: make show"
+_WARM_S, _COLD_S = 60.0, 600.0
+
+
+def ask(arguments: Namespace) -> int:
+    pcm = b""
+    if arguments.wav is not None:
+        from devices.sound_file import read_sound
+
+        pcm = read_sound(arguments.wav).astype("<i2").tobytes()
+    elif not arguments.text.strip():
+        raise cmd.CommandError(cmd.USAGE, "the question is empty; give --text some words")
+    if arguments.out is not None:
+        _refuse_unwritable(arguments.out)
+    return asyncio.run(_ask(arguments, pcm))
+
+
+async def _ask(arguments: Namespace, pcm: bytes) -> int:
+    home = Home.from_environment()
+    show = background.find(arguments, home)
+    started = show is None
+    if show is None:
+        show = await background.start(arguments, home)
+    try:
+        timeout = arguments.timeout or (_COLD_S if started else _WARM_S)
+        wanted = cmd.Ask(pcm=pcm, text=arguments.text or "", want_audio=arguments.out is not None, timeout_s=timeout)
+        async with asyncio.TaskGroup() as tasks:
+            telling = tasks.create_task(tell_progress(Path(show.socket)))
+            try:
+                result = await _call(show, wanted)
+            finally:
+                telling.cancel()
+    except* (cmd.CommandError, NoShow) as group:
+        raise group.exceptions[0] from None
+    finally:
+        if started:
+            await _stop(show, home)
+    return _print_turn(result, arguments)
+
+
+def _print_turn(result: dict[str, Any], arguments: Namespace) -> int:
+    sound = base64.b64decode(result.pop("pcm", ""))
+    if arguments.out is not None:
+        with wave.open(str(arguments.out), "wb") as file:
+            file.setparams((1, 2, result["audio"]["sample_rate"] or 22_050, 0, "NONE", ""))
+            file.writeframes(sound)
+    if arguments.json:
+        print(msgspec.json.encode(result).decode(), flush=True)
+    else:
+        if arguments.wav is not None:
+            print(f"visitor: {result['transcript']}")
+        print(f"reply:   {result['reply']}", flush=True)
+    if result["outcome"] in (Outcome.COMPLETED, Outcome.DEGRADED):
+        if result["outcome"] == Outcome.DEGRADED:
+            print(f"Degraded: {result['message']}.", file=sys.stderr)
+        return cmd.DONE
+    reason = result.get("message") or f"the turn was {result['outcome']} in {result.get('stage')}"
+    print(f"{reason}.", file=sys.stderr)
+    return cmd.TURN_FAILED
+
+
+def say(arguments: Namespace) -> int:
+    return asyncio.run(_simple(arguments, cmd.Say(text=" ".join(arguments.text))))
+
+
+def press(arguments: Namespace) -> int:
+    return asyncio.run(_simple(arguments, cmd.Press(lasting=True)))
+
+
+def release(arguments: Namespace) -> int:
+    return asyncio.run(_simple(arguments, cmd.Release()))
+
+
+async def _simple(arguments: Namespace, command: cmd.Command) -> int:
+    result = await _call(_running(arguments), command)
+    if result.get("released") is False:
+        print("Nobody was holding the button.", file=sys.stderr)
+    if result.get("outcome") in (Outcome.FAILED, Outcome.INTERRUPTED):
+        print(f"{result.get('message') or 'The line was interrupted'}.", file=sys.stderr)
+        return cmd.TURN_FAILED
+    return cmd.DONE
+
+
+def status(arguments: Namespace) -> int:
+    result = asyncio.run(_call(_running(arguments), cmd.Status()))
+    print(msgspec.json.encode(result).decode() if arguments.json else in_words(result))
+    return cmd.DONE
+
+
+def stop(arguments: Namespace) -> int:
+    home = Home.from_environment()
+    show = background.find(arguments, home)
+    if show is None:
+        ended = _reap(arguments, home)
+        if not ended:
+            raise NoShow(_NO_SHOW)
+        print(f"No show was running, but {ended} of its processes were left; they are gone now.", file=sys.stderr)
+        return cmd.DONE
+    asyncio.run(_stop(show, home))
+    print(f"The show of the rig {show.rig} has stopped.", file=sys.stderr)
+    return cmd.DONE
+
+
+async def _stop(show: ShowFile, home: Home) -> None:
+    """Ask, wait, insist; and in the end nothing with our token is left."""
+    from supervisors.reaper import reap, token_prefix
+
+    with suppress(NoShow):
+        await _call(show, cmd.Stop())
+    if not await background.wait_gone(show, home):
+        background.kill(show.pid)
+    await asyncio.to_thread(reap, token_prefix(home.root, show.rig))
+
+
+def _reap(arguments: Namespace, home: Home) -> int:
+    from profiles.loader import load_rig
+    from supervisors.reaper import reap, token_prefix
+
+    folders = (home.root / "state").glob("*")
+    rigs = [load_rig(arguments.rig, home).name] if arguments.rig else [f.name for f in folders]
+    return sum(len(reap(token_prefix(home.root, rig))) for rig in rigs)
+
+
+def _running(arguments: Namespace) -> ShowFile:
+    show = background.find(arguments, Home.from_environment())
+    if show is None:
+        raise NoShow(_NO_SHOW)
+    return show
+
+
+async def _call(show: ShowFile, command: cmd.Command) -> Any:
+    async with OperatorClient(Path(show.socket)) as client:
+        return await client.call(command)
+
+
+def _refuse_unwritable(path: Path) -> None:
+    if path.is_dir() or not path.parent.is_dir():
+        raise cmd.CommandError(cmd.USAGE, f"{path} cannot be written; give --out a file in a folder that is there")

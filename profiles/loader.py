@@ -1,0 +1,127 @@
+"""Finds a rig or a character, lays the operator's values over the shipped ones, and remembers where each came from."""
+
+import difflib
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Generic, TypeVar, get_args
+
+from msgspec import Struct
+
+from profiles.errors import ProfileError
+from profiles.home import Home
+from profiles.schema import Character, Engine, Rig, Role
+from profiles.strict import convert, read_toml
+
+SHIPPED = Path(__file__).parent
+T = TypeVar("T")
+
+
+class Loaded(Struct, Generic[T], frozen=True):
+    """A checked profile. `origins` maps each dotted key to the file that set it."""
+
+    name: str
+    file: str
+    value: T
+    origins: dict[str, str]
+
+
+def load_rig(given: str, home: Home) -> Loaded[Rig]:
+    """By name or by file. Raises ProfileError."""
+    loaded = _load(given, "rigs", Rig, home)
+    for name, engine in loaded.value.engines.items():
+        _check_engine(loaded.file, name, engine)
+    roles = {role_of(name, engine) for name, engine in loaded.value.engines.items() if engine.enabled}
+    if "llm" not in roles and "tts" not in roles:
+        raise ProfileError(loaded.file, "engines", "neither a model nor a voice is enabled", 'extend "rehearsal"')
+    ports = [e.port for e in loaded.value.engines.values() if e.port and e.enabled and e.launch == "process"]
+    if len(ports) != len(set(ports)):
+        raise ProfileError(
+            loaded.file, "engines", "two engines have the same port", "give each its own, or 0 for a free one"
+        )
+    if loaded.value.jaw.closed_us == loaded.value.jaw.open_us:
+        raise ProfileError(loaded.file, "jaw.open_us", "open and closed are the same", "set them apart")
+    return loaded
+
+
+def load_character(given: str, home: Home) -> Loaded[Character]:
+    """By name or by file. Raises ProfileError."""
+    return _load(given, "characters", Character, home)
+
+
+def known(kind: str, home: Home) -> list[str]:
+    """Names of the "rigs" or "characters" that can be had without giving a file."""
+    folders = (home.profiles / kind, SHIPPED / kind)
+    return sorted({p.stem for folder in folders for p in folder.glob("*.toml")})
+
+
+def role_of(name: str, engine: Engine) -> Role:
+    """What the engine does; `load_rig` has made sure that it is known."""
+    if engine.role is not None:
+        return engine.role
+    return next(role for role in get_args(Role) if role == name)
+
+
+def _check_engine(file: str, name: str, engine: Engine) -> None:
+    at = f"engines.{name}"
+    if engine.role is None and name not in get_args(Role):
+        raise ProfileError(
+            file, f"{at}.role", "what this engine does is not said", f"one of {', '.join(get_args(Role))}"
+        )
+    if engine.launch == "attach" and not engine.url.startswith(("http://", "https://")):
+        raise ProfileError(file, f"{at}.url", "an attached engine needs its address", 'such as "http://127.0.0.1:8080"')
+    if engine.launch == "process" and engine.url:
+        raise ProfileError(file, f"{at}.url", "only an attached engine has an address", 'say launch = "attach"')
+
+
+def _load(given: str, kind: str, into: type[T], home: Home) -> Loaded[T]:
+    path = _find(given, kind, home)
+    tables, origins = _with_parent(path, kind, home, ())
+    name = path.stem
+    if path.parent not in (home.profiles / kind, SHIPPED / kind):  # two files of one name are two rigs
+        name += "-" + hashlib.sha256(str(path).encode()).hexdigest()[:6]
+    return Loaded(name, str(path), convert(tables, into, str(path)), origins)
+
+
+def _find(given: str, kind: str, home: Home, *, shipped_only: bool = False) -> Path:
+    if given.endswith(".toml") or "/" in given:
+        return Path(given).expanduser().resolve()
+    folders = (SHIPPED / kind,) if shipped_only else (home.profiles / kind, SHIPPED / kind)
+    for folder in folders:
+        if (path := folder / f"{given}.toml").is_file():
+            return path
+    names = known(kind, home)
+    near = difflib.get_close_matches(given, names, 1)
+    hint = f'did you mean "{near[0]}"?' if near else f"known {kind}: {', '.join(names)}"
+    raise ProfileError(given, "", f"there is no such {kind.rstrip('s')}", hint)
+
+
+def _with_parent(path: Path, kind: str, home: Home, seen: tuple[Path, ...]) -> tuple[dict[str, Any], dict[str, str]]:
+    if path in seen:
+        raise ProfileError(str(path), "extends", "these files extend each other in a circle", "break it")
+    tables = read_toml(path)
+    parent = tables.pop("extends", None)
+    origins = dict.fromkeys(_keys(tables), str(path))
+    if parent is None:
+        return tables, origins
+    if not isinstance(parent, str):
+        raise ProfileError(str(path), "extends", "expected one name", 'such as extends = "rehearsal"')
+    above = _find(parent, kind, home, shipped_only=parent == path.stem)
+    base, base_origins = _with_parent(above, kind, home, (*seen, path))
+    return _merge(base, tables), base_origins | origins
+
+
+def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Tables merge, everything else (lists too) is replaced."""
+    out = dict(base)
+    for key, value in over.items():
+        mine = out.get(key)
+        out[key] = _merge(mine, value) if isinstance(mine, dict) and isinstance(value, dict) else value
+    return out
+
+
+def _keys(tables: Mapping[str, Any], above: str = "") -> list[str]:
+    out: list[str] = []
+    for key, value in tables.items():
+        out += _keys(value, f"{above}{key}.") if isinstance(value, dict) else [f"{above}{key}"]
+    return out
