@@ -46,10 +46,7 @@ async def start(arguments: Namespace, home: Home) -> ShowFile:
     argv = [sys.executable, str(CHECKOUT / "console.py"), "run", "--headless", "--rig", arguments.rig or DEFAULT_RIG]
     if arguments.character is not None:
         argv += ["--character", arguments.character]
-    with words.open("wb") as errors:
-        child = subprocess.Popen(  # a moment's fork; nothing here waits on it
-            argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True
-        )
+    child = _spawn(argv, words)
     deadline = time.monotonic() + _START_S
     while time.monotonic() < deadline:
         if (show := alive(folder)) is not None and Path(show.socket).exists():
@@ -64,6 +61,13 @@ async def start(arguments: Namespace, home: Home) -> ShowFile:
     raise cmd.CommandError(cmd.NO_ENGINE, f"the show did not come up within {_START_S:g} s; see {words}")
 
 
+def _spawn(argv: list[str], words: Path) -> subprocess.Popen[bytes]:
+    """A session of its own: closing our terminal must not reach it. What it says before it dies is in `words`."""
+    with words.open("wb") as errors:
+        null = subprocess.DEVNULL
+        return subprocess.Popen(argv, stdin=null, stdout=null, stderr=errors, start_new_session=True)
+
+
 async def wait_gone(show: ShowFile, home: Home) -> bool:
     """Until the show's lock is free and its process has ended. False when it does not end."""
     deadline = time.monotonic() + _STOP_S
@@ -76,7 +80,7 @@ async def wait_gone(show: ShowFile, home: Home) -> bool:
 
 def _exists(pid: int) -> bool:
     """Alive and not a zombie: a show that we started ourselves stays one until we are gone."""
-    import psutil  # 15 ms, and only `stop` and one-shot asks pay
+    import psutil  # type: ignore[import-untyped]  # 15 ms, and only `stop` and one-shot asks pay
 
     try:
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)

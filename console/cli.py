@@ -8,7 +8,10 @@ from pathlib import Path
 
 from console import commands as cmd
 
-_EPILOG = "Exit codes: 0 done, 2 usage or profile error, 3 an engine could not be made ready, 4 the turn failed, 5 no show is running."
+_EPILOG = (
+    "Exit codes: 0 done, 2 usage or profile error, 3 an engine could not be made ready, "
+    "4 the turn failed, 5 no show is running, 130 interrupted."
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

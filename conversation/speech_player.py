@@ -44,17 +44,17 @@ class Utterance:
         self._speaker, self._jaw, self._lips = speaker, jaw, lips
         self._resampler: tuple[int, soxr.ResampleStream] | None = None
         self._pcm: list[Samples] = []
-        self._written = 0
+        self.written = 0
         self._heard: int | None = None
 
     def begin_clause(self, index: int, text: str) -> None:
-        self.clauses.append(SpokenClause(index, text, self._written))
+        self.clauses.append(SpokenClause(index, text, self.written))
 
     def write(self, rate: int, pcm: Samples) -> None:
         self._queue(self._to_speaker_rate(rate, pcm))
 
     def end_clause(self) -> None:
-        self.clauses[-1].end = self._written
+        self.clauses[-1].end = self.written
 
     def finish(self) -> None:
         self._queue(self._flush())
@@ -63,13 +63,13 @@ class Utterance:
 
     def queued_s(self) -> float:
         """Seconds rendered that nobody has heard yet."""
-        return (self._written - self.position()) / self._speaker.rate
+        return (self.written - self.position()) / self._speaker.rate
 
     def position(self) -> int:
         if self._heard is not None:
             return self._heard
         now = self._speaker.playback()
-        return min(now.position, self._written) if now.generation == self.generation else 0
+        return min(now.position, self.written) if now.generation == self.generation else 0
 
     def stop(self, heard: int) -> None:
         self._heard = heard
@@ -90,7 +90,7 @@ class Utterance:
         if len(pcm) == 0:
             return
         self._pcm.append(pcm)
-        self._written += len(pcm)
+        self.written += len(pcm)
         self._jaw.track(self.generation, self._lips.feed(pcm))
         self._speaker.write(self.generation, pcm)
 
@@ -151,7 +151,13 @@ class SpeechPlayer:
             self._now.first_at = at
 
     def _on_drained(self, generation: int, at: float) -> None:
+        """The device has the last sample, but it is only heard at `at`; until then the turn is not over."""
+        loop = asyncio.get_running_loop()
+        loop.call_at(at, self._fell_silent, generation, at)
+
+    def _fell_silent(self, generation: int, at: float) -> None:
         if self._now is not None and self._now.generation == generation and not self._now.drained.is_set():
+            self._now.stop(self._now.written)
             self._now.last_at = self.silent_since = at
             self._now.drained.set()
 
