@@ -35,8 +35,7 @@ class AttachedService(Service):
         return self.spec.base_url.rstrip("/")
 
     async def _live(self) -> None:
-        self._become(ServiceState.WAITING)
-        await self._gate()
+        await self._wait_turn()
         self._become(ServiceState.STARTING)
         url = self.spec.base_url.rstrip("/") + self.spec.health_path
         misses = 0

@@ -11,7 +11,7 @@ from supervisors import kernel, probes, reaper
 from supervisors.attached import AttachedService
 from supervisors.errors import ServiceError
 from supervisors.restart import RestartRules
-from supervisors.service import Service
+from supervisors.service import Service, open_gate
 from supervisors.spec import AttachedSpec, OnStatus, Places, ServiceSpec, ServiceStatus
 from supervisors.states import ServiceState
 from supervisors.supervisor import Supervisor
@@ -54,7 +54,7 @@ class ServiceGroup:
         client = await self._stack.enter_async_context(probes.open_client())
         tasks = await self._stack.enter_async_context(asyncio.TaskGroup())
         for spec in self._specs:
-            gate = partial(self._until_ready, spec.after)
+            gate = partial(self._until_ready, spec.after) if spec.after else open_gate
             self._services[spec.name] = (
                 AttachedService(spec, client, self._note, gate=gate)
                 if isinstance(spec, AttachedSpec)

@@ -27,8 +27,8 @@ LEAVE_PATIENCE_S = 1.0
 class ShimProcess(asyncio.Protocol):
     """Owns the connection to a shim; whoever loses this object loses the engine, which is the point of it."""
 
-    def __init__(self, name: str, token: str, port: int, shim: subprocess.Popen[bytes]) -> None:
-        self.name, self.token, self.port = name, token, port
+    def __init__(self, name: str, token: str, port: int, places: Places, shim: subprocess.Popen[bytes]) -> None:
+        self.name, self.token, self.port, self._places = name, token, port, places
         self.pid = 0
         self.last_output = time.monotonic()
         loop = asyncio.get_running_loop()
@@ -84,6 +84,8 @@ class ShimProcess(asyncio.Protocol):
             self._transport.close()
         if self._shim.returncode:
             await asyncio.to_thread(reaper.sweep, self.token, self.pid)
+            self._places.state_file(self.name).unlink(missing_ok=True)
+            self._places.socket(self.name).unlink(missing_ok=True)
         if self.running:
             self._exit.set_result(Exit(shim="stuck"))
 
@@ -149,7 +151,7 @@ async def spawn(
     finally:
         its.close()
     ours.setblocking(False)
-    process = ShimProcess(name, token, port, shim)
+    process = ShimProcess(name, token, port, places, shim)
     await process._begin(ours, order)
     return process
 

@@ -101,6 +101,11 @@ class Service(ABC):
             finally:
                 _answer(done)
 
+    async def _wait_turn(self) -> None:
+        if self._gate is not open_gate:
+            self._become(ServiceState.WAITING)
+            await self._gate()
+
     def _may_start(self) -> bool:
         return self._life is None or self._life.done() or self._status.state is ServiceState.BACKOFF
 

@@ -74,8 +74,7 @@ class Supervisor(Service):
     async def _once(self) -> tuple[str, bool]:
         """From WAITING to the end of one process; returns why it ended, and whether trying again is of no use."""
         try:
-            self._become(ServiceState.WAITING)
-            await self._gate()
+            await self._wait_turn()
             self._become(ServiceState.FETCHING)
             await self.spec.prepare(lambda progress: self._on_progress(self.spec.name, progress))
             self._become(ServiceState.STARTING)

@@ -9,7 +9,10 @@ from tests.supervisors.conftest import EAGER, fake_spec, places_in
 
 
 async def main(folder: Path) -> None:
-    specs = [fake_spec("a", "--fork-grandchild"), fake_spec("b", "--fork-grandchild", "--ignore-term")]
+    specs = [
+        fake_spec("a", "--fork-grandchild"),
+        fake_spec("b", "--fork-grandchild", "--ignore-term", stop_grace_s=0.3),
+    ]
     async with ServiceGroup(places_in(folder), specs, rules=EAGER) as group:
         group.start()
         await group.wait_ready(timeout=20)

