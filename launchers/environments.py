@@ -36,6 +36,10 @@ _PLAIN = (
         "this machine has no ready package for it; give the rig a binary, or a URL to attach to",
     ),
     (
+        r"not found in the package registry|no versions? of",
+        "the package index that uv uses lacks one of its packages; check which index that is",
+    ),
+    (
         r"dns error|error sending request|[Cc]onnect|timed out|Failed to fetch|Network connectivity is disabled",
         "the package index does not answer; check the network and start again",
     ),

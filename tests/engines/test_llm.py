@@ -61,16 +61,21 @@ def test_a_client_that_hangs_up_while_decoding_frees_the_slot(llm: Engine) -> No
 
 def test_a_client_that_hangs_up_in_prefill_frees_the_slot(llm: Engine) -> None:
     """Heard at the next batch of 256: that is why the batch is small."""
-    page = " ".join(f"bone number {n}" for n in range(200))
+    page = " ".join(f"bone number {n}" for n in range(100))
     began = time.monotonic()
     ask(llm, page + " one", max_tokens=1)
     whole_s = time.monotonic() - began
-    with pytest.raises(httpx.TimeoutException):
-        order = {"messages": [{"role": "user", "content": "Again: " + page}], "max_tokens": 1}
-        httpx.post(f"{llm.url}/v1/chat/completions", json=order, timeout=0.1)
-    began = time.monotonic()
-    httpx.post(f"{llm.url}/completion", json={"prompt": "Hi", "n_predict": 1}, timeout=60)
-    assert time.monotonic() - began < 0.8 * whole_s
+
+    def wait_after_hang_up(salt: int) -> float:
+        with pytest.raises(httpx.TimeoutException):
+            order = {"messages": [{"role": "user", "content": f"{salt}. {page}"}], "max_tokens": 1}
+            httpx.post(f"{llm.url}/v1/chat/completions", json=order, timeout=0.1)
+        began = time.monotonic()
+        httpx.post(f"{llm.url}/completion", json={"prompt": "Hi", "n_predict": 1}, timeout=60)
+        return time.monotonic() - began
+
+    # A busy machine may spoil one try; with one big batch each would take whole_s.
+    assert any(wait_after_hang_up(salt) < 0.75 * whole_s for salt in range(3))
 
 
 def test_metrics_and_junk(llm: Engine) -> None:

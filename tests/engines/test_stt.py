@@ -47,12 +47,18 @@ def test_a_client_that_hangs_up_frees_the_engine(stt: Engine, question: bytes, t
     """The rest of the encoder pass is finished, the decoder never runs."""
     clip = np.frombuffer(question[44:], "<i2").astype(np.float32) / 32768
     long = wav(np.tile(np.concatenate([clip, np.zeros(4000, np.float32)]), 5), tmp_path)
-    fields = {"temperature_inc": "0"}
+    fields = {"temperature_inc": "0", "beam_size": "5"}
     _, whole_s = hear(stt, long, fields)
-    with pytest.raises(httpx.TimeoutException):
-        hear(stt, long, fields, timeout=0.1)
-    _, next_s = hear(stt, question, SIZED)
-    assert next_s < 0.8 * whole_s
+
+    def wait_after_hang_up() -> float:
+        with pytest.raises(httpx.TimeoutException):
+            hear(stt, long, fields, timeout=0.1)
+        began = time.monotonic()
+        answer = httpx.post(f"{stt.url}/inference", files={"file": ("a.wav", question)}, data=SIZED, timeout=30)
+        return time.monotonic() - began - answer.json()["timings"]["decode_ms"] / 1000
+
+    # A busy machine may spoil one try; without the abort each would take whole_s.
+    assert any(wait_after_hang_up() < 0.75 * whole_s for _ in range(3))
 
 
 @pytest.mark.parametrize(
