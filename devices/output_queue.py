@@ -72,8 +72,8 @@ class OutputQueue:
             return self._played
 
     def busy(self) -> bool:
-        """Whether pulling now would give, or may soon give, anything but silence."""
-        return bool(self._fade.size) or (self._open and not self._drained)
+        """Whether pulling now would give sound, or the news that all was heard."""
+        return bool(self._fade.size) or (self._open and (bool(self._blocks) or (self._finished and not self._drained)))
 
     def wait_busy(self, timeout_s: float) -> bool:
         with self._lock:

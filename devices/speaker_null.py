@@ -12,7 +12,9 @@ _AHEAD_S = 0.020
 
 
 class NullSpeaker(OutputQueue):
-    """Plays to nobody in 10 ms blocks, at most 20 ms ahead of its clock; sleeps while there is nothing to play."""
+    """Plays to nobody in 10 ms blocks, at most 20 ms ahead of its clock; sleeps while there is nothing to play, so
+    that the first block of a clause is audible at once.
+    """
 
     simulated = True
     name = "null speaker (no sound device)"

@@ -1,0 +1,125 @@
+"""A real show for tests and benches: a home of its own that borrows the machine's models and environments."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psutil  # type: ignore[import-untyped]
+
+from console.client import OperatorClient
+from console.commands import Command
+from console.presence import ShowFile, alive
+from profiles.home import CHECKOUT, Home
+from profiles.loader import load_rig
+from supervisors.reaper import find, token_prefix
+
+READY_S = 90.0
+
+
+def borrowed_home(folder: Path) -> Path:
+    """A GALACTUS_HOME whose state is fresh while weights and environments are those of `make setup`."""
+    real = Home.from_environment().root
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("models", "envs", "cache"):
+        (real / name).mkdir(parents=True, exist_ok=True)
+        (folder / name).symlink_to(real / name)
+    return folder
+
+
+class RealShow:
+    """Runs `console.py run --headless` in the foreground of a child; `cli` runs other commands against it."""
+
+    def __init__(self, home: Path, *arguments: str) -> None:
+        self.home, self.arguments = home, arguments
+        self.environment = os.environ | {"GALACTUS_HOME": str(home)}
+        self.process: subprocess.Popen[bytes] | None = None
+        given = dict(zip(arguments[::2], arguments[1::2], strict=True))
+        with_home = Home(home)
+        self.rig = load_rig(given.get("--rig", "rehearsal"), with_home).name
+
+    def start(self) -> "RealShow":
+        """Returns once it is READY."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        with (self.home / "show.out").open("wb") as out, (self.home / "show.err").open("wb") as err:
+            self.process = subprocess.Popen(
+                [sys.executable, str(CHECKOUT / "console.py"), "run", "--headless", *self.arguments],
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + READY_S
+        while b'"ShowReady"' not in (self.home / "show.out").read_bytes():
+            assert self.process.poll() is None, (self.home / "show.err").read_text()
+            assert time.monotonic() < deadline, self.events()[-5:]
+            time.sleep(0.05)
+        return self
+
+    def cli(self, *words: str, timeout: float = 120.0, **more: Any) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, str(CHECKOUT / "console.py"), *words],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            **more,
+        )
+
+    def ask(self, *words: str) -> dict[str, Any]:
+        done = self.cli("ask", "--json", *words)
+        assert done.returncode in (0, 4), (done.returncode, done.stderr)
+        result: dict[str, Any] = json.loads(done.stdout)
+        return result
+
+    def status(self) -> dict[str, Any]:
+        result: dict[str, Any] = json.loads(self.cli("status", "--json").stdout)
+        return result
+
+    def service(self, name: str) -> dict[str, Any]:
+        return next(s for s in self.status()["services"] if s["name"] == name)
+
+    @property
+    def file(self) -> ShowFile:
+        found = alive(Home(self.home).state(self.rig))
+        assert found is not None
+        return found
+
+    async def call(self, command: Command) -> Any:
+        async with OperatorClient(Path(self.file.socket)) as client:
+            return await client.call(command)
+
+    def call_now(self, command: Command) -> Any:
+        return asyncio.run(self.call(command))
+
+    def events(self) -> list[dict[str, Any]]:
+        lines = (self.home / "show.out").read_bytes().split(b"\n")
+        return [json.loads(line) for line in lines[:-1]]
+
+    def leftovers(self) -> list[psutil.Process]:
+        """Processes that carry this home's and rig's token."""
+        return find(token_prefix(self.home, self.rig))
+
+    def wait_nothing_left(self, within: float = 3.0) -> None:
+        deadline = time.monotonic() + within
+        while (left := self.leftovers()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not left, left
+
+    def end(self) -> None:
+        """Whatever a test did, nothing of it stays."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(20)
+            self.process.kill()
+            self.process.wait()
+        for process in self.leftovers():
+            process.kill()
