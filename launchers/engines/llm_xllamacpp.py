@@ -25,8 +25,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--model", required=True, help="a GGUF file")
     parser.add_argument("--ctx", type=int, default=4096)
     parser.add_argument("--threads", type=int, default=2)
-    # A client that goes away in prefill is noticed only between two batches: 2048 would hold the slot for seconds.
-    parser.add_argument("--n-batch", type=int, default=256)
+    # A client that goes away in prefill is noticed only between two batches. Measured: 128 costs no prefill time
+    # against 256 or 512, and frees the slot in half or a quarter of their time; 2048 holds it for the whole prompt.
+    parser.add_argument("--n-batch", type=int, default=128)
     parser.add_argument("--n-parallel", type=int, default=1)
     parser.add_argument("--n-gpu-layers", type=int, default=None, help="default: as many as fit")
     parser.add_argument("--cache-ram", type=int, default=512, help="MiB for prompts that lost the slot; 0 is none")

@@ -60,7 +60,7 @@ def test_a_client_that_hangs_up_while_decoding_frees_the_slot(llm: Engine) -> No
 
 
 def test_a_client_that_hangs_up_in_prefill_frees_the_slot(llm: Engine) -> None:
-    """Heard at the next batch of 256: that is why the batch is small."""
+    """Heard at the next batch of 128: that is why the batch is small."""
     page = " ".join(f"bone number {n}" for n in range(100))
     began = time.monotonic()
     ask(llm, page + " one", max_tokens=1)
