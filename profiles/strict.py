@@ -1,5 +1,6 @@
 """Read a TOML file into a Struct, strictly: an unknown key or a wrong type is an error that helps."""
 
+import copy
 import difflib
 import re
 import tomllib
@@ -34,12 +35,12 @@ def convert(data: Mapping[str, Any], kind: type[T], file: str) -> T:
     try:
         return msgspec.convert(data, kind)
     except msgspec.ValidationError as error:
-        raise _explain(str(error), kind, file) from None
+        raise _explain(str(error), data, kind, file) from None
 
 
-def _explain(message: str, kind: Any, file: str) -> ProfileError:
+def _explain(message: str, data: Mapping[str, Any], kind: Any, file: str) -> ProfileError:
     at = _AT.search(message)
-    path = at["path"].lstrip(".") if at else ""
+    path = _with_names(at["path"].lstrip("."), message, data, kind) if at else ""
     text = message[: at.start()] if at else message
     if unknown := _UNKNOWN.search(text):
         key = f"{path}.{unknown['key']}" if path else unknown["key"]
@@ -54,10 +55,45 @@ def _explain(message: str, kind: Any, file: str) -> ProfileError:
     return ProfileError(file, path, text.replace("`", ""))
 
 
+def _with_names(path: str, message: str, data: Mapping[str, Any], kind: Any) -> str:
+    """msgspec says `engines[...].context`; which of the engines it was is found by trying each alone."""
+    while "[...]" in path:
+        above = path.split("[...]")[0]
+        items = _follow(data, above)
+        culprit = next((key for key in _keys_of(items) if _fails_alone(data, above, key, message, kind)), None)
+        if culprit is None:
+            return path
+        path = path.replace("[...]", f".{culprit}", 1)
+    return path
+
+
+def _follow(data: Any, path: str) -> Any:
+    for part in filter(None, path.split(".")):
+        data = data[int(part) if isinstance(data, list) else part]
+    return data
+
+
+def _keys_of(items: Any) -> list[Any]:
+    return list(range(len(items))) if isinstance(items, list) else list(items)
+
+
+def _fails_alone(data: Mapping[str, Any], above: str, key: Any, message: str, kind: Any) -> bool:
+    trial = copy.deepcopy(dict(data))
+    items = _follow(trial, above)
+    for other in reversed(_keys_of(items)):
+        if other != key:
+            del items[other]
+    try:
+        msgspec.convert(trial, kind)
+    except msgspec.ValidationError as error:
+        return str(error) == message
+    return False
+
+
 def _keys_at(kind: Any, path: str) -> set[str]:
     """Field names of the Struct that `path` (as msgspec prints it, `a.b[...].c`) leads to."""
     info = msgspec.inspect.type_info(kind)
-    for part in [p for p in re.split(r"\.|(?=\[)", path) if p]:
+    for part in filter(None, path.replace("[...]", ".").split(".")):
         info = _step(info, part)
     return {f.encode_name for f in info.fields} if isinstance(info, msgspec.inspect.StructType) else set()
 
@@ -65,7 +101,7 @@ def _keys_at(kind: Any, path: str) -> set[str]:
 def _step(info: Any, part: str) -> Any:
     if isinstance(info, msgspec.inspect.UnionType):
         info = next((t for t in info.types if not isinstance(t, msgspec.inspect.NoneType)), info)
-    if part.startswith("["):
-        return getattr(info, "value_type", None) or getattr(info, "item_type", info)
+    if (inner := getattr(info, "value_type", None) or getattr(info, "item_type", None)) is not None:
+        return inner
     fields = getattr(info, "fields", ())
     return next((f.type for f in fields if f.encode_name == part), info)

@@ -153,7 +153,8 @@ async def measure(bench: Bench) -> dict[str, Any]:
 
 def _bound(calls: list[tuple[float, float, float]]) -> float:
     """Of one question, ms: the best call of each stage, summed."""
-    return 1000 * sum(min(times) for times in zip(*calls, strict=True))
+    stages: list[tuple[float, ...]] = list(zip(*calls, strict=True))
+    return 1000.0 * sum(min(times) for times in stages)
 
 
 def _wait(turn: dict[str, Any]) -> float:

@@ -1,0 +1,1 @@
+"""The show from outside: through its command line and its operator API."""

@@ -1,0 +1,104 @@
+"""Endurance: turn after turn, interruption after interruption, and nothing piles up."""
+
+import asyncio
+import random
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil  # type: ignore[import-untyped]
+import pytest
+
+from console.client import OperatorClient
+from console.commands import Ask, CommandError, Interrupt, Press, Release
+from devices.microphone_clip import recorded_visitors
+from devices.sound_file import read_sound
+from tests.real_show import RealShow
+
+pytestmark = [pytest.mark.engines, pytest.mark.slow, pytest.mark.timeout(300)]
+SEED = 20
+
+
+def test_twenty_turns_then_twenty_interruptions(quick: RealShow) -> None:
+    me = psutil.Process(quick.file.pid)
+    for number in range(20):
+        turn = quick.call_now(Ask(text=f"Question {number}: are you there?"))
+        assert turn["outcome"] == "completed", turn
+        assert quick.call_now_status()["show"]["stage"] == "IDLE"
+    threads, children = me.num_threads(), len(me.children(recursive=True))
+    outcomes = asyncio.run(interrupt_often(quick, random.Random(SEED)))
+    assert outcomes.count("interrupted") >= 15, outcomes
+    final = quick.call_now(Ask(text="Are you still there?"))
+    assert final["outcome"] == "completed"
+    assert me.num_threads() <= threads and len(me.children(recursive=True)) == children
+    check_silence_after(quick.events())
+
+
+async def interrupt_often(show: RealShow, dice: random.Random) -> list[str]:
+    """Twenty spoken questions, each stopped at a random moment: by ESC, by another press, or by hanging up."""
+    outcomes = []
+    clips = [read_sound(path).astype("<i2").tobytes() for path in recorded_visitors()]
+    for number in range(20):
+        how = ("escape", "press")[number % 2]
+        async with asyncio.TaskGroup() as tasks:
+            asked = tasks.create_task(ask(show, clips[number % len(clips)]))
+            await asyncio.sleep(dice.uniform(0.05, 4.0))
+            if how == "escape":
+                await show.call(Interrupt())
+            else:
+                await show.call(Press(lasting=True))
+                await asyncio.sleep(0.2)
+                await show.call(Release())
+                await show.call(Interrupt())
+        outcomes.append(asked.result()["outcome"])
+    return outcomes
+
+
+async def ask(show: RealShow, pcm: bytes) -> dict[str, Any]:
+    try:
+        result: dict[str, Any] = await show.call(Ask(pcm=pcm))
+    except CommandError as error:
+        return {"outcome": str(error)}
+    return result
+
+
+def check_silence_after(events: list[dict[str, Any]]) -> None:
+    """After a turn has ended nothing of it may still become audible."""
+    ended: set[int] = set()
+    for event in events:
+        if event.get("type") == "TurnEnded":
+            ended.add(event["turn"])
+        elif event.get("type") in ("ClausePlaying", "ClauseReady"):
+            assert event["turn"] not in ended, event
+
+
+def test_a_client_that_hangs_up_takes_its_question_along(quick: RealShow) -> None:
+    async def hang_up() -> None:
+        async with OperatorClient(Path(quick.file.socket)) as client, asyncio.timeout(1.0):
+            await client.call(Ask(text="Tell me a very long story about all the bones of the body."))
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(hang_up())
+    deadline = time.monotonic() + 5
+    while quick.call_now_status()["show"]["stage"] != "IDLE" and time.monotonic() < deadline:
+        time.sleep(0.05)
+    last = [e for e in quick.events() if e.get("type") == "TurnEnded"][-1]
+    assert last["outcome"] == "interrupted"
+
+
+def test_eight_questions_wait_and_the_tenth_is_refused(quick: RealShow) -> None:
+    async def crowd() -> list[str]:
+        async with asyncio.TaskGroup() as tasks:
+            asked = [tasks.create_task(ask_text(quick, f"Question number {n}?")) for n in range(10)]
+        return [task.result() for task in asked]
+
+    outcomes = asyncio.run(crowd())
+    assert outcomes.count("completed") == 9, outcomes
+    assert sum("waiting already" in o for o in outcomes) == 1
+
+
+async def ask_text(show: RealShow, text: str) -> str:
+    try:
+        return str((await show.call(Ask(text=text, timeout_s=200)))["outcome"])
+    except CommandError as error:
+        return str(error)
