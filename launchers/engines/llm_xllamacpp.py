@@ -64,7 +64,7 @@ def serve(args: argparse.Namespace) -> None:
     params.endpoint_metrics = True
     params.use_jinja = True
     params.ui = False
-    server = xllamacpp.Server(params)  # holds the GIL: the port opens when the model is there
+    server = xllamacpp.Server(params)  # its own threads answer /health with 503 until this returns
     devices = ", ".join(device["name"] for device in xllamacpp.get_device_info())
     say(f"llama.cpp loaded {Path(args.model).name}: {devices}, {args.threads} threads, context {args.ctx}")
     while server.listening_address:
