@@ -1,114 +1,313 @@
-"""Model text to speakable text, as it streams: no markup, emoji, stage directions or prompt tags."""
+"""Model text to speakable text, as it streams: no markup, emoji, stage directions, prompt tags or speaker labels."""
 
 import re
 import unicodedata
+from collections.abc import Callable
 
-_PAIRS = {"(": ")", "[": "]", "<": ">", "{": "}"}
-_LONGEST = 160
-"""An opening bracket with no partner within so many characters was just a character."""
-_NOT_SPOKEN = {"So", "Cn", "Co", "Cs", "Cf", "Cc", "Sk"}
-_MARKUP = str.maketrans(dict.fromkeys("*_`#~|\\^", "") | {"\n": " ", "\r": " ", "\t": " "})
-_SPEAKER = re.compile(r"^\s*[A-Z][\w.' ]{0,24}:\s+")
-_NEXT_SPEAKER = re.compile(r"(?:^|\n)\s*(?:user|visitor|human|assistant|question|q|system)\s*:", re.IGNORECASE)
-_LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
-_URL = re.compile(r"\b(?:https?://|www\.)\S+")
-_EMPHASIS = re.compile(r"(?<!\*)\*([^*\s]+)\*(?!\*)")
-_DIRECTION = re.compile(r"(?<!\*)\*(?!\*)[^*]{1,160}\*(?!\*)")
+from conversation.line_start import LineStart, Verdict
+from conversation.unspoken import is_emphasis, sayable
+
+_PAIRS = {"(": ")", "[": "]", "{": "}", "<": ">"}
+_LONGEST = 80
+"""An opening bracket or star with no partner within so many characters was just a character: half a second of text."""
+_LONGEST_TAG = 40
+_ADDRESS = re.compile(r"(?:https?:|www\.)$", re.IGNORECASE)
+_ADDRESSES = ("http:", "https:", "www.")
+_PAUSES = ",.;:!?…"
+_END_TAGS = frozenset("im_end eot_id eot endoftext end_of_turn /s eos end end_of_text".split())
+_INLINE = ("user", "visitor", "human")
+"""Labels that end the reply within a line too."""
 
 
 class SpeakableStream:
-    """Feed pieces as they come, get what can be said so far; anything that may still turn out to be
-    a stage direction or a tag is held back until its end is seen.
+    """Feed pieces as they come, get what can be said so far. Whatever may still turn out to be a stage direction,
+    a tag or a label is held back until its end is seen, ordinary words not at all. Works character by character,
+    so that the slicing of the stream cannot change the result.
     """
 
     def __init__(self, name: str = "") -> None:
-        self._held = ""
-        self._said = ""
-        self._label = re.compile(rf"^\s*{re.escape(name)}\s*:\s*", re.IGNORECASE) if name else None
         self.ended = False
         """The model began to play the visitor: nothing after that is ours to say."""
+        self._line_start = LineStart(name)
+        self._mode: Callable[[str], None] = self._at_line
+        self._held = ""
+        self._out: list[str] = []
+        self._last = self._tail = ""
+        """The last visible character that was said, and the last few."""
+        self._gap = self._cut = False
+        self._lines = 0
+        """Line ends since then."""
 
     def feed(self, piece: str) -> str:
-        if self.ended:
-            return ""
-        self._held += piece
-        if other := _NEXT_SPEAKER.search(self._held):
-            self._held, self.ended = self._held[: other.start()], True
-            return self._take(len(self._held))
-        return self._take(self._safe_length())
+        for char in piece:
+            if self.ended:
+                break
+            self._mode(char)
+        return self._taken()
 
     def flush(self) -> str:
-        return self._take(len(self._held))
+        """The rest. A bracket or star left open at the end is half a stage direction if it is short."""
+        while self._held and not self.ended:
+            held, mode, self._held, self._mode = self._held, self._mode, "", self._in_text
+            if mode == self._at_line:
+                verdict = self._line_start.judge(held + " ", not self._last)
+                self._replay("" if verdict in (Verdict.MARK, Verdict.VISITOR) else held)
+            elif mode in (self._in_address, self._in_hash, self._after_words, self._in_link, self._in_thought):
+                self._replay(held[-1] if mode == self._in_address and held[-1] in _PAUSES else "")
+            elif mode == self._in_word:
+                self._replay(held, plain=True)
+            elif mode == self._in_code:
+                self._replay("" if self._last else held.partition("\n")[2])
+            elif not self._last or len(held.split()) > 3:
+                self._replay(held[1:])
+        return self._taken()
 
-    def _safe_length(self) -> int:
-        """How much of what is held cannot change its meaning any more."""
-        text = self._held
-        if not self._said and len(text) < 28 and ":" not in text and not re.search(r"\s\S*[a-z,.!?]\s", text):
-            return 0  # it may be "Mr. Bones:"
-        if (
-            "\n" in text
-            and not text[text.rindex("\n") :].strip().endswith(tuple(".!?"))
-            and len(text) - text.rindex("\n") < 14
-        ):
-            return text.rindex("\n")  # it may be "User:"
-        return _open_at(text)
+    def _taken(self) -> str:
+        said, self._out = "".join(self._out), []
+        return said
 
-    def _take(self, length: int) -> str:
-        text, self._held = self._held[:length], self._held[length:]
-        if not self._said.strip():
-            text = self._label.sub("", text) if self._label else text
-            text = _SPEAKER.sub("", text)
-        text = _clean(text)
-        if not self._said or self._said.endswith(" "):
-            text = text.lstrip(" ")
-        self._said = (self._said + text)[-64:]
-        return text
+    def _replay(self, text: str, plain: bool = False) -> None:
+        """`text` again, as if its first character had been an ordinary one."""
+        self._mode = self._in_text
+        if plain:
+            self._say(text)
+            return
+        for char in text:
+            if not self.ended:
+                self._mode(char)
 
+    def _say(self, text: str) -> None:
+        for char in text:
+            if not self._last and char in _PAUSES + "–—'’":
+                continue  # a reply begins with a word
+            if self._gap and self._last and not (self._cut and char in _PAUSES):
+                self._out.append(" ")
+                self._tail += " "
+            self._gap = self._cut = False
+            self._lines = 0
+            self._out.append(char)
+            self._last = char
+            self._tail = self._tail[-15:] + char
 
-def _open_at(text: str) -> int:
-    """Index of the first bracket or star that is still open, or the length when none is."""
-    i = 0
-    while i < len(text):
-        char = text[i]
-        if char in _PAIRS and not _is_less_than(text, i):
-            close = text.find(_PAIRS[char], i + 1)
-            link = text.find(")", close) if text[close + 1 : close + 2] in ("(", "") and char == "[" else close
-            if min(close, link) < 0 and len(text) - i <= _LONGEST:
-                return i  # of a link [words](address) both halves must be there
-            i = max(close, link, i)
-        elif char == "*":
-            run = len(text) - i - len(text[i:].lstrip("*"))
-            close = text.find("*" * run, i + run)
-            if close < 0 and len(text) - i <= _LONGEST:
-                return i
-            i = close + run - 1 if close >= 0 else i + run - 1
-        i += 1
-    return len(text)
+    def _leave_out(self) -> None:
+        self._gap = self._cut = True
 
+    def _at_line(self, char: str) -> None:
+        if not self._held and char.isspace():
+            self._line_end(char)
+            return
+        self._held += char
+        verdict = self._line_start.judge(self._held, not self._last)
+        if verdict is Verdict.WAIT:
+            return
+        held, self._held = self._held, ""
+        if verdict is Verdict.TEXT:
+            self._pause_between_lines(".")
+            self._replay(held)
+        elif verdict is Verdict.VISITOR:
+            self.ended = bool(self._last)
+            self._mode = self._in_skipped_line
+        else:
+            if verdict is Verdict.ITEM:
+                self._lines = 2
+                self._pause_between_lines(",")
+            rest = "" if held.startswith((">", "**")) else re.sub(r"^(?:[^:]*:|\S+\s)", "", held, count=1)
+            for again in rest:
+                self._mode(again)
 
-def _is_less_than(text: str, i: int) -> bool:
-    return text[i] == "<" and i + 1 < len(text) and text[i + 1] in " 0123456789="
+    def _pause_between_lines(self, mark: str) -> None:
+        if self._lines >= 2 and self._last.isalnum():
+            gap, self._gap = self._gap, False
+            self._say(mark)
+            self._gap = gap or True
+        self._lines = 0
 
+    def _line_end(self, char: str) -> None:
+        self._gap = True
+        self._lines += char == "\n"
+        if char == "\n":
+            self._mode = self._at_line
 
-def _clean(text: str) -> str:
-    text = _LINK.sub(r"\1", text)
-    text = _URL.sub("", text)
-    text = re.sub(r"<\|im_start\|>\s*\w*", " ", text)
-    text = re.sub(r"<(?![\s\d=])[^<>]{0,160}>", " ", text)
-    text = re.sub(r"\[[^\]]{0,160}\]|\([^)]{0,160}\)|\{[^}]{0,160}\}", " ", text)
-    text = _EMPHASIS.sub(_keep_emphasis, text)
-    text = _DIRECTION.sub(" ", text)
-    text = re.sub(r"(\n|^)\s*(?:[-•]|\d+[.)])\s+", r"\1", text)
-    text = text.translate(_MARKUP)
-    text = "".join(c for c in text if unicodedata.category(c) not in _NOT_SPOKEN and c not in "\ufe0f\u200d")
-    text = re.sub(r"[()\[\]{}]", " ", text)
-    return re.sub(r" {2,}", " ", text)
+    def _in_skipped_line(self, char: str) -> None:
+        if char == "\n":
+            self._mode = self._at_line
 
+    def _in_text(self, char: str) -> None:
+        if char.isspace():
+            self._line_end(char)
+        elif char == "(" and self._last in (":", ";") and not self._gap:
+            self._leave_out()  # a face
+        elif char in "([{<*#`":
+            self._held = char
+            self._mode = {"*": self._in_star, "#": self._in_hash, "`": self._in_ticks}.get(char, self._in_bracket)
+        elif char == ">" and self._last.isdigit():
+            self._gap = True
+            self._say("more than")
+            self._gap = True
+        elif char.isalpha() and (self._gap or not self._last.isalnum()) and self._may_matter(char):
+            self._held, self._mode = char, self._in_word
+        elif sayable(char):
+            self._say(char)
+        elif char != "\\" and unicodedata.category(char) != "Cf":
+            self._leave_out()
 
-def _keep_emphasis(match: re.Match[str]) -> str:
-    """`so *very* cold` is a stressed word, `Ha! *cackles* Hello` a stage direction: those stand at a
-    sentence's edge or are verbs in the third person.
-    """
-    before = match.string[: match.start()].rstrip()
-    inside = before and before[-1] not in '.!?"”'
-    return match[1] if inside and not match[1].endswith("s") else " "
+    def _may_matter(self, word: str) -> bool:
+        """Whether `word` may be the beginning of an address, or of a visitor's label within a line."""
+        plain = word.lower()
+        if any(a.startswith(plain) for a in _ADDRESSES):
+            return True
+        new = word[0].isupper() and (not self._last or self._last in '.!?…"”')
+        return new and any(v.startswith(plain.rstrip(":")) for v in _INLINE)
+
+    def _in_word(self, char: str) -> None:
+        self._held += char
+        if _ADDRESS.search(self._held):
+            self._mode = self._in_address
+        elif self._held[-1] == ":" and self._held[:-1].lower() in _INLINE:
+            self._held, self.ended, self._mode = "", bool(self._last), self._in_skipped_line
+        elif not self._may_matter(self._held):
+            word, self._held = self._held[:-1], ""
+            self._replay(word, plain=True)
+            self._mode(char)
+
+    def _in_address(self, char: str) -> None:
+        if not char.isspace() and char not in "\"'<>()[]{}*|":
+            self._held += char
+            return
+        last, self._held, self._mode = self._held[-1], "", self._in_text
+        self._leave_out()
+        if last in _PAUSES:
+            self._say(last)
+        self._mode(char)
+
+    def _in_hash(self, char: str) -> None:
+        self._held = ""
+        self._mode = self._in_text
+        if char.isdigit():
+            self._say("number")
+            self._gap = True
+        self._mode(char)
+
+    def _in_bracket(self, char: str) -> None:
+        opener = self._held[0]
+        if opener == "<" and len(self._held) == 1 and (char.isspace() or char.isdigit() or char in "=-<>"):
+            self._not_a_tag(char)
+            return
+        self._held += char
+        longest = _LONGEST_TAG if opener == "<" else _LONGEST
+        if char == _PAIRS[opener] and (opener == "<" or self._held.count(opener) <= self._held.count(char)):
+            self._close_bracket()
+        elif char == "\n" or len(self._held) > longest or (opener == "<" and char == "<"):
+            self._replay_held(1)
+
+    def _replay_held(self, start: int) -> None:
+        held, self._held = self._held[start:], ""
+        self._leave_out()
+        self._replay(held)
+
+    def _not_a_tag(self, char: str) -> None:
+        self._held, self._mode = "", self._in_text
+        if char in "-<>":
+            self._leave_out()
+        else:
+            self._gap = True
+            self._say("less than")
+            self._gap = True
+        if char != "=":
+            self._mode(char)
+
+    def _close_bracket(self) -> None:
+        if self._held[0] == "[":
+            self._mode = self._after_words
+            return
+        tag = self._held[1:-1].strip("|").strip().lower() if self._held[0] == "<" else ""
+        self._held, self._mode = "", self._in_text
+        self._leave_out()
+        if tag in ("think", "thinking"):
+            self._mode = self._in_thought
+        elif tag in _END_TAGS and self._last:
+            self.ended = True
+        elif tag in ("im_start", "start_header_id", "start_of_turn"):
+            self.ended = bool(self._last)
+            self._mode = self._in_role
+
+    def _in_role(self, char: str) -> None:
+        """The word after <|im_start|>."""
+        if not char.isalnum():
+            self._mode = self._at_line
+            self._mode(char)
+
+    def _in_thought(self, char: str) -> None:
+        """A reasoning model's own notes."""
+        self._held = (self._held + char)[-12:]
+        if self._held.endswith(("</think>", "</thinking>")):
+            self._held, self._mode = "", self._at_line
+
+    def _after_words(self, char: str) -> None:
+        """After [words]: only with an (address) behind them are they said."""
+        if char == "(":
+            self._held += char
+            self._mode = self._in_link
+            return
+        self._held, self._mode = "", self._in_text
+        self._leave_out()
+        self._mode(char)
+
+    def _in_link(self, char: str) -> None:
+        self._held += char
+        words, _, address = self._held[1:].partition("](")
+        if char == ")":
+            self._held = ""
+            self._replay(words if re.search(r"[./#]", address) else "")
+        elif char.isspace() or len(address) > 300:
+            self._held, self._mode = "(" + address, self._in_bracket
+
+    def _in_star(self, char: str) -> None:
+        if self._held == "*" and (char == "*" or not (char.isalnum() or char in "\"'“‘(")):
+            self._lone_star(char)
+            return
+        if self._held == "*" and char.isdigit() and self._last.isdigit():
+            self._lone_star(char)
+            return
+        self._held += char
+        if char == "*":
+            words, self._held, self._mode = self._held[1:-1], "", self._in_text
+            if is_emphasis(words, self._tail):
+                self._replay(words)
+            else:
+                self._leave_out()
+        elif char == "\n" or len(self._held) > _LONGEST:
+            self._replay_held(1)
+
+    def _lone_star(self, char: str) -> None:
+        """Of bold only the stars are left out; between numbers it means times."""
+        self._held, self._mode = "", self._in_text
+        if self._last.isdigit() and (char.isdigit() or (char.isspace() and self._gap)):
+            self._gap = True
+            self._say("times")
+        if self._last.isdigit() or self._tail.endswith("times"):
+            self._gap = True
+        if char != "*":
+            self._mode(char)
+        else:
+            self._mode = self._in_bold
+
+    def _in_bold(self, char: str) -> None:
+        if char != "*":
+            self._mode = self._in_text
+            self._mode(char)
+
+    def _in_ticks(self, char: str) -> None:
+        self._held += char
+        if self._held == "```":
+            self._held, self._mode = "", self._in_code
+        elif char != "`":
+            self._held, self._mode = "", self._in_text
+            self._mode(char)
+
+    def _in_code(self, char: str) -> None:
+        self._held += char
+        if self._held.endswith("```"):
+            self._held, self._mode = "", self._in_text
+            self._leave_out()
+

@@ -93,7 +93,7 @@ def _fails_alone(data: Mapping[str, Any], above: str, key: Any, message: str, ki
 def _keys_at(kind: Any, path: str) -> set[str]:
     """Field names of the Struct that `path` (as msgspec prints it, `a.b[...].c`) leads to."""
     info = msgspec.inspect.type_info(kind)
-    for part in filter(None, path.replace("[...]", ".").split(".")):
+    for part in filter(None, re.split(r"[.\[\]]+", path)):
         info = _step(info, part)
     return {f.encode_name for f in info.fields} if isinstance(info, msgspec.inspect.StructType) else set()
 
