@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Callable
 
 from conversation.line_start import LineStart, Verdict
-from conversation.unspoken import is_emphasis, sayable
+from conversation.unspoken import is_emphasis, sayable, what_begins
 
 _PAIRS = {"(": ")", "[": "]", "{": "}", "<": ">"}
 _LONGEST = 80
@@ -14,7 +14,6 @@ _LONGEST_TAG = 40
 _ADDRESS = re.compile(r"(?:https?:|www\.)$", re.IGNORECASE)
 _ADDRESSES = ("http:", "https:", "www.")
 _PAUSES = ",.;:!?…"
-_END_TAGS = frozenset("im_end eot_id eot endoftext end_of_turn /s eos end end_of_text".split())
 _INLINE = ("user", "visitor", "human")
 """Labels that end the reply within a line too."""
 
@@ -148,8 +147,16 @@ class SpeakableStream:
             self._held, self._mode = char, self._in_word
         elif sayable(char):
             self._say(char)
-        elif char != "\\" and unicodedata.category(char) != "Cf":
+        elif char == "\\":
+            self._mode = self._in_escape
+        elif unicodedata.category(char) != "Cf":
             self._leave_out()
+
+    def _in_escape(self, char: str) -> None:
+        """\\* is a star that opens nothing."""
+        self._mode = self._in_text
+        if sayable(char) or char.isspace():
+            self._mode(char)
 
     def _may_matter(self, word: str) -> bool:
         """Whether `word` may be the beginning of an address, or of a visitor's label within a line."""
@@ -220,20 +227,18 @@ class SpeakableStream:
         if self._held[0] == "[":
             self._mode = self._after_words
             return
-        tag = self._held[1:-1].strip("|").strip().lower() if self._held[0] == "<" else ""
+        begins = what_begins(self._held)
         self._held, self._mode = "", self._in_text
         self._leave_out()
-        if tag in ("think", "thinking"):
+        if begins == "thought":
             self._mode = self._in_thought
-        elif tag in _END_TAGS and self._last:
-            self.ended = True
-        elif tag in ("im_start", "start_header_id", "start_of_turn"):
-            self.ended = bool(self._last)
-            self._mode = self._in_role
+        elif begins:
+            self.ended = bool(self._last)  # at the very beginning it is our own turn that starts
+            self._mode = self._in_role if begins == "role" else self._at_line
 
     def _in_role(self, char: str) -> None:
-        """The word after <|im_start|>."""
-        if not char.isalnum():
+        """The word after <|im_start|>, or nothing."""
+        if not char.isalpha():
             self._mode = self._at_line
             self._mode(char)
 
@@ -263,10 +268,8 @@ class SpeakableStream:
             self._held, self._mode = "(" + address, self._in_bracket
 
     def _in_star(self, char: str) -> None:
-        if self._held == "*" and (char == "*" or not (char.isalnum() or char in "\"'“‘(")):
-            self._lone_star(char)
-            return
-        if self._held == "*" and char.isdigit() and self._last.isdigit():
+        opens = (char.isalnum() or char in "\"'“‘(") and not (char.isdigit() and self._last.isdigit())
+        if self._held == "*" and not opens:
             self._lone_star(char)
             return
         self._held += char
@@ -310,4 +313,3 @@ class SpeakableStream:
         if self._held.endswith("```"):
             self._held, self._mode = "", self._in_text
             self._leave_out()
-

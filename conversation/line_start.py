@@ -1,0 +1,80 @@
+"""What begins a line of model text and is not for the voice: list marks, headings, speaker labels."""
+
+import re
+from enum import Enum
+
+_OWN = frozenset(
+    """assistant ai bot model answer a response reply character narrator skull skeleton host output final""".split()
+)
+VISITORS = frozenset("user visitor human question q system guest customer player stranger instruction input".split())
+_LONGEST_LABEL = 26
+_MARK = re.compile(r"(?:[-+•*–]|#{1,6})\s")
+_RULE = re.compile(r"[-=]{2,}")
+_NAME = re.compile(r"[^\W_][\w'’-]*|[^\W\d_]{1,4}\.")
+_NUMBERED = re.compile(r"(\d{1,2})[.)]\s")
+
+
+class Verdict(Enum):
+    WAIT = "it may still become a mark or a label"
+    TEXT = "ordinary text"
+    MARK = "a mark to leave out; the line goes on"
+    ITEM = "a mark of a list, where the voice should pause"
+    VISITOR = "the model begins to play the visitor"
+
+
+class LineStart:
+    """Judges the first characters of a line; ordinary text is let go with its second word, or sooner."""
+
+    def __init__(self, name: str) -> None:
+        plain = name.casefold().strip()
+        self._own = _OWN | {plain, *re.findall(r"[^\W_]{3,}", plain)} - {""}
+        self._known = self._own | VISITORS
+
+    def judge(self, line: str, first: bool) -> Verdict:
+        """`line` without leading space, at least one character; `first` = nothing was said yet."""
+        head = line[0]
+        if head == ">" or line.startswith("**"):
+            return Verdict.MARK
+        if head in "-+•*–#=":
+            return self._mark(line)
+        if head.isdigit():
+            return self._number(line, first)
+        if head.isalpha():
+            return self._label(line, first)
+        return Verdict.TEXT
+
+    def _mark(self, line: str) -> Verdict:
+        if _MARK.match(line):
+            return Verdict.MARK if line[0] == "#" else Verdict.ITEM
+        if _RULE.match(line):
+            return Verdict.WAIT if not line.strip("-=") else Verdict.MARK if line[-1].isspace() else Verdict.TEXT
+        return Verdict.WAIT if len(line) == 1 or not line.strip("#") and len(line) < 7 else Verdict.TEXT
+
+    @staticmethod
+    def _number(line: str, first: bool) -> Verdict:
+        """ "1. Bones" is a list; "7. I counted them." at the very beginning is an answer."""
+        if found := _NUMBERED.match(line):
+            return Verdict.ITEM if not first or int(found[1]) == 1 else Verdict.TEXT
+        return Verdict.WAIT if re.fullmatch(r"\d{1,2}[.)]?", line) else Verdict.TEXT
+
+    def _label(self, line: str, first: bool) -> Verdict:
+        label, colon, after = line.partition(":")
+        words = label.split()
+        if len(label) > _LONGEST_LABEL or label.endswith("  ") or "\n" in label:
+            return Verdict.TEXT
+        if not colon:
+            return Verdict.WAIT if self._may_be_label(label, words, first) else Verdict.TEXT
+        if not after:
+            return Verdict.WAIT
+        plain = label.casefold().strip()
+        if after[0].isdigit() or not self._may_be_label(label, words, first):
+            return Verdict.TEXT
+        if plain in VISITORS and not (first and plain[0] == "q"):  # a joke may begin with "Question:"
+            return Verdict.VISITOR
+        return Verdict.MARK if plain in self._own or (first and (len(words) > 1 or plain in VISITORS)) else Verdict.TEXT
+
+    def _may_be_label(self, label: str, words: list[str], first: bool) -> bool:
+        """Known labels in any letters; at the very beginning also a name, which is written with capitals."""
+        if any(known.startswith(label.casefold()) for known in self._known):
+            return True
+        return first and all(_NAME.fullmatch(w) and not w[0].islower() for w in words)
