@@ -14,7 +14,7 @@ from launchers.base import BaseLauncher
 class Launcher(BaseLauncher):
     script = "llm_xllamacpp"
     binary = "llama-server"
-    options = {"batch": 256, "gpu_layers": -1}
+    options = {"batch": 128, "gpu_layers": -1}
     """batch: tokens per prefill step; smaller hears a cancel sooner. gpu_layers: -1 = as many as fit."""
     _head: Sequence[Message] = (Message("user", "Hello."),)
 
