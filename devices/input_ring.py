@@ -9,13 +9,15 @@ import numpy as np
 
 from conversation.audio import HEARING_RATE, SILENCE, Samples
 
-_MEMORY_S = 2.0
+_MEMORY_S = 2.5
+_BLOCK_S = 0.1
+"""No device delivers in longer blocks."""
 
 
 class InputRing:
     """The audio thread pushes blocks for as long as the show runs; `record` looks back for the pre-roll.
 
-    `blocked_at` stays None until the first block: a microphone that never delivers can be told from a quiet one.
+    `last_block_at` stays None until the first block: a microphone that never delivers can be told from a quiet one.
     """
 
     def __init__(self) -> None:
@@ -39,8 +41,9 @@ class InputRing:
                 taker.take(now, pcm)
 
     def record(self, pre_roll_s: float) -> "LiveRecording":
+        oldest = monotonic() - pre_roll_s - _BLOCK_S
         with self._lock:
-            past = [pcm for at, pcm in self._past]
+            past = [pcm for at, pcm in self._past if at >= oldest]  # a microphone may have been away
             keep = round(pre_roll_s * HEARING_RATE)
             before = np.concatenate([SILENCE, *past])[-keep:] if keep else SILENCE
             recording = LiveRecording(self, before)

@@ -1,5 +1,6 @@
 """The jaw's own thread: sends each frame of a track when the speaker's clock says so, less the look-ahead."""
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Sequence
@@ -12,18 +13,25 @@ from conversation.events import JawFigures
 from conversation.ports import Speaker
 from devices.limits import LimitedJaw
 
+_LOG = logging.getLogger(__name__)
 HOP_S = 0.020
 _NEAR_S = 0.002
 
 
 class JawPlayer:
-    """Fits `conversation.ports.Jaw`. Frames late by more than a hop are dropped, never queued."""
+    """Fits `conversation.ports.Jaw`. Frames late by more than a hop are dropped, never queued.
+
+    A board that fails costs the jaw, never the voice: `fault` says why, and the next utterance tries again.
+    """
 
     def __init__(self, jaw: LimitedJaw, speaker: Speaker, look_ahead_s: float, idle_detach_s: float) -> None:
         self.jaw = jaw
         self._speaker = speaker
         self._look_ahead_s, self._idle_detach_s = look_ahead_s, idle_detach_s
+        self.fault = ""
         self._lock = threading.Condition()
+        self._epoch = 0
+        """Counts tracks begun and cancelled, so that a frame on its way to the board knows that it is too late."""
         self._generation = 0
         self._track: list[float] = []
         self._next = 0
@@ -43,24 +51,31 @@ class JawPlayer:
             self._lock.notify_all()
         if self._thread is not None:
             self._thread.join(1.0)
-        self.jaw.close()
-        self.jaw.detach()
+        try:
+            if self.jaw.attached:
+                self.jaw.close()
+            self.jaw.detach()
+        except Exception as error:
+            self._lose_board(error)
 
     def begin(self, generation: int) -> None:
         with self._lock:
             self._generation, self._track, self._next = generation, [], 0
+            self._epoch += 1
+            self.fault = ""
             self._errors.clear()
             self._sent = 0
 
     def track(self, generation: int, openings: Sequence[float]) -> None:
         with self._lock:
-            if generation == self._generation:
+            if generation == self._generation and not self.fault:
                 self._track.extend(openings)
                 self._lock.notify_all()
 
     def cancel(self) -> None:
         with self._lock:
             self._track, self._next = [], 0
+            self._epoch += 1
             self._close_now = self.jaw.attached and self.jaw.opening > 0
             self._lock.notify_all()
 
@@ -76,13 +91,27 @@ class JawPlayer:
             with self._lock:
                 pending = self._lock.wait_for(self._has_work, timeout=self._idle_detach_s or None)
                 closing, self._close_now = self._close_now, False
-            if closing:
-                self.jaw.close()
-            elif pending:
-                self._step()
-            elif self.jaw.attached:
-                self.jaw.close()
-                self.jaw.detach()
+            try:
+                self._act(bool(pending), closing)
+            except Exception as error:
+                self._lose_board(error)
+
+    def _act(self, pending: bool, closing: bool) -> None:
+        if closing:
+            self.jaw.close()
+        elif pending:
+            self._step()
+        elif self.jaw.attached:
+            self.jaw.close()
+            self.jaw.detach()
+
+    def _lose_board(self, error: Exception) -> None:
+        _LOG.warning("the jaw is lost: %s", error)
+        with self._lock:
+            self.fault = str(error) or type(error).__name__
+            self._track, self._next, self._close_now = [], 0, False
+            self._epoch += 1
+        self.jaw.attached = False
 
     def _has_work(self) -> bool:
         return self._stop or self._close_now or self._next < len(self._track)
@@ -93,23 +122,21 @@ class JawPlayer:
         with self._lock:
             if self._next >= len(self._track):
                 return
-            generation, index, opening = self._generation, self._next, self._track[self._next]
+            epoch, generation, index, opening = self._epoch, self._generation, self._next, self._track[self._next]
         if now.generation != generation or (not now.running and now.position == 0):
             self._pause(0.005)
             return
         ahead = index * HOP_S - now.position / self._speaker.rate
-        late = now.at - (now.at + ahead - self._look_ahead_s)
+        late = self._look_ahead_s - ahead
         if late < -_NEAR_S:
             self._pause(min(-late, 0.010))
-            return
-        if not now.running and ahead > 0 and late < 0:
-            self._pause(0.005)
             return
         last = index == len(self._track) - 1
         if late <= HOP_S or last:
             self.jaw.open_to(opening)
         with self._lock:
-            if generation != self._generation or self._next != index:
+            if epoch != self._epoch:  # cancelled while the board was being told: what we sent must not stand
+                self._close_now = True
                 return
             self._next += 1
             if late <= HOP_S:

@@ -1,5 +1,6 @@
 """The one door to every motor: travel, speed, and a closed jaw at the end. Nothing else may write to a board."""
 
+import math
 import threading
 from time import monotonic
 from typing import Protocol
@@ -41,6 +42,7 @@ class LimitedJaw:
     def open_to(self, opening: float) -> int:
         """Move towards `opening` (0..1, anything else is clamped) no faster than the slew limit; the pulse sent, us."""
         settings = self._settings
+        opening = opening if math.isfinite(opening) else 0.0
         target = settings.closed_us + (settings.open_us - settings.closed_us) * opening
         with self._lock:
             now = monotonic()
@@ -59,6 +61,7 @@ class LimitedJaw:
             self._pulse = float(self._settings.closed_us)
             self._moved_at = monotonic()
             self.board.write_us(self._settings.closed_us)
+            self.attached = True
 
     def detach(self) -> None:
         with self._lock:

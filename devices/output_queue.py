@@ -13,6 +13,8 @@ from conversation.ports import Playback
 
 FADE_S = 0.010
 """A cancelled sentence fades this long: a hard cut clicks."""
+_JITTER_S = 0.020
+"""A device that tells the time of a block by so much too early or too late is only imprecise; more is a stall."""
 OnSample = Callable[[int, float], None]
 
 
@@ -32,6 +34,9 @@ class OutputQueue:
         self._generation = 0
         self._open = self._finished = self._drained = False
         self._played = 0
+        self._told = 0
+        self._dry = True
+        """Whether the last pull got less than it wanted: what comes next begins after a gap."""
         self._run = (0, 0, 0.0, 0)  # position where this unbroken run began; of its last block: position, time, length
         self._callbacks: tuple[asyncio.AbstractEventLoop, OnSample | None, OnSample | None] | None = None
 
@@ -43,7 +48,7 @@ class OutputQueue:
             self._generation, self._open = generation, True
             self._finished = self._drained = False
             self._blocks.clear()
-            self._played, self._run = 0, (0, 0, 0.0, 0)
+            self._played, self._told, self._dry, self._run = 0, 0, True, (0, 0, 0.0, 0)
             self._lock.notify_all()
 
     def write(self, generation: int, pcm: Samples) -> None:
@@ -75,10 +80,6 @@ class OutputQueue:
         """Whether pulling now would give sound, or the news that all was heard."""
         return bool(self._fade.size) or (self._open and (bool(self._blocks) or (self._finished and not self._drained)))
 
-    def wait_busy(self, timeout_s: float) -> bool:
-        with self._lock:
-            return self._lock.wait_for(self.busy, timeout_s)
-
     def pull(self, count: int, at: float) -> Samples:
         """`count` samples for the device, whose first will be audible at monotonic time `at`."""
         out = np.zeros(count, np.int16)
@@ -89,20 +90,22 @@ class OutputQueue:
             filled = self._take(out, start) if self._open else 0
             if filled:
                 self._advance(at + start / self.rate, filled)
+            self._dry = start + filled < count
             if self._open and self._finished and not self._blocks and not self._drained:
                 self._drained = True
                 self._tell(2, at + (start + filled) / self.rate)
         return out
 
     def playback(self) -> Playback:
-        """Where the listener is now; between blocks the position runs with the clock."""
+        """Where the listener is now; between blocks the position runs with the clock, and never backwards."""
         now = monotonic()
         with self._lock:
             began, position, at, length = self._run
             moved = min(length, int((now - at) * self.rate)) if length else 0
+            self._told = max(self._told, began, position + moved)
             return Playback(
                 generation=self._generation,
-                position=max(began, position + moved),
+                position=self._told,
                 at=now,
                 running=self._open and length > 0 and moved < length,
             )
@@ -119,8 +122,12 @@ class OutputQueue:
         return filled - start
 
     def _advance(self, at: float, filled: int) -> None:
-        began, position, before, length = self._run
-        unbroken = length > 0 and abs(at - (before + length / self.rate)) < 0.002
+        """A tenth of a device's jitter is believed, so that its clock is smooth and yet follows the true rate."""
+        began, _, before, length = self._run
+        expected = before + length / self.rate
+        unbroken = length > 0 and not self._dry and abs(at - expected) < _JITTER_S
+        if unbroken:
+            at = expected + (at - expected) / 10
         if self._played == 0:
             self._tell(1, at)
         self._run = (began if unbroken else self._played, self._played, at, filled)

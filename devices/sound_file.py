@@ -11,6 +11,8 @@ from devices.errors import DeviceError
 
 MAX_S = 30.0
 _MAX_BYTES = 64 << 20
+_PIPED = 0x7FFF_0000
+"""Programs that write a WAV into a pipe promise at least so much."""
 
 
 def read_sound(path: Path, max_s: float = MAX_S) -> Samples:
@@ -20,6 +22,8 @@ def read_sound(path: Path, max_s: float = MAX_S) -> Samples:
     """
     name = path.name
     try:
+        if path.exists() and not path.is_file():
+            raise DeviceError(name, "it is not a file", "give a WAV, FLAC, OGG or MP3")
         if path.stat().st_size > _MAX_BYTES:
             raise DeviceError(name, "the file is larger than 64 MB", f"give a question of at most {max_s:g} s")
         data = path.read_bytes()
@@ -45,8 +49,8 @@ def decode(name: str, data: bytes, max_s: float = MAX_S) -> Samples:
                 hint = f"cut it to {max_s:g} s or less"
                 raise DeviceError(name, f"the sound lasts {frames / rate:.0f} s, more than a question may", hint)
             sound = file.read(dtype="float32", always_2d=True)
-    except soundfile.LibsndfileError as error:
-        why = str(error.error_string).rstrip(".")
+    except (soundfile.SoundFileError, RuntimeError) as error:
+        why = str(getattr(error, "error_string", error)).rstrip(".")
         raise DeviceError(
             name, f"the file is not sound that can be read ({why})", "give a WAV, FLAC, OGG or MP3"
         ) from None
@@ -54,15 +58,25 @@ def decode(name: str, data: bytes, max_s: float = MAX_S) -> Samples:
     mono = np.nan_to_num(sound.mean(axis=1), posinf=0.0, neginf=0.0)
     heard = soxr.resample(mono, rate, HEARING_RATE) if rate != HEARING_RATE else mono
     samples: Samples = np.clip(np.round(heard * 32767.0), -32768, 32767).astype(np.int16)
+    if len(samples) == 0:
+        raise DeviceError(name, "the file holds no sound (zero frames)", "record the question again")
     return samples
 
 
 def _refuse_cut_off(name: str, data: bytes, got: int, promised: int) -> None:
-    """A WAV whose header promises more than the file holds was cut; half a question would get half an answer."""
-    short = got < promised
-    if data[:4] == b"RIFF" and data[8:12] == b"WAVE" and not short:
-        at = data.find(b"data", 12)
-        size = int.from_bytes(data[at + 4 : at + 8], "little") if at > 0 else 0
-        short = at > 0 and size not in (0, 0xFFFFFFFF) and at + 8 + size > len(data) + 1
-    if short:
+    """A header that promises more than the file holds; half a question would get half an answer."""
+    if got < promised or _wav_promises(data) > len(data) + 1:
         raise DeviceError(name, "the file was cut off before its end", "copy or record it again")
+
+
+def _wav_promises(data: bytes) -> int:
+    """Where the samples of a WAV should end; 0 if it is none, or was piped and its writer could not know."""
+    if data[:4] != b"RIFF" or data[8:12] != b"WAVE":
+        return 0
+    at = 12
+    while at + 8 <= len(data):
+        size = int.from_bytes(data[at + 4 : at + 8], "little")
+        if data[at : at + 4] == b"data":
+            return at + 8 + size if size < _PIPED else 0
+        at += 8 + size + size % 2
+    return 0

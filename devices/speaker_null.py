@@ -33,14 +33,16 @@ class NullSpeaker(OutputQueue):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._stop.set()
+        with self._lock:
+            self._lock.notify_all()
         if self._thread is not None:
             self._thread.join(1.0)
 
     def _run_clock(self) -> None:
         block = round(self.rate * _BLOCK_S)
         while not self._stop.is_set():
-            if not self.wait_busy(0.5):
-                continue
+            with self._lock:
+                self._lock.wait_for(lambda: self._stop.is_set() or self.busy())
             due = monotonic()
             while self.busy() and not self._stop.is_set():
                 if (early := due - monotonic() - _AHEAD_S) > 0:

@@ -106,5 +106,5 @@ def test_a_full_stop_at_the_very_end_ends_a_sentence_even_after_an_abbreviation(
 
 def test_it_is_quick_enough_to_run_on_every_token() -> None:
     cutter = ClauseCutter()
-    clauses = [c for _ in range(100) for c in cutter.feed("a " * 100)]
-    assert sum(len(c.text.split()) for c in clauses) > 9900
+    clauses = [c for _ in range(20) for c in cutter.feed("a " * 100)]
+    assert sum(len(c.text.split()) for c in clauses) > 1900

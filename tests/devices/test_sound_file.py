@@ -1,0 +1,141 @@
+"""Sound files of every kind, and everything that is none."""
+
+import os
+import struct
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+from devices.errors import DeviceError
+from devices.sound_file import decode, read_sound
+
+RATE = 16_000
+
+
+def tone(rate: int, seconds: float = 0.5, channels: int = 1) -> NDArray[np.float64]:
+    wave = 0.5 * np.sin(2 * np.pi * 440 * np.arange(round(rate * seconds)) / rate)
+    return np.column_stack([wave] * channels)
+
+
+def encoded(form: str, subtype: str | None, rate: int, channels: int = 1, seconds: float = 0.5) -> bytes:
+    out = BytesIO()
+    soundfile.write(out, tone(rate, seconds, channels), rate, format=form, subtype=subtype)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("form", "subtype", "rate", "channels", "close"),
+    [
+        ("WAV", "PCM_16", 16_000, 1, 0.001),
+        ("WAV", "PCM_U8", 8_000, 1, 0.02),
+        ("WAV", "PCM_24", 48_000, 2, 0.01),
+        ("WAV", "PCM_32", 22_050, 1, 0.01),
+        ("WAV", "FLOAT", 44_100, 1, 0.01),
+        ("WAV", "DOUBLE", 16_000, 1, 0.01),
+        ("WAV", "ULAW", 8_000, 1, 0.04),
+        ("WAV", "PCM_16", 44_100, 2, 0.01),
+        ("FLAC", None, 44_100, 2, 0.01),
+        ("OGG", "VORBIS", 44_100, 2, 0.1),
+        ("OGG", "OPUS", 48_000, 1, 0.15),
+        ("MP3", None, 44_100, 2, 0.1),
+        ("MP3", None, 16_000, 1, 0.1),
+        ("AIFF", None, 32_000, 1, 0.01),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["", ".wav", ".txt"])
+def test_any_format_by_content_whatever_the_suffix(
+    tmp_path: Path, form: str, subtype: str | None, rate: int, channels: int, close: float, suffix: str
+) -> None:
+    file = tmp_path / f"question{suffix}"
+    file.write_bytes(encoded(form, subtype, rate, channels))
+    heard = read_sound(file)
+    assert heard.dtype == np.int16
+    assert len(heard) == pytest.approx(RATE / 2, abs=RATE * 0.08), "MP3 and OGG pad"
+    spectrum = np.abs(np.fft.rfft(heard[1000:7000].astype(float)))
+    assert np.argmax(spectrum) * RATE / 6000 == pytest.approx(440, abs=4)
+    assert np.max(np.abs(heard[1000:7000])) / 32767 == pytest.approx(0.5, abs=close)
+
+
+def test_stereo_is_mixed() -> None:
+    out = BytesIO()
+    soundfile.write(out, np.column_stack((np.full(1600, 0.5), np.full(1600, -0.5))), RATE, format="WAV")
+    assert not decode("x", out.getvalue()).any()
+
+
+def test_not_a_number_and_too_loud_are_harmless() -> None:
+    samples = np.array([np.nan, np.inf, -np.inf, 9.0, -9.0, 0.5] * 100)
+    out = BytesIO()
+    soundfile.write(out, samples, RATE, format="WAV", subtype="FLOAT")
+    heard = decode("x", out.getvalue())
+    assert heard[:6].tolist() == [0, 0, 0, 32767, -32768, 16384]
+
+
+def wav(frames: int, promised: int | None = None, before: bytes = b"") -> bytes:
+    data = bytes(2 * frames)
+    size = len(data) if promised is None else promised
+    form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, RATE, 2 * RATE, 2, 16)
+    body = b"WAVE" + form + before + struct.pack("<4sI", b"data", size) + data
+    return struct.pack("<4sI", b"RIFF", min(len(body), 0xFFFFFFFF)) + body
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [
+        (b"", "empty"),
+        (wav(0), "zero frames"),
+        (wav(0, before=b"LIST\x04\x00\x00\x00abcd"), "zero frames"),
+        (wav(8000)[:9000], "cut off"),
+        (encoded("FLAC", None, RATE, seconds=3.0)[:9000], ""),
+        (wav(RATE * 40), "lasts 40 s"),
+        (b"To be or not to be, that is the question.\n" * 50, "not sound"),
+        (b"RIFF", "not sound"),
+        (b"RIFF\x00\x00\x00\x00WAVE", "not sound"),
+        (os.urandom(2000).replace(b"\xff", b"\x00"), "not sound"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(500), "not sound"),
+        (b'{"text": "hi"}', "not sound"),
+    ],
+)
+def test_what_is_no_question_gives_one_plain_line(tmp_path: Path, content: bytes, word: str) -> None:
+    file = tmp_path / "question.wav"
+    file.write_bytes(content)
+    with pytest.raises(DeviceError) as caught:
+        read_sound(file)
+    said = str(caught.value)
+    assert said.startswith("question.wav: ") and word in said and "\n" not in said and len(said) < 200
+
+
+def test_ten_minutes_are_refused_without_decoding_them(tmp_path: Path) -> None:
+    file = tmp_path / "long.flac"
+    soundfile.write(file, np.zeros(600 * 8000, np.int16), 8000, format="FLAC")
+    with pytest.raises(DeviceError, match="lasts 600 s"):
+        read_sound(file)
+
+
+def test_a_wav_with_the_word_data_in_its_notes_is_not_cut_off() -> None:
+    notes = b"LIST" + struct.pack("<I", 20) + b"INFOICMT" + struct.pack("<I", 8) + b"data\xff\xff\xff\x0f"
+    assert len(decode("x", wav(800, before=notes))) == 800
+
+
+@pytest.mark.parametrize("promised", [0xFFFFFFFF, 0x7FFFFFFF, 0x7FFFF000])
+def test_a_wav_from_a_pipe_is_read_to_its_end(promised: int) -> None:
+    assert len(decode("x", wav(800, promised))) == 800
+
+
+def test_missing_folder_unreadable_and_pipe(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for name, word in (("none.wav", "no such file"), (".", "not a file"), ("pipe", "not a file")):
+        with pytest.raises(DeviceError, match=word):
+            read_sound(tmp_path / name)
+    with pytest.raises(DeviceError, match="not a file"):
+        read_sound(Path("/dev/zero"))
+
+
+def test_a_huge_file_is_not_even_read(tmp_path: Path) -> None:
+    with (tmp_path / "huge.wav").open("wb") as file:
+        file.truncate(65 << 20)
+    with pytest.raises(DeviceError, match="larger than 64 MB"):
+        read_sound(tmp_path / "huge.wav")
