@@ -1,5 +1,6 @@
 """Fork and exec of one engine by its shim: its own session, dead when the shim is, nothing inherited (stdlib only)."""
 
+import contextlib
 import os
 import resource
 import signal
@@ -65,10 +66,14 @@ def _restore_signals() -> None:
 
 
 def _be_nice(nice: int) -> None:
-    try:
+    """Linux gives each session a scheduling group of its own, inside which niceness has no effect on other sessions:
+    the group must be told too (sched(7), "The autogroup feature").
+    """
+    with contextlib.suppress(OSError):  # More than we may ask for, or no such kernel: the engine runs as it is.
         os.nice(nice)
-    except OSError:
-        return  # More than we may ask for; the engine runs as it is.
+    with contextlib.suppress(OSError):
+        group = os.open("/proc/self/autogroup", os.O_WRONLY)
+        os.write(group, str(nice).encode())
 
 
 def _most_files() -> int:
