@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _QUEUED_CLAUSES = 4
 _WATCH_S = 0.025
+_STALL_S = 3.0
+"""A speaker whose clock stands still for so long has gone."""
+_ENDED_BY_ITSELF = 4
+"""A model that stops so many tokens short of the limit had no more to say."""
 
 
 class Answer:
@@ -38,6 +42,8 @@ class Answer:
         """Whether the model said any of it; canned lines stay out of the history."""
         self._clauses: asyncio.Queue[Clause | None] = asyncio.Queue(_QUEUED_CLAUSES)
         self._lost: set[str] = set()
+        self._told = 0
+        self._thinking_s = 0.0
         self._render_s = 0.0
         self._rendered_s = 0.0
 
@@ -49,6 +55,7 @@ class Answer:
             group.create_task(self._think())
             await self._speak()
             watcher.cancel()
+        self._tell_playing()
 
     async def say(self, lines: Sequence[str]) -> None:
         """Speak fixed text. The operator's own lines join the history, canned ones do not."""
@@ -60,6 +67,7 @@ class Answer:
             group.create_task(self._feed(clauses))
             await self._speak()
             watcher.cancel()
+        self._tell_playing()
 
     def describe(self, ended: TurnEnded) -> TurnEnded:
         """`ended` with what was said, heard and measured."""
@@ -92,8 +100,7 @@ class Answer:
         try:
             if llm is None:
                 raise ConversationError(Stage.THINKING, "the model is not running", "a canned line was spoken")
-            async with asyncio.timeout(self.hands.deadlines.thinking_s):
-                await self._clauses_of(llm)
+            await self._clauses_of(llm)
             if not self.thought:
                 raise ConversationError(Stage.THINKING, "the model said nothing that can be spoken", "ask again")
         except TimeoutError:
@@ -112,11 +119,12 @@ class Answer:
     async def _clauses_of(self, llm: LanguageModel) -> None:
         character, deadlines = self.hands.character, self.hands.deadlines
         messages = prompt.messages(character, self.hands.history, self.question)
-        speakable, cutter, sentences = SpeakableStream(character.name), ClauseCutter(), 0
+        speakable, cutter, sentences, count = SpeakableStream(character.name), ClauseCutter(), 0, 0
         self.turn.mark("llm_sent")
         async with aclosing(llm.stream(messages, prompt.sampling(character), self._on_figures)) as pieces:
             wait = deadlines.first_token_s
-            while (piece := await _next(pieces, wait)) is not None:
+            while (piece := await self._piece(pieces, wait)) is not None:
+                count += 1
                 self.turn.mark("first_token")
                 wait = deadlines.next_token_s
                 for clause in cutter.feed(speakable.feed(piece)):
@@ -126,12 +134,23 @@ class Answer:
                         return
                 if speakable.ended:
                     break
-        for clause in [*cutter.feed(speakable.flush()), *cutter.flush()]:
-            if clause.ends_sentence or sentences == 0:  # a half sentence after a whole one is left unsaid
+        rest = [*cutter.feed(speakable.flush()), *cutter.flush()]
+        if count > character.thinking.max_tokens - _ENDED_BY_ITSELF:
+            while rest and not rest[-1].ends_sentence and (sentences or any(c.ends_sentence for c in rest)):
+                rest.pop()  # a half sentence after a whole one is left unsaid
+        for clause in rest:
+            if sentences < character.thinking.max_sentences:
                 await self._offer(clause)
                 sentences += clause.ends_sentence
-            if sentences >= character.thinking.max_sentences:
-                return
+
+    async def _piece(self, pieces: AsyncGenerator[str, None], wait_s: float) -> str | None:
+        """The model's deadline counts its own time alone: it also waits for a slow voice to take its clauses."""
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        try:
+            return await _next(pieces, min(wait_s, self.hands.deadlines.thinking_s - self._thinking_s))
+        finally:
+            self._thinking_s += clock() - began
 
     def _on_figures(self, figures: ModelFigures) -> None:
         self.model = figures
@@ -149,13 +168,26 @@ class Answer:
                 continue
             self.hands.emit(ClauseReady(turn=self.turn.number, index=index, text=clause.text))
             self.utterance.begin_clause(index, clause.text)
-            dumb = not await self._with_some_voice(spoken(clause.text))
+            words = spoken(clause.text)
+            dumb = bool(words) and not await self._with_some_voice(words)
             self.utterance.end_clause()
             index += 1
         self.utterance.finish()
-        if not dumb and index:
-            await self.utterance.drained.wait()
-            self.turn.mark("played")
+        if self.utterance.written:
+            await self._until_silent()
+
+    async def _until_silent(self) -> None:
+        while not self.utterance.drained.is_set():
+            before = self.utterance.position()
+            try:
+                async with asyncio.timeout(_STALL_S):
+                    await self.utterance.drained.wait()
+            except TimeoutError:
+                if self.utterance.position() == before:
+                    stuck = ConversationError(Stage.SPEAKING, "the speaker stands still", "look at the sound device")
+                    self.turn.fail(stuck, Outcome.FAILED)
+                    return
+        self.turn.mark("played")
 
     async def _with_some_voice(self, text: str) -> bool:
         """The character's voice, else the next one that works; False when all are gone."""
@@ -195,16 +227,18 @@ class Answer:
 
     async def _watch(self) -> None:
         """Tell when each clause becomes audible, for the words on the screen."""
-        told = 0
         while True:
             await asyncio.sleep(_WATCH_S)
-            clauses, position = self.utterance.clauses, self.utterance.position()
-            while told < len(clauses) and position > clauses[told].start:
-                clause = clauses[told]
-                length = None if clause.end is None else (clause.end - clause.start) / self.hands.player.speaker.rate
-                playing = ClausePlaying(turn=self.turn.number, index=told, text=clause.text, seconds=length)
-                self.hands.emit(playing)
-                told += 1
+            self._tell_playing()
+
+    def _tell_playing(self) -> None:
+        clauses, position = self.utterance.clauses, self.utterance.position()
+        while self._told < len(clauses) and position > clauses[self._told].start:
+            clause = clauses[self._told]
+            length = None if clause.end is None else (clause.end - clause.start) / self.hands.player.speaker.rate
+            playing = ClausePlaying(turn=self.turn.number, index=self._told, text=clause.text, seconds=length)
+            self.hands.emit(playing)
+            self._told += 1
 
 
 def pick(lines: Sequence[str]) -> list[str]:

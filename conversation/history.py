@@ -11,6 +11,8 @@ class History:
     def __init__(self, keep: int) -> None:
         self._keep = keep
         self._exchanges: list[tuple[str, str]] = []
+        self.last_line = ""
+        """The last thing that was heard of us, canned lines too: the microphone may hear it again."""
 
     def __len__(self) -> int:
         return len(self._exchanges)
@@ -19,16 +21,14 @@ class History:
         """`heard` is what was heard of the reply, not what was meant; `visitor` is empty for the operator's lines."""
         if not heard:
             return
+        self.last_line = heard
         self._exchanges.append((visitor, heard))
         if len(self._exchanges) > 2 * self._keep:
             self._exchanges = self._exchanges[len(self._exchanges) - self._keep :]
 
     def clear(self) -> None:
         self._exchanges.clear()
-
-    @property
-    def last_line(self) -> str:
-        return self._exchanges[-1][1] if self._exchanges else ""
+        self.last_line = ""
 
     def messages(self) -> list[Message]:
         out: list[Message] = []

@@ -1,6 +1,7 @@
 """The conversation: one turn after another, for ever. Only a person's press interrupts; asks wait in line."""
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable
 
@@ -9,6 +10,7 @@ from msgspec import Struct
 from conversation.ports import Microphone
 from conversation.turn import Request, Stagehands, Turn
 
+_LOG = logging.getLogger(__name__)
 MAX_WAITING = 8
 
 
@@ -42,13 +44,19 @@ class ConversationLoop:
                 self._wake.clear()
         finally:
             for request in self._waiting:
-                request.done.cancel()
-                request.started.cancel()
+                _forget(request)
 
     def press(self, holder: str) -> Request:
-        """A person holds the button: whatever is said stops now, and the microphone opens."""
+        """A person holds the button: whatever is said stops now, and the microphone opens. The last press counts:
+        an earlier one that is still held is over, since its release could not be told from the new one's.
+        """
         request = Request("button", holder=holder, microphone=self._microphone)
-        self._waiting.appendleft(request)
+        held = self._held
+        if held is not None and held in self._waiting:
+            held.abandoned = True  # it has its turn first, which ends at once
+            self._waiting.insert(self._waiting.index(held) + 1, request)
+        else:
+            self._waiting.appendleft(request)
         self._held = request
         self.interrupt()
         self._wake.set()
@@ -74,6 +82,7 @@ class ConversationLoop:
         """Whoever asked has gone: leave the line, or stop if its turn runs."""
         if request in self._waiting:
             self._waiting.remove(request)
+            _forget(request)
         elif self._now is not None and self._now.turn.request is request:
             self.interrupt()
 
@@ -81,22 +90,37 @@ class ConversationLoop:
         """Silence at once; the turn in progress ends as interrupted. False if there was none."""
         if self._now is None:
             return False
-        self._now.turn.hands.player.cancel()  # before the task is even scheduled: this is what the ear notices
-        self._now.task.cancel()
+        turn = self._now.turn
+        turn.request.abandoned = True
+        turn.hands.player.cancel()  # before the task is even scheduled: this is what the ear notices
+        if turn.began:  # else cancelling would keep it from beginning, and nobody would be told of its end
+            self._now.task.cancel()
         return True
 
     async def _run_one(self, request: Request) -> None:
+        """A fault of ours that even the turn could not catch costs that turn, never the loop."""
         self.turns += 1
-        turn = Turn(self.turns, request, self._hands())
-        if not request.started.done():
-            request.started.set_result(turn.number)
-        async with asyncio.TaskGroup() as group:
-            self._now = _Running(turn, group.create_task(self._finish(turn)))
-        self._now = None
-        if self._held is request:
-            self._held = None
+        try:
+            turn = Turn(self.turns, request, self._hands())
+            if not request.started.done():
+                request.started.set_result(turn.number)
+            async with asyncio.TaskGroup() as group:
+                self._now = _Running(turn, group.create_task(self._finish(turn)))
+        except Exception:
+            _LOG.exception("turn %d", self.turns)
+        finally:
+            self._now = None
+            if self._held is request:
+                self._held = None
+            _forget(request)
 
     async def _finish(self, turn: Turn) -> None:
         ended = await turn.run()
         if not turn.request.done.done():
             turn.request.done.set_result(ended)
+
+
+def _forget(request: Request) -> None:
+    """Whoever still waits for it waits no longer."""
+    request.started.cancel()
+    request.done.cancel()

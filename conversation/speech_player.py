@@ -1,7 +1,6 @@
 """Plays one utterance: samples to the speaker, their jaw track to the jaw, and what was heard of it."""
 
 import asyncio
-from collections.abc import Callable, Sequence
 
 import numpy as np
 import soxr
@@ -11,6 +10,9 @@ from conversation.events import JawFigures
 from conversation.lip_sync import LipSync, VoiceLevel
 from conversation.ports import Jaw, Speaker
 from profiles.schema import JawFeel
+
+_FADE_S = 0.010
+"""What a speaker still plays after a cancel."""
 
 
 class SpokenClause:
@@ -139,12 +141,15 @@ class SpeechPlayer:
         """Silence within 10 ms plus the device's own buffer, jaw closed; safe to call at any time."""
         heard = self.speaker.cancel()
         self._jaw.cancel()
+        if self._now is None or self._now.drained.is_set():
+            return
         now = asyncio.get_running_loop().time()
-        self.silent_since = now
-        if self._now is not None and not self._now.drained.is_set():
-            self._now.stop(heard)
-            self._now.last_at = now if self._now.first_at is not None else None
-            self._now.drained.set()
+        if heard:
+            in_device = max(0, heard - self.speaker.playback().position) / self.speaker.rate
+            self.silent_since = now + in_device + _FADE_S
+        self._now.stop(heard)
+        self._now.last_at = now if self._now.first_at is not None else None
+        self._now.drained.set()
 
     def _on_first(self, generation: int, at: float) -> None:
         if self._now is not None and self._now.generation == generation:
@@ -160,7 +165,3 @@ class SpeechPlayer:
             self._now.stop(self._now.written)
             self._now.last_at = self.silent_since = at
             self._now.drained.set()
-
-
-OnLine = Callable[[Sequence[str]], str]
-"""Picks one of a character's canned lines."""

@@ -54,6 +54,8 @@ class Request:
     def __init__(self, source: str, *, holder: str = "", microphone: Microphone | None = None, text: str = "") -> None:
         self.source, self.holder, self.microphone, self.text = source, holder, microphone, text
         self.released = asyncio.Event()
+        self.abandoned = False
+        """Nobody wants it any more; a turn that has not begun ends at once."""
         self.pressed_at = asyncio.get_running_loop().time()
         self.started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self.done: asyncio.Future[tuple[TurnEnded, Samples]] = asyncio.get_running_loop().create_future()
@@ -70,12 +72,16 @@ class Turn:
         self.failed_stage: Stage | None = None
         self.message = ""
         self.answer: Answer | None = None
+        self.began = False
         self._times: dict[str, float] = {}
 
     async def run(self) -> tuple[TurnEnded, Samples]:
         """The turn's end and the samples that were heard (at the speaker's rate)."""
+        self.began = True
         self.hands.emit(TurnStarted(turn=self.number, source=self.request.source, holder=self.request.holder))
         try:
+            if self.request.abandoned:
+                raise asyncio.CancelledError
             await self._converse()
         except asyncio.CancelledError:
             self.outcome, self.failed_stage = Outcome.INTERRUPTED, self.stage
@@ -85,10 +91,17 @@ class Turn:
         finally:
             self.hands.player.cancel()
             ended = self._ended()
-            self.hands.history.add(self.transcript if self.answer and self.answer.thought else "", ended.heard)
+            self._remember(ended)
             self.hands.emit(ended)
             self.enter(Stage.IDLE)
         return ended, self.answer.utterance.heard_samples() if self.answer else SILENCE
+
+    def _remember(self, ended: TurnEnded) -> None:
+        """What was heard joins the history; of a canned line only that we said it, so that its echo is known."""
+        if self.answer is not None and self.answer.thought:
+            self.hands.history.add(self.transcript, ended.heard)
+        elif ended.heard:
+            self.hands.history.last_line = ended.heard
 
     def enter(self, stage: Stage) -> None:
         self.stage = stage
@@ -130,9 +143,11 @@ class Turn:
             return ""
 
     async def _prime(self) -> None:
-        """Have the model read head and history while the visitor speaks; a failure shows when it matters."""
+        """Have the model read head and history while the visitor speaks; a failure shows when it matters. With the
+        question already there it would only stand in its way: one slot, one request after another.
+        """
         llm = self.hands.engines.llm()
-        if llm is None:
+        if llm is None or self.request.microphone is None:
             return
         try:
             await llm.prime(prompt.messages(self.hands.character, self.hands.history, ""))
@@ -178,7 +193,7 @@ class Turn:
             pcm, text = longer, await self._words(longer)
         self.mark("stt_final")
         self.hands.emit(TranscriptReady(turn=self.number, text=text, seconds=seconds(pcm, HEARING_RATE)))
-        if text and not _same(text, self.hands.history.last_line):
+        if any(c.isalnum() for c in text) and not _same(text, self.hands.history.last_line):
             return text
         self.outcome, self.failed_stage = Outcome.UNHEARD, Stage.LISTENING
         self.message = "LISTENING: no speech was heard; speak closer to the microphone while the button is held"
