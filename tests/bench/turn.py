@@ -3,6 +3,7 @@
 import asyncio
 import json
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Awaitable
@@ -36,7 +37,8 @@ ROUNDS = 5
 BEST_OF = 3
 _STAGES = (
     ("stt", "release", "stt_final"),
-    ("llm", "stt_final", "first_clause"),
+    ("llm_prefill", "stt_final", "first_token"),
+    ("llm_clause", "first_token", "first_clause"),
     ("tts", "first_clause", "first_pcm"),
     ("output", "first_pcm", "first_audio"),
 )
@@ -128,13 +130,13 @@ async def _timed(call: Awaitable[object]) -> float:
     return time.perf_counter() - began
 
 
-async def measure(bench: Bench) -> dict[str, Any]:
+async def measure(bench: Bench, budget_s: float) -> dict[str, Any]:
     """Contestants interleaved, question by question, for ROUNDS or until the time is up."""
     questions = [(path.stem, read_sound(path)) for path in recorded_visitors()]
     turns: list[dict[str, Any]] = []
     naive: list[float] = []
     alone: dict[str, list[tuple[float, float, float]]] = {}
-    ends = time.monotonic() + BUDGET_S
+    ends = time.monotonic() + budget_s
     await bench.loop(questions[0][1])
     await bench.naive(questions[0][1])
     for number in range(ROUNDS):
@@ -206,7 +208,7 @@ def main() -> None:
         show = RealShow(home, "--character", "bench")
         try:
             bench = Bench(show.start(), load_character("bench", Home(home)).value)
-            figures = asyncio.run(measure(bench))
+            figures = asyncio.run(measure(bench, float(sys.argv[1]) if len(sys.argv) > 1 else BUDGET_S))
         finally:
             show.end()
     print(table(figures))
