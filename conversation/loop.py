@@ -110,14 +110,18 @@ class ConversationLoop:
             _LOG.exception("turn %d", self.turns)
         finally:
             self._now = None
-            if self._held is request:
-                self._held = None
+            self._let_go(request)
             _forget(request)
 
     async def _finish(self, turn: Turn) -> None:
         ended = await turn.run()
+        self._let_go(turn.request)
         if not turn.request.done.done():
             turn.request.done.set_result(ended)
+
+    def _let_go(self, request: Request) -> None:
+        if self._held is request:
+            self._held = None
 
 
 def _forget(request: Request) -> None:
