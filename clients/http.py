@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import httpx
 
@@ -17,7 +18,9 @@ def new_client(base_url: str, *, keep_alive: bool) -> httpx.AsyncClient:
         base_url=base_url,
         timeout=httpx.Timeout(None, connect=_CONNECT_S),
         limits=httpx.Limits(max_keepalive_connections=4 if keep_alive else 0, keepalive_expiry=600.0),
+        headers={"Accept-Encoding": "identity"},  # sound and single tokens gain nothing from being packed
         trust_env=False,
+        verify=base_url.startswith("https"),  # certificates take 40 ms to load, and loopback has none
     )
 
 
@@ -45,18 +48,53 @@ class Engine:
         self._in_flight += 1
         try:
             yield
-        except httpx.TransportError as error:
+        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as error:
             gone = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
             what = "does not answer" if gone else "broke off in the middle"
+            if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL):
+                what = f"has an address that cannot be used ({self.base_url})"
             raise ConversationError(self.stage, f"{self.name} {what}", f"restart {self.name}") from error
         finally:
             self._in_flight -= 1
+
+    async def send(self, path: str, **content: Any) -> httpx.Response:
+        """POST; the body is still to be read, and the response to be closed. Tried twice: a server may close a kept
+        connection, or one that it has just used, in the moment in which we write to it.
+        """
+        request = self.http.build_request("POST", path, **content)
+        try:
+            return await self.http.send(request, stream=True)
+        except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
+            return await self.http.send(self.http.build_request("POST", path, **content), stream=True)
+
+    async def post(self, path: str, **content: Any) -> bytes:
+        """The whole answer. Raises ConversationError unless it is a success."""
+        with self.request():
+            async with Opened(await self.send(path, **content)) as answer:
+                body = await answer.aread()
+        self.refuse(answer.status_code, body)
+        return body
+
+    def wrong(self, what: str) -> ConversationError:
+        """An answer that is none."""
+        return ConversationError(self.stage, f"{self.name} {what}", f"see {self.name}'s log")
 
     def refuse(self, status: int, body: bytes) -> None:
         """Raises ConversationError unless `status` is a success."""
         if status < 400:
             return
         said = " ".join(body.decode("utf-8", "replace").split())[:160]
-        raise ConversationError(
-            self.stage, f"{self.name} refused the request ({status}: {said})", f"see {self.name}'s log"
-        )
+        raise self.wrong(f"refused the request ({status}: {said})")
+
+
+class Opened:
+    """A streamed answer that is closed at the end of its block; closing early is what cancels the engine."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self._response = response
+
+    async def __aenter__(self) -> httpx.Response:
+        return self._response
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._response.aclose()

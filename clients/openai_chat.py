@@ -1,13 +1,11 @@
 """The OpenAI chat protocol as llama.cpp's server speaks it: streaming, a primed slot, timings."""
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from typing import Any
 
-import httpx
 import msgspec
 
-from clients.http import Engine
-from conversation.errors import ConversationError
+from clients.http import Engine, Opened
 from conversation.events import ModelFigures
 from conversation.ports import Message, Sampling
 from conversation.stages import Stage
@@ -30,12 +28,24 @@ class _Delta(msgspec.Struct):
 
 class _Choice(msgspec.Struct):
     delta: _Delta = msgspec.field(default_factory=_Delta)
+    finish_reason: str | None = None
 
 
 class _Chunk(msgspec.Struct):
     choices: list[_Choice] = msgspec.field(default_factory=list)
     timings: _Timings | None = None
     error: Any = None
+
+    @property
+    def text(self) -> str:
+        return (self.choices[0].delta.content or "") if self.choices else ""
+
+    @property
+    def last(self) -> bool:
+        return any(c.finish_reason is not None for c in self.choices)
+
+
+_LAST = _Chunk([_Choice(finish_reason="[DONE]")])
 
 
 class OpenAIChat(Engine):
@@ -52,9 +62,7 @@ class OpenAIChat(Engine):
 
     async def prime(self, messages: Sequence[Message]) -> None:
         """One token is asked for, because zero gives one too (measured)."""
-        with self.request():
-            answer = await self.http.post(_PATH, json=self._body(messages, max_tokens=1, temperature=0.0))
-        self.refuse(answer.status_code, answer.content)
+        await self.post(_PATH, json=self._body(messages, max_tokens=1, temperature=0.0))
 
     async def stream(
         self, messages: Sequence[Message], sampling: Sampling, on_figures: Callable[[ModelFigures], None]
@@ -70,56 +78,42 @@ class OpenAIChat(Engine):
             max_tokens=sampling.max_tokens,
         )
         with self.request():
-            async with await self._open(body) as answer:
+            async with Opened(await self.send(_PATH, json=body)) as answer:
                 if answer.status_code >= 400:
                     self.refuse(answer.status_code, await answer.aread())
-                async for line in answer.aiter_lines():
-                    if not line.startswith("data:") or (data := line[5:].strip()) == "[DONE]":
-                        continue
-                    chunk = self._chunk(data)
-                    if chunk.timings is not None:
-                        on_figures(_figures(chunk.timings))
-                    if chunk.choices and (text := chunk.choices[0].delta.content):
-                        yield text
+                whole, rest = False, b""
+                async for piece in answer.aiter_bytes():
+                    *lines, rest = (rest + piece).split(b"\n")  # and at no other line end: replies may hold those
+                    for chunk in self._chunks(lines):
+                        if chunk.timings is not None:
+                            on_figures(_figures(chunk.timings))
+                        whole = whole or chunk.last
+                        if chunk.text:
+                            yield chunk.text
+                if not whole:  # a server that dies may still end its answer in good order
+                    raise self.wrong("broke off in the middle")
 
-    async def _open(self, body: dict[str, Any]) -> "_Opened":
-        """A fresh connection; tried twice, since a server that has just closed one may refuse the next."""
-        request = self.http.build_request("POST", _PATH, json=body)
-        try:
-            return _Opened(await self.http.send(request, stream=True))
-        except (httpx.RemoteProtocolError, httpx.ReadError):
-            return _Opened(await self.http.send(request, stream=True))
+    def _chunks(self, lines: Sequence[bytes]) -> Iterator[_Chunk]:
+        for line in lines:
+            data = line[5:].strip() if line.startswith(b"data:") else b""
+            if data == b"[DONE]":
+                yield _LAST
+            elif data:
+                yield self._chunk(data)
 
-    def _chunk(self, data: str) -> _Chunk:
+    def _chunk(self, data: bytes) -> _Chunk:
         try:
             chunk = self._decoder.decode(data)
-        except msgspec.DecodeError:
-            raise ConversationError(
-                self.stage, f"{self.name} sent a reply that is not JSON", f"see {self.name}'s log"
-            ) from None
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise self.wrong("sent a reply that is not JSON") from None
         if chunk.error is not None:
-            raise ConversationError(
-                self.stage, f"{self.name} gave up ({str(chunk.error)[:120]})", f"restart {self.name}"
-            )
+            raise self.wrong(f"gave up ({str(chunk.error)[:120]})")
         return chunk
 
     def _body(self, messages: Sequence[Message], **more: Any) -> dict[str, Any]:
         rows = [{"role": m.role, "content": m.content} for m in messages]
         body: dict[str, Any] = {"messages": rows, "cache_prompt": True, "id_slot": 0, **more}
         return body | {"model": self._model} if self._model else body
-
-
-class _Opened:
-    """A streamed answer that is closed at the end of its block; closing early is what cancels the model."""
-
-    def __init__(self, response: httpx.Response) -> None:
-        self._response = response
-
-    async def __aenter__(self) -> httpx.Response:
-        return self._response
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._response.aclose()
 
 
 def _figures(timings: _Timings) -> ModelFigures:

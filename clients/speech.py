@@ -2,7 +2,9 @@
 
 from collections.abc import AsyncGenerator
 
-from clients.http import Engine
+import httpx
+
+from clients.http import Engine, Opened
 from conversation.audio import Samples, from_bytes
 from conversation.stages import Stage
 
@@ -22,12 +24,22 @@ class Speech(Engine):
     async def speak(self, text: str, speed: float) -> AsyncGenerator[tuple[int, Samples], None]:
         body = {"input": text, "response_format": "pcm", "speed": speed, **self._named}
         with self.request():
-            async with self.http.stream("POST", "/v1/audio/speech", json=body) as answer:
+            async with Opened(await self.send("/v1/audio/speech", json=body)) as answer:
                 if answer.status_code >= 400:
                     self.refuse(answer.status_code, await answer.aread())
-                rate = int(answer.headers.get("x-sample-rate", DEFAULT_RATE))
+                rate = self._rate(answer.headers)
                 odd = b""
-                async for data in answer.aiter_raw():
+                async for data in answer.aiter_bytes():
                     data = odd + data
                     odd = data[len(data) // 2 * 2 :]
                     yield rate, from_bytes(data)
+
+    def _rate(self, headers: httpx.Headers) -> int:
+        """Anything but sound would be heard as noise."""
+        kind = headers.get("content-type", "").split(";")[0].strip().lower()
+        if kind.startswith("text/") or kind in ("application/json", "audio/wav", "audio/mpeg"):
+            raise self.wrong(f"sent {kind} where samples were asked for")
+        said = headers.get("x-sample-rate", str(DEFAULT_RATE))
+        if not said.isdecimal() or not 4000 <= int(said) <= 384_000:
+            raise self.wrong(f"sends sound at a rate that cannot be ({said[:20]})")
+        return int(said)

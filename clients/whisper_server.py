@@ -9,7 +9,6 @@ import msgspec
 
 from clients.http import Engine
 from conversation.audio import HEARING_RATE, Samples
-from conversation.errors import ConversationError
 from conversation.stages import Stage
 
 _NOT_WORDS = re.compile(r"\[[^\]]*\]|\([^)]*\)|\*[^*]*\*|[♪♫]")
@@ -26,17 +25,12 @@ class WhisperServer(Engine):
     stage = Stage.TRANSCRIBING
 
     async def transcribe(self, pcm: Samples) -> str:
-        with self.request():
-            answer = await self.http.post(
-                "/inference",
-                files={"file": ("question.wav", wav(pcm), "audio/wav")},
-                data=sized(len(pcm) / HEARING_RATE),
-            )
-        self.refuse(answer.status_code, answer.content)
+        file = {"file": ("question.wav", wav(pcm), "audio/wav")}
+        body = await self.post("/inference", files=file, data=sized(len(pcm) / HEARING_RATE))
         try:
-            text = msgspec.json.decode(answer.content, type=_Answer).text
-        except msgspec.DecodeError:
-            raise ConversationError(self.stage, f"{self.name} sent no transcript", f"see {self.name}'s log") from None
+            text = msgspec.json.decode(body, type=_Answer).text
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise self.wrong("sent no transcript") from None
         return " ".join(_NOT_WORDS.sub(" ", text).split())
 
 
