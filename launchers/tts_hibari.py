@@ -9,5 +9,5 @@ class Launcher(SpeechLauncher):
     script = "tts_hibari"
 
     def script_arguments(self, weights: Path | None) -> tuple[str, ...]:
-        threads = ("--threads", self.threads(most=2))
+        threads = ("--threads", self.threads(most=1))
         return (*threads, "--model", str(weights)) if weights else threads
