@@ -5,8 +5,9 @@ import shutil
 import socket
 import sys
 from argparse import Namespace
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
@@ -26,6 +27,10 @@ from profiles.schema import Character, Rig
 PROGRAM = ".venv/bin/python console.py"
 
 
+_LOGS_BYTES = 100_000_000
+_ENVIRONMENT_BYTES = 250_000_000
+
+
 class Row(Struct, frozen=True, kw_only=True):
     """One thing looked at."""
 
@@ -40,6 +45,7 @@ class Origin(Struct, frozen=True, kw_only=True):
     """Where a value of the rig or the character was set; what is not listed is a default."""
 
     key: str
+    value: Any
     file: str
 
 
@@ -58,6 +64,7 @@ def check(arguments: Namespace) -> int:
     made = launchers(rig, workshop(home, catalogue), catalogue)
     rows = [
         *_machine(home, rig, character),
+        _disk(home, made.values(), catalogue),
         *(row for launcher in made.values() for row in _engine(launcher, arguments.rig, running=_runs(home, rig))),
         *_sound(rig),
     ]
@@ -72,18 +79,35 @@ def _machine(home: Home, rig: Loaded[Rig], character: Loaded[Character]) -> list
         Row(what="rig", state="ok", detail=f"{rig.name} ({rig.file})"),
         Row(what="character", state="ok", detail=f"{character.value.name} ({character.file})"),
     ]
-    folder = next(p for p in (home.root, *home.root.parents) if p.exists())
+    folder = _on_disk(home)
     if not os.access(folder, os.W_OK):
         rows.append(Row(what="home", state="fault", detail=f"{folder} cannot be written", mend="set GALACTUS_HOME"))
-    free = shutil.disk_usage(folder).free
-    if free < 200e6:
-        detail = f"{free / 1e6:.0f} MB free at {folder}"
-        rows.append(Row(what="disk", state="fault", detail=detail, mend="free some disk space, or set GALACTUS_HOME"))
-    else:
-        rows.append(Row(what="disk", state="ok", detail=f"{free / 1e9:.1f} GB free at {folder}"))
     if _runs(home, rig):
         rows.append(Row(what="show", state="ok", detail="running"))
     return rows
+
+
+def _on_disk(home: Home) -> Path:
+    return next(p for p in (home.root, *home.root.parents) if p.exists())
+
+
+def _disk(home: Home, made: Iterable[BaseLauncher], catalogue: Catalogue) -> Row:
+    """Room for what is still to be fetched (each weight is for a moment there twice) and for the logs."""
+    folder, need = _on_disk(home), _LOGS_BYTES
+    for launcher in made:
+        store, environments = launcher.workshop.store, launcher.workshop.environments
+        if launcher.settings.launch != "process":
+            continue
+        if launcher.model and store.state(launcher.model) != "stored":
+            need += 2 * catalogue[launcher.model].bytes
+        if launcher.needs_environment() and environments.python(launcher.script) is None:
+            need += _ENVIRONMENT_BYTES
+    free = shutil.disk_usage(folder).free
+    detail = f"{free / 1e9:.1f} GB free at {folder}"
+    if free >= need:
+        return Row(what="disk", state="ok", detail=detail)
+    mend = f"make {need / 1e9:.1f} GB free there, or set GALACTUS_HOME to another disk"
+    return Row(what="disk", state="fault", detail=detail, mend=mend)
 
 
 def _runs(home: Home, rig: Loaded[Rig]) -> bool:
@@ -143,10 +167,11 @@ def _sound(rig: Loaded[Rig]) -> list[Row]:
 
 
 def _origins(rig: Loaded[Rig], character: Loaded[Character]) -> list[Origin]:
-    pairs = [(f"rig.{k}", f) for k, f in rig.origins.items()] + [
-        (f"character.{k}", f) for k, f in character.origins.items()
+    return [
+        Origin(key=f"{what}.{key}", value=loaded.given[key], file=file)
+        for what, loaded in (("rig", rig), ("character", character))
+        for key, file in loaded.origins.items()
     ]
-    return [Origin(key=key, file=file) for key, file in pairs]
 
 
 def _words(report: Report) -> str:
@@ -155,10 +180,15 @@ def _words(report: Report) -> str:
     for row in report.rows:
         lines.append(f"{marks[row.state]} {row.what:<11} {row.detail}" + (f"  →  {row.mend}" if row.mend else ""))
     lines.append("")
-    by_file: dict[str, list[str]] = {}
+    by_file: dict[str, list[Origin]] = {}
     for origin in report.origins:
-        by_file.setdefault(origin.file, []).append(origin.key)
-    for file, keys in by_file.items():
-        lines += [f"from {Path(file)}:", *(f"    {key}" for key in keys)]
+        by_file.setdefault(origin.file, []).append(origin)
+    for file, origins in by_file.items():
+        lines += [f"from {file}:", *(f"    {o.key} = {_short(o.value)}" for o in origins)]
     lines.append("all else is a default")
     return "\n".join(lines)
+
+
+def _short(value: Any) -> str:
+    text = msgspec.json.encode(value).decode()
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -18,12 +18,13 @@ T = TypeVar("T")
 
 
 class Loaded(Struct, Generic[T], frozen=True):
-    """A checked profile. `origins` maps each dotted key to the file that set it."""
+    """A checked profile. `origins` maps each dotted key to the file that set it, `given` to what it was set to."""
 
     name: str
     file: str
     value: T
     origins: dict[str, str]
+    given: dict[str, Any]
 
 
 def load_rig(given: str, home: Home) -> Loaded[Rig]:
@@ -80,7 +81,7 @@ def _load(given: str, kind: str, into: type[T], home: Home) -> Loaded[T]:
     name = path.stem
     if path.parent not in (home.profiles / kind, SHIPPED / kind):  # two files of one name are two rigs
         name += "-" + hashlib.sha256(str(path).encode()).hexdigest()[:6]
-    return Loaded(name, str(path), convert(tables, into, str(path)), origins)
+    return Loaded(name, str(path), convert(tables, into, str(path)), origins, _flat(tables))
 
 
 def _find(given: str, kind: str, home: Home, *, shipped_only: bool = False) -> Path:
@@ -101,7 +102,7 @@ def _with_parent(path: Path, kind: str, home: Home, seen: tuple[Path, ...]) -> t
         raise ProfileError(str(path), "extends", "these files extend each other in a circle", "break it")
     tables = read_toml(path)
     parent = tables.pop("extends", None)
-    origins = dict.fromkeys(_keys(tables), str(path))
+    origins = dict.fromkeys(_flat(tables), str(path))
     if parent is None:
         return tables, origins
     if not isinstance(parent, str):
@@ -120,8 +121,9 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return out
 
 
-def _keys(tables: Mapping[str, Any], above: str = "") -> list[str]:
-    out: list[str] = []
+def _flat(tables: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """Dotted keys to values; a list is one value."""
+    out: dict[str, Any] = {}
     for key, value in tables.items():
-        out += _keys(value, f"{above}{key}.") if isinstance(value, dict) else [f"{above}{key}"]
+        out |= _flat(value, f"{above}{key}.") if isinstance(value, dict) else {f"{above}{key}": value}
     return out
