@@ -8,6 +8,8 @@ from pathlib import Path
 import msgspec
 import platformdirs
 
+_LONGEST_BASE = 60
+"""Bytes; our own folder and name take up to 40 of the 104."""
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 
@@ -52,6 +54,8 @@ class Home(msgspec.Struct, frozen=True):
     def socket(self, *words: str) -> Path:
         """A short path for a unix socket (the limit is 104-108 bytes) in a folder that only we may enter (0700)."""
         base = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
+        if len(os.fsencode(base)) > _LONGEST_BASE or not base.is_dir():
+            base = Path("/tmp")
         folder = base / f"galactus-{os.getuid()}"
         folder.mkdir(mode=0o700, exist_ok=True)
         if folder.stat().st_uid != os.getuid() or folder.stat().st_mode & 0o077:

@@ -84,9 +84,10 @@ def _load(given: str, kind: str, into: type[T], home: Home) -> Loaded[T]:
     return Loaded(name, str(path), convert(tables, into, str(path)), origins, _flat(tables))
 
 
-def _find(given: str, kind: str, home: Home, *, shipped_only: bool = False) -> Path:
+def _find(given: str, kind: str, home: Home, *, beside: Path | None = None, shipped_only: bool = False) -> Path:
+    """By name, or a file: relative to where we are, or to the file that extends it (`beside`)."""
     if given.endswith(".toml") or "/" in given:
-        return Path(given).expanduser().resolve()
+        return ((beside or Path()) / Path(given).expanduser()).resolve()
     folders = (SHIPPED / kind,) if shipped_only else (home.profiles / kind, SHIPPED / kind)
     for folder in folders:
         if (path := folder / f"{given}.toml").is_file():
@@ -107,7 +108,8 @@ def _with_parent(path: Path, kind: str, home: Home, seen: tuple[Path, ...]) -> t
         return tables, origins
     if not isinstance(parent, str):
         raise ProfileError(str(path), "extends", "expected one name", 'such as extends = "rehearsal"')
-    above = _find(parent, kind, home, shipped_only=parent == path.stem)
+    shadows = path == home.profiles / kind / f"{parent}.toml"
+    above = _find(parent, kind, home, beside=path.parent, shipped_only=shadows)
     base, base_origins = _with_parent(above, kind, home, (*seen, path))
     return _merge(base, tables), base_origins | origins
 

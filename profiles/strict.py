@@ -1,10 +1,9 @@
 """Read a TOML file into a Struct, strictly: an unknown key or a wrong type is an error that helps."""
 
-import copy
 import difflib
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,7 +12,10 @@ import msgspec
 from profiles.errors import ProfileError
 
 T = TypeVar("T")
+Key = str | int
 _AT = re.compile(r" - at `\$(?P<path>[^`]*)`$")
+_PARTS = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
+"""A step of a path as msgspec prints it: `.name`, `[0]`, or `[...]` for any value of a table."""
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<key>[^`]*)`")
 _MISSING = re.compile(r"Object missing required field `(?P<key>[^`]*)`")
 
@@ -21,11 +23,13 @@ _MISSING = re.compile(r"Object missing required field `(?P<key>[^`]*)`")
 def read_toml(path: Path) -> dict[str, Any]:
     """The tables of `path`. Raises ProfileError if it is missing, not UTF-8 or not TOML."""
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(path.read_text("utf-8-sig"))
     except FileNotFoundError:
         raise ProfileError(str(path), "", "there is no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ProfileError(str(path), "", f"it cannot be read ({error})") from None
+    except UnicodeDecodeError:
+        raise ProfileError(str(path), "", "it is not UTF-8 text", "save it as UTF-8") from None
+    except OSError as error:
+        raise ProfileError(str(path), "", f"it cannot be read ({error.strerror or error})") from None
     except tomllib.TOMLDecodeError as error:
         raise ProfileError(str(path), "", f"it is not valid TOML: {error}") from None
 
@@ -38,70 +42,80 @@ def convert(data: Mapping[str, Any], kind: type[T], file: str) -> T:
         raise _explain(str(error), data, kind, file) from None
 
 
-def _explain(message: str, data: Mapping[str, Any], kind: Any, file: str) -> ProfileError:
+def _explain(message: str, data: Any, kind: Any, file: str) -> ProfileError:
     at = _AT.search(message)
-    path = _with_names(at["path"].lstrip("."), message, data, kind) if at else ""
+    keys = _keys_of(at["path"], data, kind, message) if at else []
     text = message[: at.start()] if at else message
     if unknown := _UNKNOWN.search(text):
-        key = f"{path}.{unknown['key']}" if path else unknown["key"]
-        known = sorted(_keys_at(kind, path))
+        known = sorted(_known_at(kind, keys, data))
         near = difflib.get_close_matches(unknown["key"], known, 1)
         hint = f'did you mean "{near[0]}"?' if near else f"known keys here: {', '.join(known)}"
-        return ProfileError(file, key, "unknown key", hint)
+        return ProfileError(file, _dotted([*keys, unknown["key"]]), "unknown key", hint)
     if missing := _MISSING.search(text):
-        key = f"{path}.{missing['key']}" if path else missing["key"]
-        return ProfileError(file, key, "this key is missing", "add it")
+        return ProfileError(file, _dotted([*keys, missing["key"]]), "this key is missing", "add it")
     text = text[0].lower() + text[1:]
-    return ProfileError(file, path, text.replace("`", ""))
+    return ProfileError(file, _dotted(keys), text.replace("`", ""))
 
 
-def _with_names(path: str, message: str, data: Mapping[str, Any], kind: Any) -> str:
-    """msgspec says `engines[...].context`; which of the engines it was is found by trying each alone."""
-    while "[...]" in path:
-        above = path.split("[...]")[0]
-        items = _follow(data, above)
-        culprit = next((key for key in _keys_of(items) if _fails_alone(data, above, key, message, kind)), None)
-        if culprit is None:
-            return path
-        path = path.replace("[...]", f".{culprit}", 1)
-    return path
+def _dotted(keys: Sequence[Key]) -> str:
+    return "".join(f"[{k}]" if isinstance(k, int) else f".{k}" for k in keys).lstrip(".")
 
 
-def _follow(data: Any, path: str) -> Any:
-    for part in filter(None, path.split(".")):
-        data = data[int(part) if isinstance(data, list) else part]
+def _keys_of(path: str, data: Any, kind: Any, message: str) -> list[Key]:
+    """The keys on `path`. Of a table msgspec does not say which value it means: each is tried alone, until one gives
+    the same error.
+    """
+    keys: list[Key] = []
+    for name, index in _PARTS.findall(path):
+        if index == "...":
+            name = next((n for n in _value_at(data, keys) if _error(_only(data, keys, n), kind) == message), index)
+        keys.append(int(index) if index.isdecimal() else name)
+    return keys
+
+
+def _value_at(data: Any, keys: Sequence[Key]) -> Any:
+    for key in keys:
+        data = data[key]
     return data
 
 
-def _keys_of(items: Any) -> list[Any]:
-    return list(range(len(items))) if isinstance(items, list) else list(items)
+def _only(data: Any, keys: Sequence[Key], name: str) -> Any:
+    """`data`, but of the table at `keys` only one entry."""
+    if not keys:
+        return {name: data[name]}
+    copy = data.copy()
+    copy[keys[0]] = _only(data[keys[0]], keys[1:], name)
+    return copy
 
 
-def _fails_alone(data: Mapping[str, Any], above: str, key: Any, message: str, kind: Any) -> bool:
-    trial = copy.deepcopy(dict(data))
-    items = _follow(trial, above)
-    for other in reversed(_keys_of(items)):
-        if other != key:
-            del items[other]
+def _error(data: Any, kind: Any) -> str:
     try:
-        msgspec.convert(trial, kind)
+        msgspec.convert(data, kind)
     except msgspec.ValidationError as error:
-        return str(error) == message
-    return False
+        return str(error)
+    return ""
 
 
-def _keys_at(kind: Any, path: str) -> set[str]:
-    """Field names of the Struct that `path` (as msgspec prints it, `a.b[...].c`) leads to."""
-    info = msgspec.inspect.type_info(kind)
-    for part in filter(None, re.split(r"[.\[\]]+", path)):
-        info = _step(info, part)
-    return {f.encode_name for f in info.fields} if isinstance(info, msgspec.inspect.StructType) else set()
+def _known_at(kind: Any, keys: Sequence[Key], data: Any) -> set[str]:
+    """Field names of the Struct at `keys`; where several are possible, of the one whose tag was given."""
+    kinds = _alternatives(msgspec.inspect.type_info(kind))
+    for key in keys:
+        kinds = [t for k in kinds for t in _below(k, key)]
+    structs = [k for k in kinds if isinstance(k, msgspec.inspect.StructType)]
+    here = _value_at(data, keys)
+    tagged = [k for k in structs if k.tag_field and here.get(k.tag_field) == k.tag]
+    chosen = tagged or structs
+    return {f.encode_name for k in chosen for f in k.fields} | {k.tag_field for k in chosen if k.tag_field}
 
 
-def _step(info: Any, part: str) -> Any:
+def _below(info: Any, key: Key) -> list[Any]:
+    if isinstance(info, msgspec.inspect.StructType):
+        return [t for f in info.fields if f.encode_name == key for t in _alternatives(f.type)]
+    inner = getattr(info, "value_type", None) or getattr(info, "item_type", None)
+    return _alternatives(inner) if inner is not None else []
+
+
+def _alternatives(info: Any) -> list[Any]:
     if isinstance(info, msgspec.inspect.UnionType):
-        info = next((t for t in info.types if not isinstance(t, msgspec.inspect.NoneType)), info)
-    if (inner := getattr(info, "value_type", None) or getattr(info, "item_type", None)) is not None:
-        return inner
-    fields = getattr(info, "fields", ())
-    return next((f.type for f in fields if f.encode_name == part), info)
+        return [t for kind in info.types for t in _alternatives(kind)]
+    return [info]
