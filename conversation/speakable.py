@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Callable
 
 from conversation.line_start import LineStart, Verdict
+from conversation.said import PAUSES, Said
 from conversation.unspoken import is_emphasis, sayable, what_begins
 
 _PAIRS = {"(": ")", "[": "]", "{": "}", "<": ">"}
@@ -13,7 +14,6 @@ _LONGEST = 80
 _LONGEST_TAG = 40
 _ADDRESS = re.compile(r"(?:https?:|www\.)$", re.IGNORECASE)
 _ADDRESSES = ("http:", "https:", "www.")
-_PAUSES = ",.;:!?…"
 _INLINE = ("user", "visitor", "human")
 """Labels that end the reply within a line too."""
 
@@ -30,100 +30,68 @@ class SpeakableStream:
         self._line_start = LineStart(name)
         self._mode: Callable[[str], None] = self._at_line
         self._held = ""
-        self._out: list[str] = []
-        self._last = self._tail = ""
-        """The last visible character that was said, and the last few."""
-        self._gap = self._cut = False
-        self._lines = 0
-        """Line ends since then."""
+        self._said = Said()
 
     def feed(self, piece: str) -> str:
         for char in piece:
             if self.ended:
                 break
             self._mode(char)
-        return self._taken()
+        return self._said.take()
 
     def flush(self) -> str:
         """The rest. A bracket or star left open at the end is half a stage direction if it is short."""
         while self._held and not self.ended:
             held, mode, self._held, self._mode = self._held, self._mode, "", self._in_text
             if mode == self._at_line:
-                verdict = self._line_start.judge(held + " ", not self._last)
+                verdict = self._line_start.judge(held + " ", not self._said.last)
                 self._replay("" if verdict in (Verdict.MARK, Verdict.VISITOR) else held)
             elif mode in (self._in_address, self._in_hash, self._after_words, self._in_link, self._in_thought):
-                self._replay(held[-1] if mode == self._in_address and held[-1] in _PAUSES else "")
+                self._replay(held[-1] if mode == self._in_address and held[-1] in PAUSES else "")
             elif mode == self._in_word:
                 self._replay(held, plain=True)
             elif mode == self._in_code:
-                self._replay("" if self._last else held.partition("\n")[2])
-            elif not self._last or len(held.split()) > 3:
+                self._replay("" if self._said.last else held.partition("\n")[2])
+            elif not self._said.last or len(held.split()) > 3:
                 self._replay(held[1:])
-        return self._taken()
-
-    def _taken(self) -> str:
-        said, self._out = "".join(self._out), []
-        return said
+        return self._said.take()
 
     def _replay(self, text: str, plain: bool = False) -> None:
         """`text` again, as if its first character had been an ordinary one."""
         self._mode = self._in_text
         if plain:
-            self._say(text)
+            self._said.say(text)
             return
         for char in text:
             if not self.ended:
                 self._mode(char)
-
-    def _say(self, text: str) -> None:
-        for char in text:
-            if not self._last and char in _PAUSES + "–—'’":
-                continue  # a reply begins with a word
-            if self._gap and self._last and not (self._cut and char in _PAUSES):
-                self._out.append(" ")
-                self._tail += " "
-            self._gap = self._cut = False
-            self._lines = 0
-            self._out.append(char)
-            self._last = char
-            self._tail = self._tail[-15:] + char
-
-    def _leave_out(self) -> None:
-        self._gap = self._cut = True
 
     def _at_line(self, char: str) -> None:
         if not self._held and char.isspace():
             self._line_end(char)
             return
         self._held += char
-        verdict = self._line_start.judge(self._held, not self._last)
+        verdict = self._line_start.judge(self._held, not self._said.last)
         if verdict is Verdict.WAIT:
             return
         held, self._held = self._held, ""
         if verdict is Verdict.TEXT:
-            self._pause_between_lines(".")
+            self._said.pause(".")
             self._replay(held)
         elif verdict is Verdict.VISITOR:
-            self.ended = bool(self._last)
+            self.ended = bool(self._said.last)
             self._mode = self._in_skipped_line
         else:
             if verdict is Verdict.ITEM:
-                self._lines = 2
-                self._pause_between_lines(",")
+                self._said.lines = 2
+                self._said.pause(",")
             rest = "" if held.startswith((">", "**")) else re.sub(r"^(?:[^:]*:|\S+\s)", "", held, count=1)
             for again in rest:
                 self._mode(again)
 
-    def _pause_between_lines(self, mark: str) -> None:
-        if self._lines >= 2 and self._last.isalnum():
-            gap, self._gap = self._gap, False
-            self._say(mark)
-            self._gap = gap or True
-        self._lines = 0
-
     def _line_end(self, char: str) -> None:
-        self._gap = True
-        self._lines += char == "\n"
+        self._said.gap = True
+        self._said.lines += char == "\n"
         if char == "\n":
             self._mode = self._at_line
 
@@ -134,23 +102,23 @@ class SpeakableStream:
     def _in_text(self, char: str) -> None:
         if char.isspace():
             self._line_end(char)
-        elif char == "(" and self._last in (":", ";") and not self._gap:
-            self._leave_out()  # a face
+        elif char == "(" and self._said.last in (":", ";") and not self._said.gap:
+            self._said.leave_out()  # a face
         elif char in "([{<*#`":
             self._held = char
             self._mode = {"*": self._in_star, "#": self._in_hash, "`": self._in_ticks}.get(char, self._in_bracket)
-        elif char == ">" and self._last.isdigit():
-            self._gap = True
-            self._say("more than")
-            self._gap = True
-        elif char.isalpha() and (self._gap or not self._last.isalnum()) and self._may_matter(char):
+        elif char == ">" and self._said.last.isdigit():
+            self._said.gap = True
+            self._said.say("more than")
+            self._said.gap = True
+        elif char.isalpha() and (self._said.gap or not self._said.last.isalnum()) and self._may_matter(char):
             self._held, self._mode = char, self._in_word
         elif sayable(char):
-            self._say(char)
+            self._said.say(char)
         elif char == "\\":
             self._mode = self._in_escape
         elif unicodedata.category(char) != "Cf":
-            self._leave_out()
+            self._said.leave_out()
 
     def _in_escape(self, char: str) -> None:
         """\\* is a star that opens nothing."""
@@ -163,7 +131,7 @@ class SpeakableStream:
         plain = word.lower()
         if any(a.startswith(plain) for a in _ADDRESSES):
             return True
-        new = word[0].isupper() and (not self._last or self._last in '.!?…"”')
+        new = word[0].isupper() and (not self._said.last or self._said.last in '.!?…"”')
         return new and any(v.startswith(plain.rstrip(":")) for v in _INLINE)
 
     def _in_word(self, char: str) -> None:
@@ -171,7 +139,7 @@ class SpeakableStream:
         if _ADDRESS.search(self._held):
             self._mode = self._in_address
         elif self._held[-1] == ":" and self._held[:-1].lower() in _INLINE:
-            self._held, self.ended, self._mode = "", bool(self._last), self._in_skipped_line
+            self._held, self.ended, self._mode = "", bool(self._said.last), self._in_skipped_line
         elif not self._may_matter(self._held):
             word, self._held = self._held[:-1], ""
             self._replay(word, plain=True)
@@ -182,17 +150,17 @@ class SpeakableStream:
             self._held += char
             return
         last, self._held, self._mode = self._held[-1], "", self._in_text
-        self._leave_out()
-        if last in _PAUSES:
-            self._say(last)
+        self._said.leave_out()
+        if last in PAUSES:
+            self._said.say(last)
         self._mode(char)
 
     def _in_hash(self, char: str) -> None:
         self._held = ""
         self._mode = self._in_text
         if char.isdigit():
-            self._say("number")
-            self._gap = True
+            self._said.say("number")
+            self._said.gap = True
         self._mode(char)
 
     def _in_bracket(self, char: str) -> None:
@@ -209,17 +177,17 @@ class SpeakableStream:
 
     def _replay_held(self, start: int) -> None:
         held, self._held = self._held[start:], ""
-        self._leave_out()
+        self._said.leave_out()
         self._replay(held)
 
     def _not_a_tag(self, char: str) -> None:
         self._held, self._mode = "", self._in_text
         if char in "-<>":
-            self._leave_out()
+            self._said.leave_out()
         else:
-            self._gap = True
-            self._say("less than")
-            self._gap = True
+            self._said.gap = True
+            self._said.say("less than")
+            self._said.gap = True
         if char != "=":
             self._mode(char)
 
@@ -229,11 +197,11 @@ class SpeakableStream:
             return
         begins = what_begins(self._held)
         self._held, self._mode = "", self._in_text
-        self._leave_out()
+        self._said.leave_out()
         if begins == "thought":
             self._mode = self._in_thought
         elif begins:
-            self.ended = bool(self._last)  # at the very beginning it is our own turn that starts
+            self.ended = bool(self._said.last)  # at the very beginning it is our own turn that starts
             self._mode = self._in_role if begins == "role" else self._at_line
 
     def _in_role(self, char: str) -> None:
@@ -255,7 +223,7 @@ class SpeakableStream:
             self._mode = self._in_link
             return
         self._held, self._mode = "", self._in_text
-        self._leave_out()
+        self._said.leave_out()
         self._mode(char)
 
     def _in_link(self, char: str) -> None:
@@ -268,28 +236,28 @@ class SpeakableStream:
             self._held, self._mode = "(" + address, self._in_bracket
 
     def _in_star(self, char: str) -> None:
-        opens = (char.isalnum() or char in "\"'“‘(") and not (char.isdigit() and self._last.isdigit())
+        opens = (char.isalnum() or char in "\"'“‘(") and not (char.isdigit() and self._said.last.isdigit())
         if self._held == "*" and not opens:
             self._lone_star(char)
             return
         self._held += char
         if char == "*":
             words, self._held, self._mode = self._held[1:-1], "", self._in_text
-            if is_emphasis(words, self._tail):
+            if is_emphasis(words, self._said.tail):
                 self._replay(words)
             else:
-                self._leave_out()
+                self._said.leave_out()
         elif char == "\n" or len(self._held) > _LONGEST:
             self._replay_held(1)
 
     def _lone_star(self, char: str) -> None:
         """Of bold only the stars are left out; between numbers it means times."""
         self._held, self._mode = "", self._in_text
-        if self._last.isdigit() and (char.isdigit() or (char.isspace() and self._gap)):
-            self._gap = True
-            self._say("times")
-        if self._last.isdigit() or self._tail.endswith("times"):
-            self._gap = True
+        if self._said.last.isdigit() and (char.isdigit() or (char.isspace() and self._said.gap)):
+            self._said.gap = True
+            self._said.say("times")
+        if self._said.last.isdigit() or self._said.tail.endswith("times"):
+            self._said.gap = True
         if char != "*":
             self._mode(char)
         else:
@@ -312,4 +280,4 @@ class SpeakableStream:
         self._held += char
         if self._held.endswith("```"):
             self._held, self._mode = "", self._in_text
-            self._leave_out()
+            self._said.leave_out()
