@@ -99,6 +99,8 @@ def _verb(arguments: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
 
 def _explain(error: Exception) -> int:
     """One plain line, and the exit code that goes with the kind of error."""
+    while isinstance(error, ExceptionGroup):  # a TaskGroup's wrapping; the first is the cause
+        error = error.exceptions[0]
     from console.client import NoShow
     from console.presence import AlreadyRunning
     from devices.errors import DeviceError

@@ -92,14 +92,7 @@ class Operator:
                 ended, heard = await asyncio.shield(request.done)  # our end must not cancel it
         except TimeoutError:
             self._loop.withdraw(request)
-            state = self.bus.state
-            where = (
-                f"the turn is in {state.stage}"
-                if state.ready
-                else f"still waiting for {', '.join(self._show.missing())}"
-            )
-            code = cmd.TURN_FAILED if state.ready else cmd.NO_ENGINE
-            raise cmd.CommandError(code, f"no answer within {command.timeout_s:g} s: {where}") from None
+            raise self._too_late(command.timeout_s) from None
         except Busy as error:
             raise cmd.CommandError(cmd.TURN_FAILED, str(error)) from None
         except asyncio.CancelledError:
@@ -108,6 +101,16 @@ class Operator:
             self._loop.withdraw(request)
             raise
         return self._result(ended, heard, command.want_audio)
+
+    def _too_late(self, timeout_s: float) -> cmd.CommandError:
+        state, waited = self.bus.state, f"no answer within {timeout_s:g} s"
+        if self._show.was_ready:
+            return cmd.CommandError(cmd.TURN_FAILED, f"{waited}: the turn is in {state.stage}")
+        missing = self._show.missing()
+        why = [s.last_error for s in state.services.values() if s.role in missing and s.last_error]
+        return cmd.CommandError(
+            cmd.NO_ENGINE, f"{waited}: {'; '.join(why) or 'still waiting for ' + ', '.join(missing)}"
+        )
 
     async def _until_answerable(self, need: tuple[str, ...]) -> None:
         """At the start of a show: until the roles needed have engines. Later a lost engine is the turn's to mend."""

@@ -23,10 +23,17 @@ def show(home: Path) -> Iterator[RealShow]:
         running.end()
 
 
+_BRIEF = 'extends = "mr_bones"\n[thinking]\nmax_sentences = 1\nmax_tokens = 20\nseed = 3\n'
+"""Short answers: what is tested is how they end, not how they sound."""
+
+
 @pytest.fixture
 def quick(tmp_path: Path) -> Iterator[RealShow]:
     """The smallest model, started fresh, to be treated badly."""
-    running = RealShow(borrowed_home(tmp_path / "home"), "--rig", "quick")
+    folder = borrowed_home(tmp_path / "home")
+    (folder / "profiles" / "characters").mkdir(parents=True)
+    (folder / "profiles" / "characters" / "brief.toml").write_text(_BRIEF)
+    running = RealShow(folder, "--rig", "quick", "--character", "brief")
     try:
         yield running.start()
     finally:
