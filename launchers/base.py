@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from clients.http import Engine as Client
 from conversation.ports import Message
+from launchers import openmp
 from launchers.environments import Environments
 from launchers.errors import FetchError
 from launchers.probe_binary import works
@@ -79,6 +80,7 @@ class BaseLauncher(ABC):
         self._binary = await self._choose_binary(on_progress)
         if self._binary is None:
             await self.workshop.environments.ensure(self.script, on_progress)
+            await openmp.provide(self.workshop.home, self.workshop.environments, on_progress)
         if self.model:
             await self.workshop.store.fetch(self.model, on_progress)
 
@@ -92,7 +94,8 @@ class BaseLauncher(ABC):
             raise FetchError(f"the environment of {self.script} is not there; start the show again")
         script = self.workshop.environments.script(self.script)
         arguments = ("--host", "127.0.0.1", "--port", str(port), *self.script_arguments(weights))
-        return Command((str(python), "-I", str(script), *arguments), nice=self.settings.nice)
+        argv = (str(python), "-I", str(script), *arguments)
+        return Command(argv, env=openmp.variables(self.workshop.home), nice=self.settings.nice)
 
     @abstractmethod
     def script_arguments(self, weights: Path | None) -> tuple[str, ...]:

@@ -46,6 +46,8 @@ def check_port(host: str, port: int) -> None:
 
 
 def serve(args: argparse.Namespace) -> None:
+    # A waiting thread that spins keeps its partner from the core: beside two busy programs that doubled each token.
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     import xllamacpp
 
     params = xllamacpp.CommonParams()
