@@ -81,9 +81,9 @@ def _miniaudio(kind: str, wanted: str) -> Found | None:
         rows = devices.get_captures() if kind == "input" else devices.get_playbacks()
     except miniaudio.MiniaudioError:
         return None
-    for row in rows:
-        if row["name"].startswith("Discard all samples"):
-            continue
-        if wanted == "auto" or wanted.lower() in row["name"].lower():
-            return Found(row["name"], "miniaudio", row["id"], 48_000)
-    return None
+    real = [row for row in rows if not row["name"].startswith("Discard all samples")]
+    if wanted == "auto":  # no id means the default device, which need not be the first of the list
+        role = "microphone" if kind == "input" else "speaker"
+        return Found(f"default {role} ({devices.backend})", "miniaudio", None, 48_000) if real else None
+    named = (row for row in real if wanted.lower() in row["name"].lower())
+    return next((Found(row["name"], "miniaudio", row["id"], 48_000) for row in named), None)
