@@ -64,6 +64,8 @@ class Held(Event, frozen=True, kw_only=True):
 
     holder: str
     down: bool
+    turn: int = 0
+    """The turn that the press began; its end is the end of the hold too."""
 
 
 class ShowStopping(Event, frozen=True, kw_only=True):

@@ -56,8 +56,14 @@ class Operator:
 
     async def _press(self, holder: str) -> dict[str, Any]:
         request = self._loop.press(holder)
-        self.bus.publish(Held(holder=holder, down=True))
-        return {"turn": await request.started}
+        try:
+            turn = await asyncio.shield(request.started)  # our end must not cancel it
+        except asyncio.CancelledError:
+            if not request.started.cancelled():
+                raise
+            raise cmd.CommandError(cmd.TURN_FAILED, "another press came at the same moment; press again") from None
+        self.bus.publish(Held(holder=holder, down=True, turn=turn))
+        return {"turn": turn}
 
     def _release(self, holder: str) -> bool:
         released = self._loop.release(holder)

@@ -36,6 +36,7 @@ class ShowState(Struct, frozen=True, kw_only=True):
     stage: Stage = Stage.IDLE
     holder: str = ""
     """Who presses the button, "" when nobody does."""
+    held_turn: int = 0
     turns: int = 0
     services: dict[str, show.ServiceChanged] = {}
     devices: dict[str, show.DeviceChanged] = {}
@@ -63,7 +64,7 @@ def reduce(state: ShowState, event: Event) -> ShowState:
         case show.Note():
             return structs.replace(state, notes=(*state.notes, event)[-_KEPT_NOTES:])
         case show.Held():
-            return structs.replace(state, holder=event.holder if event.down else "")
+            return structs.replace(state, holder=event.holder if event.down else "", held_turn=event.turn)
         case show.ShowStopping():
             return structs.replace(state, stopping=True)
         case turn.TurnStarted():
@@ -72,7 +73,9 @@ def reduce(state: ShowState, event: Event) -> ShowState:
         case turn.StageEntered():
             return structs.replace(state, stage=event.stage)
         case turn.TurnEnded():
-            return structs.replace(state, history=(*state.history, event)[-_KEPT_TURNS:])
+            kept = (*state.history, event)[-_KEPT_TURNS:]
+            holder = "" if event.turn == state.held_turn else state.holder
+            return structs.replace(state, history=kept, holder=holder)
         case _ if now is not None:
             return structs.replace(state, exchange=_in_turn(now, event))
     return state

@@ -28,7 +28,7 @@ class SounddeviceSpeaker(OutputQueue):
                 channels=1,
                 dtype="int16",
                 device=self._index,
-                latency="low",
+                latency=0.04,
                 callback=self._fill_from,
             )
             self._stream.start()
