@@ -6,20 +6,28 @@ import subprocess
 import sys
 import time
 from argparse import Namespace
+from contextlib import suppress
 from pathlib import Path
 
 from console import commands as cmd
-from console.presence import ShowFile, alive, running
+from console.presence import ShowFile, alive, running, starting
 from profiles.home import CHECKOUT, Home
 from profiles.loader import load_character, load_rig
 
 DEFAULT_RIG = "rehearsal"
 _START_S = 20.0
 _STOP_S = 30.0
+_SETTLE_S = 5.0
 
 
 def find(arguments: Namespace, home: Home) -> ShowFile | None:
-    """The running show that is meant: of the rig named, else the only one. Raises ProfileError, CommandError."""
+    """The running show that is meant: of the rig named, else the only one. Raises ProfileError, CommandError.
+
+    One that is just starting is waited for, so that a `stop` finds it.
+    """
+    patience = time.monotonic() + _SETTLE_S
+    while starting(home) and time.monotonic() < patience:
+        time.sleep(0.03)
     if arguments.rig is not None:
         show = alive(home.state(load_rig(arguments.rig, home).name))
     else:
@@ -37,8 +45,10 @@ def find(arguments: Namespace, home: Home) -> ShowFile | None:
     return show
 
 
-async def start(arguments: Namespace, home: Home) -> ShowFile:
-    """A show in the background, once it answers. Raises CommandError with its last word if it does not come up."""
+async def start(arguments: Namespace, home: Home) -> tuple[ShowFile, bool]:
+    """A show in the background, once it answers, and whether it is ours: somebody else may have been quicker. Raises
+    CommandError with its last word if it does not come up; whoever is interrupted meanwhile leaves no show behind.
+    """
     rig = load_rig(arguments.rig or DEFAULT_RIG, home)
     folder = home.state(rig.name)
     folder.mkdir(parents=True, exist_ok=True)
@@ -47,18 +57,39 @@ async def start(arguments: Namespace, home: Home) -> ShowFile:
     if arguments.character is not None:
         argv += ["--character", arguments.character]
     child = _spawn(argv, words)
+    try:
+        return await _until_it_answers(child, folder, words)
+    except BaseException:
+        _end(child)
+        raise
+
+
+async def _until_it_answers(child: subprocess.Popen[bytes], folder: Path, words: Path) -> tuple[ShowFile, bool]:
     deadline = time.monotonic() + _START_S
     while time.monotonic() < deadline:
         if (show := alive(folder)) is not None and Path(show.socket).exists():
-            return show
+            return show, show.pid == child.pid
         if child.poll() is not None:
-            said = words.read_text("utf-8", "replace").strip().splitlines()
-            raise cmd.CommandError(
-                child.returncode or cmd.NO_ENGINE, said[-1] if said else f"the show did not start; see {words}"
-            )
+            raise _last_words(child.returncode, words)
         await asyncio.sleep(0.03)
-    child.kill()
     raise cmd.CommandError(cmd.NO_ENGINE, f"the show did not come up within {_START_S:g} s; see {words}")
+
+
+def _last_words(code: int, words: Path) -> cmd.CommandError:
+    said = words.read_text("utf-8", "replace").strip().splitlines()
+    unknown = "the show did not start and could not say why; see what this prints: console.py run --headless"
+    return cmd.CommandError(
+        code if code in (cmd.USAGE, cmd.NO_ENGINE) else cmd.NO_ENGINE, said[-1] if said else unknown
+    )
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """In order, if it can; with it go its engines, however it ends."""
+    child.terminate()
+    try:
+        child.wait(_STOP_S)
+    except subprocess.TimeoutExpired:
+        child.kill()
 
 
 def _spawn(argv: list[str], words: Path) -> subprocess.Popen[bytes]:
@@ -72,10 +103,15 @@ async def wait_gone(show: ShowFile, home: Home) -> bool:
     """Until the show's lock is free and its process has ended. False when it does not end."""
     deadline = time.monotonic() + _STOP_S
     while time.monotonic() < deadline:
-        if alive(home.state(show.rig)) is None and not _exists(show.pid):
+        if not _runs(show, home) and not _exists(show.pid):
             return True
         await asyncio.sleep(0.03)
     return False
+
+
+def _runs(show: ShowFile, home: Home) -> bool:
+    now = alive(home.state(show.rig))
+    return now is not None and now.pid == show.pid
 
 
 def _exists(pid: int) -> bool:
@@ -88,5 +124,8 @@ def _exists(pid: int) -> bool:
         return False
 
 
-def kill(pid: int) -> None:
-    os.kill(pid, 9)
+def kill(show: ShowFile, home: Home) -> None:
+    """Only while it holds its lock: a number alone may be anybody's."""
+    if _runs(show, home):
+        with suppress(ProcessLookupError):
+            os.kill(show.pid, 9)

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import time
 from pathlib import Path
 from types import TracebackType
 
@@ -37,13 +38,14 @@ class Presence:
     def __enter__(self) -> "Presence":
         self._folder.mkdir(parents=True, exist_ok=True)
         self._lock = os.open(self._folder / "show.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        if not _try_lock(self._lock):
+        if not _lock_soon(self._lock):
             os.close(self._lock)
             other = _read(self._folder / "show.json")
             who = f" (pid {other.pid})" if other else ""
             raise AlreadyRunning(
                 f"a show of the rig {self._rig} is running already{who}; stop it first: console.py stop"
             )
+        (self._folder / "show.json").unlink(missing_ok=True)  # a killed show's: its pid may be anybody's by now
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
@@ -62,19 +64,35 @@ def running(home: Home) -> list[ShowFile]:
     return [show for folder in sorted((home.root / "state").glob("*")) if (show := alive(folder)) is not None]
 
 
+def starting(home: Home) -> bool:
+    """Whether some show holds its lock, but cannot be asked yet."""
+    return any(_held(f) for f in (home.root / "state").glob("*") if not (f / "show.json").exists())
+
+
 def alive(folder: Path) -> ShowFile | None:
     """The show of one rig's state folder, if its lock is held."""
     show = _read(folder / "show.json")
-    if show is None:
-        return None
+    return show if show is not None and _held(folder) else None
+
+
+def _held(folder: Path) -> bool:
     try:
         lock = os.open(folder / "show.lock", os.O_RDWR | os.O_CLOEXEC)
     except OSError:
-        return None
+        return False
     try:
-        return None if _try_lock(lock) else show
+        return not _try_lock(lock)
     finally:
         os.close(lock)
+
+
+def _lock_soon(lock: int) -> bool:
+    """Somebody who only looks whether a show runs holds the lock for a moment."""
+    for _ in range(10):
+        if _try_lock(lock):
+            return True
+        time.sleep(0.02)
+    return False
 
 
 def _try_lock(lock: int) -> bool:

@@ -2,6 +2,9 @@
 
 import asyncio
 import base64
+import io
+import os
+import signal
 import sys
 import wave
 from argparse import Namespace
@@ -22,6 +25,8 @@ from profiles.home import Home
 
 _NO_SHOW = "no show is running; start one with: make show"
 _WARM_S, _COLD_S = 60.0, 600.0
+_HEAR_S = 5.0
+"""A show that has not even heard a `stop` by then hangs."""
 
 
 def ask(arguments: Namespace) -> int:
@@ -34,15 +39,18 @@ def ask(arguments: Namespace) -> int:
         raise cmd.CommandError(cmd.USAGE, "the question is empty; give --text some words")
     if arguments.out is not None:
         _refuse_unwritable(arguments.out)
-    return asyncio.run(_ask(arguments, pcm))
+    try:
+        return asyncio.run(_ask(arguments, pcm))
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
 
 
 async def _ask(arguments: Namespace, pcm: bytes) -> int:
+    _end_in_order()
     home = Home.from_environment()
-    show = background.find(arguments, home)
-    started = show is None
+    show, started = background.find(arguments, home), False
     if show is None:
-        show = await background.start(arguments, home)
+        show, started = await background.start(arguments, home)
     try:
         timeout = arguments.timeout or (_COLD_S if started else _WARM_S)
         wanted = cmd.Ask(pcm=pcm, text=arguments.text or "", want_audio=arguments.out is not None, timeout_s=timeout)
@@ -60,18 +68,24 @@ async def _ask(arguments: Namespace, pcm: bytes) -> int:
     return _print_turn(result, arguments)
 
 
+def _end_in_order() -> None:
+    """TERM and a closed terminal end an `ask` as Ctrl-C does: its turn is withdrawn, and the show it started ends."""
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    assert task is not None
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, task.cancel)
+
+
 def _print_turn(result: dict[str, Any], arguments: Namespace) -> int:
     sound = base64.b64decode(result.pop("pcm", ""))
-    if arguments.out is not None:
-        with wave.open(str(arguments.out), "wb") as file:
-            file.setparams((1, 2, result["audio"]["sample_rate"] or 22_050, 0, "NONE", ""))
-            file.writeframes(sound)
     if arguments.json:
         print(msgspec.json.encode(result).decode(), flush=True)
     else:
         if arguments.wav is not None:
             print(f"visitor: {result['transcript']}")
         print(f"reply:   {result['reply']}", flush=True)
+    if arguments.out is not None:
+        _write_wav(arguments.out, sound, result["audio"]["sample_rate"] or 22_050)
     if result["outcome"] in (Outcome.COMPLETED, Outcome.DEGRADED):
         if result["outcome"] == Outcome.DEGRADED:
             print(f"Degraded: {result['message']}.", file=sys.stderr)
@@ -127,10 +141,11 @@ async def _stop(show: ShowFile, home: Home) -> None:
     """Ask, wait, insist; and in the end nothing with our token is left."""
     from supervisors.reaper import reap, token_prefix
 
-    with suppress(NoShow):
-        await _call(show, cmd.Stop())
+    with suppress(NoShow, TimeoutError):
+        async with asyncio.timeout(_HEAR_S):
+            await _call(show, cmd.Stop())
     if not await background.wait_gone(show, home):
-        background.kill(show.pid)
+        background.kill(show, home)
     await asyncio.to_thread(reap, token_prefix(home.root, show.rig))
 
 
@@ -156,5 +171,19 @@ async def _call(show: ShowFile, command: cmd.Command) -> Any:
 
 
 def _refuse_unwritable(path: Path) -> None:
-    if path.is_dir() or not path.parent.is_dir():
+    """Before the turn, for afterwards it is a pity."""
+    there = path if path.exists() else path.parent
+    if path.is_dir() or not path.parent.is_dir() or not os.access(there, os.W_OK):
         raise cmd.CommandError(cmd.USAGE, f"{path} cannot be written; give --out a file in a folder that is there")
+
+
+def _write_wav(path: Path, sound: bytes, rate: int) -> None:
+    whole = io.BytesIO()
+    with wave.open(whole, "wb") as file:
+        file.setparams((1, 2, rate, 0, "NONE", ""))
+        file.writeframes(sound)
+    try:
+        path.write_bytes(whole.getvalue())
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise cmd.CommandError(cmd.USAGE, f"{path} cannot be written ({why}); give --out another file") from None
