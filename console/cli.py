@@ -1,6 +1,7 @@
 """The command line: what may be said, and which exit code comes back. Each verb is imported when it is used."""
 
 import argparse
+import errno
 import logging
 import sys
 from collections.abc import Callable, Sequence
@@ -16,6 +17,7 @@ _EPILOG = (
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command. Never lets a traceback reach the operator: it goes to a file, and the line says where."""
+    logging.raiseExceptions = False  # a log that cannot be written must not write to the screen
     arguments = parser().parse_args(argv)
     try:
         return _verb(arguments)(arguments)
@@ -118,8 +120,8 @@ def _explain(error: Exception) -> int:
     }
     if isinstance(error, cmd.CommandError):
         code = error.code
-    elif isinstance(error, OSError) and error.filename is not None:
-        print(f"{error.filename}: {error.strerror}; mend that and try again.", file=sys.stderr)
+    elif isinstance(error, OSError) and error.errno is not None:
+        print(_os_trouble(error), file=sys.stderr)
         return cmd.NO_ENGINE
     else:
         code = next((c for kind, c in codes.items() if isinstance(error, kind)), 1)
@@ -127,6 +129,14 @@ def _explain(error: Exception) -> int:
         print(_sentence(str(error)), file=sys.stderr)
         return code
     return _unforeseen(error)
+
+
+def _os_trouble(error: OSError) -> str:
+    from profiles.home import Home
+
+    if error.errno == errno.ENOSPC:
+        return f"The disk is full; make room for {Home.from_environment().root}, or set GALACTUS_HOME to another disk."
+    return f"{error.filename or 'The system'}: {error.strerror}; mend that and try again."
 
 
 def _sentence(text: str) -> str:

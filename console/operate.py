@@ -125,7 +125,7 @@ class Operator:
                 missing = set(self._show.missing()) & set(need)
                 if not missing or self._show.was_ready:
                     return
-                if (held := self._show.hopeless()) is not None and held.role in need:
+                if (held := self._show.hopeless(need)) is not None:
                     raise cmd.CommandError(cmd.NO_ENGINE, held.last_error or f"{held.name} is held")
 
     def _result(self, ended: TurnEnded, heard: Samples, want_audio: bool) -> dict[str, Any]:

@@ -48,16 +48,16 @@ class ProgressPrinter:
 
 async def tell_progress(socket: Path) -> None:
     """Until cancelled or the show is READY: what it fetches and which engine comes up, on stderr."""
-    printer = ProgressPrinter()
+    printer, told = ProgressPrinter(), set[str]()
     try:
         async with OperatorClient(socket) as client:
             async for line in client.events():
                 if line.get("telemetry") == "progress":
                     printer.show(line)
-                elif (
-                    line.get("type") == "ServiceChanged" and line["last_error"] and line["state"] in ("BACKOFF", "HELD")
-                ):
-                    print(f"{line['last_error']}.", file=sys.stderr)
+                elif line.get("type") == "ServiceChanged" and line["state"] == "BACKOFF":
+                    if line["last_error"] not in told:  # each trouble once; the last one ends the command anyway
+                        told.add(line["last_error"])
+                        print(f"{line['last_error']}.", file=sys.stderr)
                 elif line.get("type") == "ShowReady" or line.get("snapshot", {}).get("ready"):
                     return
     except NoShow:

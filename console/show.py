@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import os
+from collections.abc import Collection
 from contextlib import AsyncExitStack
 from datetime import datetime
 from pathlib import Path
@@ -63,6 +64,7 @@ class Show:
         self.engines = LiveEngines(self.launchers, self._standbys)
         self._readiness = services.Readiness(self.launchers)
         self._stopping = asyncio.Event()
+        self._not_fetched: dict[str, int] = {}
         self.was_ready = False
         """Whether the show has ever been READY; from then on a lost engine means a degraded turn, not a wait."""
         self._history = History(character.value.thinking.history_turns)
@@ -190,6 +192,7 @@ class Show:
         attached = launcher.settings.launch == "attach"
         url = launcher.settings.url.rstrip("/") if attached else f"http://127.0.0.1:{status.port}"
         self.engines.note(status, url if status.port else None)
+        self._count_fetches(status)
         self.bus.publish(services.changed(status, launcher))
         missing = self._readiness.missing(self.engines)
         if not missing and not self.bus.state.ready:
@@ -198,15 +201,25 @@ class Show:
         elif missing and self.bus.state.ready and not self._stopping.is_set():
             self.bus.publish(ShowNotReady(roles=missing))
 
+    def _count_fetches(self, status: ServiceStatus) -> None:
+        before = self.bus.state.services.get(status.name)
+        if status.state is ServiceState.BACKOFF and before is not None and before.state is ServiceState.FETCHING:
+            self._not_fetched[status.name] = self._not_fetched.get(status.name, 0) + 1
+        elif status.state is ServiceState.STARTING:
+            self._not_fetched.pop(status.name, None)
+
     def missing(self) -> tuple[str, ...]:
         """Roles that nobody fills right now."""
         return self._readiness.missing(self.engines)
 
-    def hopeless(self) -> ServiceChanged | None:
-        """A HELD service whose role nobody else fills."""
-        missing = self.missing()
+    def hopeless(self, need: Collection[str]) -> ServiceChanged | None:
+        """A service that will not come without help, while nobody else fills its role, one of those needed. It is HELD,
+        or what it wants could not be fetched twice in a row (each fetch has tried every source, several times).
+        """
+        missing = set(self.missing()) & set(need)
         rows = self.bus.state.services.values()
-        return next((s for s in rows if s.state is ServiceState.HELD and s.role in missing), None)
+        lost = (s for s in rows if s.state is ServiceState.HELD or self._not_fetched.get(s.name, 0) >= 2)
+        return next((s for s in lost if s.role in missing), None)
 
 
 @contextlib.contextmanager
@@ -222,4 +235,5 @@ def _log_file(path: Path) -> Any:
         yield
     finally:
         root.removeHandler(handler)
-        handler.close()
+        with contextlib.suppress(OSError):  # a full disk must not hide why the show ended
+            handler.close()

@@ -1,5 +1,9 @@
 """Picks the microphone and the speaker of a rig: PortAudio, else miniaudio, else the stand-ins, and says which."""
 
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
 from typing import Any
 
 import miniaudio
@@ -31,7 +35,22 @@ class Found(Struct, frozen=True):
 
 def find(kind: str, wanted: str) -> Found | None:
     """The default ("auto") or the named `kind` ("input" or "output") device; None if there is none."""
-    return _portaudio(kind, wanted) or _miniaudio(kind, wanted)
+    with _quiet_libraries():
+        return _portaudio(kind, wanted) or _miniaudio(kind, wanted)
+
+
+@contextlib.contextmanager
+def _quiet_libraries() -> Iterator[None]:
+    """ALSA complains on stderr, in its own words, about sound cards that are not there; we say it ourselves."""
+    sys.stderr.flush()
+    kept, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(null)
 
 
 def speaker(wanted: str) -> AnySpeaker:

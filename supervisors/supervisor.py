@@ -85,7 +85,7 @@ class Supervisor(Service):
             return str(error), False
         except Exception as error:  # `prepare` and `command` are the caller's, with errors of their own.
             _log.info("service %s failed", self.spec.name, exc_info=True)
-            return str(error).strip() or type(error).__name__, False
+            return str(error).strip().rstrip(".") or type(error).__name__, False
 
     def _held_because(self, reason: str, hopeless: bool) -> str:
         if hopeless:

@@ -1,6 +1,9 @@
 """What people get wrong: one plain line, the right exit code, and the show goes on answering."""
 
+import contextlib
+import os
 import socket
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -163,3 +166,25 @@ def test_wrong_usage_is_exit_code_2(show: RealShow, words: tuple[str, ...]) -> N
 
 def test_after_all_that_the_show_answers(show: RealShow) -> None:
     assert show.ask("--text", "Are you still there?")["outcome"] == "completed"
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not Path("/proc/mounts").exists(), reason="mounting a small disk needs root")
+def test_a_full_disk_is_told_in_one_line(tmp_path: Path) -> None:
+    """Too small for the engines: exit 3 within seconds. Full to the last byte: still one plain line."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(disk)], check=True)
+    small = RealShow(disk, "--rig", "quick")
+    try:
+        done = small.cli("ask", "--text", "Hello?", "--rig", "quick", "--timeout", "60")
+        assert done.returncode == 3 and "disk is full" in done.stderr.splitlines()[-1], done
+        small.wait_nothing_left()
+        with contextlib.suppress(OSError), (disk / "fill").open("wb", buffering=0) as fill:
+            while True:
+                fill.write(bytes(4096))
+        for words in (("run", "--headless"), ("ask", "--text", "Hello?")):
+            done = small.cli(*words, "--rig", "quick")
+            assert done.returncode == 3 and one_line(done.stderr), done
+        small.wait_nothing_left()
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
