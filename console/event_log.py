@@ -1,6 +1,7 @@
 """Events and turns on disk, one JSON line each, as they happen."""
 
 import logging
+from contextlib import suppress
 from io import BufferedWriter
 from pathlib import Path
 from types import TracebackType
@@ -29,10 +30,8 @@ class EventLog:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         for file in (self._events, self._turns):
             if file is not None:
-                try:
+                with suppress(OSError):  # a full disk; each line was flushed, so only the last one can be missing
                     file.close()
-                except OSError:
-                    _LOG.warning("the last lines of the event log are lost: the disk is full")
 
     def write(self, event: Event, line: bytes) -> None:
         try:

@@ -1,7 +1,6 @@
 """The show's end of the operator API: newline-delimited JSON on a unix socket, any number of clients."""
 
 import asyncio
-import contextlib
 import os
 from itertools import count
 from pathlib import Path
@@ -14,6 +13,8 @@ from console.bus import Bus
 
 LINE_LIMIT = 4 << 20
 """Bytes of one command: 30 s of sound in base64 are 1.3 MB."""
+_BACKLOG = 512
+"""Clients that may knock at the same moment."""
 
 
 class Operated(Protocol):
@@ -40,7 +41,7 @@ class OperatorServer:
     async def serve(self, started: asyncio.Event) -> None:
         """Until cancelled. The caller holds the show's lock, so a socket that is already there is a dead one."""
         self._path.unlink(missing_ok=True)
-        server = await asyncio.start_unix_server(self._client, self._path, limit=LINE_LIMIT)
+        server = await asyncio.start_unix_server(self._client, self._path, limit=LINE_LIMIT, backlog=_BACKLOG)
         os.chmod(self._path, 0o600)
         try:
             async with server:
@@ -52,7 +53,8 @@ class OperatorServer:
     def hang_up(self) -> None:
         """Before the end of `serve`: from Python 3.12 on it waits for every connection."""
         for writer in self._writers:
-            writer.close()
+            unread = writer.transport.get_write_buffer_size()
+            writer.transport.abort() if unread else writer.close()  # who does not read must not keep us
 
     async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         holder = f"client {next(self._numbers)}"
@@ -60,7 +62,7 @@ class OperatorServer:
         try:
             async with asyncio.TaskGroup() as group:
                 try:
-                    async for line in _lines(reader):
+                    async for line in _lines(reader, writer):
                         group.create_task(self._answer(line, holder, writer))
                 finally:
                     group.create_task(_raise_gone())
@@ -83,7 +85,7 @@ class OperatorServer:
                 return
             result = await self._show.execute(command, holder)
             answer = cmd.Answer(id=number, result=result)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             answer = cmd.Answer(id=number, error=cmd.Failure(code=cmd.USAGE, message=f"not a command ({error})"))
         except cmd.CommandError as error:
             answer = cmd.Answer(id=number, error=cmd.Failure(code=error.code, message=str(error)))
@@ -106,7 +108,12 @@ async def _raise_gone() -> None:
     raise _Gone
 
 
-async def _lines(reader: asyncio.StreamReader) -> Any:
-    with contextlib.suppress(ConnectionError):
+async def _lines(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Any:
+    try:
         while line := await reader.readline():
             yield line
+    except ConnectionError:
+        return
+    except ValueError:  # where the next command begins cannot be known: the connection ends
+        failure = cmd.Failure(code=cmd.USAGE, message=f"a command may have {LINE_LIMIT >> 20} MiB at most")
+        writer.write(msgspec.json.encode(cmd.Answer(error=failure)) + b"\n")
