@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import select
 import signal
 import sys
 from argparse import Namespace
@@ -19,6 +20,9 @@ from console.show import Show
 from profiles.catalogue import Catalogue
 from profiles.home import Home
 from profiles.loader import load_character, load_rig
+
+_LAST_WORDS_S = 1.0
+"""How long the end of a show waits for a reader that takes nothing."""
 
 
 def run(arguments: Namespace) -> int:
@@ -59,16 +63,21 @@ def _on_signals(show: Show) -> asyncio.Event:
 
 
 async def _print(subscription: Subscription, render: Callable[[dict[str, Any], bytes], bytes]) -> None:
-    """On a thread: a reader of our stdout that stalls must never stall the show."""
-    with suppress(BrokenPipeError):
+    """On a thread: a reader of our stdout that stalls, has gone, or is a full disk costs the words, never the show."""
+    with suppress(OSError):
         async for line in subscription.lines():
             if out := render(msgspec.json.decode(line), line):
-                await asyncio.to_thread(_write, out)
+                await asyncio.to_thread(_write, out, lambda: subscription.closed)
 
 
-def _write(data: bytes) -> None:
+def _write(data: bytes, ending: Callable[[], bool]) -> None:
+    """In pieces that a pipe takes whole once it takes any; when the show ends, a stalled reader is left behind."""
+    out = sys.stdout.fileno()
     while data:
-        data = data[os.write(sys.stdout.fileno(), data) :]
+        if select.select([], [out], [], _LAST_WORDS_S)[1]:
+            data = data[os.write(out, data[: select.PIPE_BUF]) :]
+        elif ending():
+            raise BrokenPipeError
 
 
 def _json() -> Callable[[dict[str, Any], bytes], bytes]:
