@@ -1,6 +1,7 @@
 """What every launcher is: it knows one engine, from its weights to its client."""
 
 import os
+import re
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,8 @@ from profiles.home import Home
 from profiles.schema import Engine, OptionValue
 from supervisors.errors import ServiceError
 from supervisors.spec import Command
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
 
 class Workshop(Struct, frozen=True):
@@ -57,6 +60,9 @@ class BaseLauncher(ABC):
 
     def check(self, file: str) -> None:
         """Raises ProfileError for what the schema cannot know: an unknown option, a missing program."""
+        if not _NAME.fullmatch(self.name):
+            hint = "letters, digits, _ and - only: it becomes a file name"
+            raise ProfileError(file, f"engines.{self.name}", "this name cannot be used", hint)
         for key, value in self.settings.options.items():
             at = f"engines.{self.name}.options.{key}"
             if key not in self.options:
