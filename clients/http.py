@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from conversation.errors import ConversationError
+from conversation.errors import ConversationError, Refused
 from conversation.stages import Stage
 
 _CONNECT_S = 2.0
@@ -83,8 +83,9 @@ class Engine:
         """Raises ConversationError unless `status` is a success."""
         if status < 400:
             return
-        said = " ".join(body.decode("utf-8", "replace").split())[:160]
-        raise self.wrong(f"refused the request ({status}: {said})")
+        said = " ".join(body.decode("utf-8", "replace").split())[:120]
+        what, hint = f"{self.name} refused the request ({status}: {said})", f"see {self.name}'s log"
+        raise (Refused if status < 500 else ConversationError)(self.stage, what, hint)
 
 
 class Opened:

@@ -21,8 +21,8 @@ _BACKLOG = 2000
 class Subscription:
     """One reader. Events come in order, none left out; telemetry is only the latest of each kind."""
 
-    def __init__(self, telemetry: bool) -> None:
-        self.telemetry = telemetry
+    def __init__(self, telemetry: bool, on_lag: Callable[[], None]) -> None:
+        self.telemetry, self._on_lag = telemetry, on_lag
         self.lagged = self.closed = False
         self._lines: deque[bytes] = deque()
         self._latest: dict[str, bytes] = {}
@@ -30,6 +30,8 @@ class Subscription:
 
     def put(self, line: bytes) -> None:
         if len(self._lines) >= _BACKLOG:
+            if not self.lagged:
+                self._on_lag()
             self.lagged = True
         else:
             self._lines.append(line)
@@ -95,9 +97,9 @@ class Bus:
         return {"v": VERSION, "seq": self._seq, "t_mono_ms": self._ms(), "snapshot": msgspec.to_builtins(self.state)}
 
     @contextmanager
-    def subscribe(self, telemetry: bool = True) -> Iterator[Subscription]:
-        """The first line is the snapshot."""
-        subscriber = Subscription(telemetry)
+    def subscribe(self, telemetry: bool = True, on_lag: Callable[[], None] = lambda: None) -> Iterator[Subscription]:
+        """The first line is the snapshot. `on_lag`: called once if the reader falls too far behind to be served."""
+        subscriber = Subscription(telemetry, on_lag)
         subscriber.put(msgspec.json.encode(self.snapshot()) + b"\n")
         self._subscribers.append(subscriber)
         try:

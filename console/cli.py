@@ -6,9 +6,12 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from console import commands as cmd
 
+_JSON = "as JSON, for programs"
+_ABOUT = "The operator console for a talking character. Without a command it starts the show."
 _EPILOG = (
     "Exit codes: 0 done, 2 usage or profile error, 3 an engine could not be made ready, "
     "4 the turn failed, 5 no show is running, 130 interrupted."
@@ -30,11 +33,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _explain(error)
 
 
+class _Parser(argparse.ArgumentParser):
+    """One plain line for a mistake, like everywhere else."""
+
+    def error(self, message: str) -> NoReturn:
+        print(f"{message[:1].upper()}{message[1:]}; see: {self.prog} --help", file=sys.stderr)
+        raise SystemExit(cmd.USAGE)
+
+
 def parser() -> argparse.ArgumentParser:
-    common = argparse.ArgumentParser(add_help=False)
+    common = _Parser(add_help=False)
     for flag in ("rig", "character"):
         common.add_argument(f"--{flag}", metavar="NAME|FILE", default=argparse.SUPPRESS, help=f"which {flag}")
-    out = argparse.ArgumentParser(prog="console.py", description=__doc__, epilog=_EPILOG, parents=[common])
+    out = _Parser(prog="console.py", description=_ABOUT, epilog=_EPILOG, parents=[common])
     verbs = out.add_subparsers(dest="verb", metavar="COMMAND")
 
     def verb(name: str, words: str) -> argparse.ArgumentParser:
@@ -49,14 +60,16 @@ def parser() -> argparse.ArgumentParser:
     ask.add_argument("--json", action="store_true", help="print the whole turn as one JSON object")
     ask.add_argument("--out", metavar="FILE", type=Path, help="write what was heard as a WAV")
     ask.add_argument(
-        "--timeout", metavar="S", type=_seconds, help="give up after S seconds (default 60; 600 if it starts a show)"
+        "--timeout", metavar="S", type=seconds, help="give up after S seconds (default 60; 600 if it starts a show)"
     )
     verb("say", "speak a line in the character's voice").add_argument("text", nargs="+")
     verb("press", "hold the talk button")
     verb("release", "let the talk button go")
-    verb("status", "what runs, and how it is").add_argument("--json", action="store_true")
+    verb("status", "what runs, and how it is").add_argument("--json", action="store_true", help=_JSON)
     verb("stop", "stop the show and everything it started")
-    verb("check", "what is missing, and the one command that mends it").add_argument("--json", action="store_true")
+    verb("check", "what is missing, and the one command that mends it").add_argument(
+        "--json", action="store_true", help=_JSON
+    )
     _models(verb("models", "the model store"))
     return out
 
@@ -64,12 +77,12 @@ def parser() -> argparse.ArgumentParser:
 def _models(models: argparse.ArgumentParser) -> None:
     models.add_argument("action", nargs="?", choices=("list", "fetch", "verify", "rm"), default="list")
     models.add_argument("id", nargs="*", help="ids of the catalogue")
-    models.add_argument("--json", action="store_true")
+    models.add_argument("--json", action="store_true", help=_JSON)
     models.add_argument("--from", dest="source", metavar="FILE", type=Path, help="fetch from this file or folder")
     models.add_argument("--for-rig", metavar="NAME|FILE", action="append", default=[], help="all that this rig needs")
 
 
-def _seconds(text: str) -> float:
+def seconds(text: str) -> float:
     value = float(text)
     if not 0 < value <= 3600:
         raise argparse.ArgumentTypeError("between 0 and 3600 seconds")

@@ -9,7 +9,11 @@ from typing import Any
 import msgspec
 
 from console import commands as cmd
-from console.server import LINE_LIMIT
+
+_ANSWER_S = 10.0
+"""A show answers within milliseconds, a turn within its own time-out; one that is later than this hangs."""
+_LINE_LIMIT = 64 << 20
+"""Bytes of one answer: minutes of speech in base64."""
 
 
 class NoShow(Exception):
@@ -27,7 +31,7 @@ class OperatorClient:
     async def __aenter__(self) -> "OperatorClient":
         """Raises NoShow."""
         try:
-            self._reader, self._writer = await asyncio.open_unix_connection(self._socket, limit=LINE_LIMIT)
+            self._reader, self._writer = await asyncio.open_unix_connection(self._socket, limit=_LINE_LIMIT)
         except (FileNotFoundError, ConnectionError):
             raise NoShow(f"nothing listens on {self._socket}") from None
         return self
@@ -39,12 +43,15 @@ class OperatorClient:
             self._writer.close()
 
     async def call(self, command: cmd.Command) -> Any:
-        """The result. Raises CommandError, or NoShow when the show goes away meanwhile."""
+        """The result. Raises CommandError, or NoShow when the show goes away meanwhile or does not answer."""
         assert self._reader is not None and self._writer is not None
         try:
-            self._writer.write(msgspec.json.encode(command) + b"\n")
-            await self._writer.drain()
-            line = await self._reader.readline()
+            async with asyncio.timeout(getattr(command, "timeout_s", 0.0) + _ANSWER_S):
+                self._writer.write(msgspec.json.encode(command) + b"\n")
+                await self._writer.drain()
+                line = await self._reader.readline()
+        except TimeoutError:
+            raise NoShow("the show is there but does not answer; end it with: console.py stop") from None
         except ConnectionError:
             line = b""
         if not line:

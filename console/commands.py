@@ -50,10 +50,14 @@ class Say(Command, frozen=True, kw_only=True):
     """Speak a line in the character's voice; answered like Ask."""
 
     text: str
+    timeout_s: float = 120.0
 
 
 class Stop(Command, frozen=True, kw_only=True):
-    """Answered at once; the show then stops its engines in order."""
+    """Answered at once with {"stopping"}; the show then stops its engines in order."""
+
+    when_idle: bool = False
+    """Whoever started a show for one question stops it so: if others are asking, the last of them takes it along."""
 
 
 AnyCommand = Status | Subscribe | Press | Release | Interrupt | Ask | Say | Stop

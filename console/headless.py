@@ -27,6 +27,7 @@ _LAST_WORDS_S = 1.0
 
 def run(arguments: Namespace) -> int:
     """Until `stop`, Ctrl-C or TERM; then everything it started is gone."""
+    os.umask(0o077)  # what visitors said is nobody else's to read
     words = not getattr(arguments, "headless", False) and sys.stdout.isatty()
     return asyncio.run(_run(arguments, words))
 

@@ -31,6 +31,8 @@ class Operator:
     def __init__(self, show: "Show", loop: ConversationLoop, group: ServiceGroup) -> None:
         self._show, self._loop, self._group = show, loop, group
         self.bus: Bus = show.bus
+        self._asking = 0
+        self._stop_when_idle = False
 
     async def execute(self, command: cmd.AnyCommand, holder: str) -> Any:
         match command:
@@ -47,8 +49,10 @@ class Operator:
             case cmd.Say():
                 return await self._say(command, holder)
             case cmd.Stop():
-                self._show.stop("an operator asked for it")
-                return {}
+                self._stop_when_idle = command.when_idle and self._asking > 0
+                if not self._stop_when_idle:
+                    self._show.stop("an operator asked for it")
+                return {"stopping": not self._stop_when_idle}
         raise cmd.CommandError(cmd.USAGE, "this command needs a connection of its own")
 
     def forget(self, holder: str) -> None:
@@ -86,10 +90,19 @@ class Operator:
     async def _say(self, command: cmd.Say, holder: str) -> dict[str, Any]:
         if not command.text.strip():
             raise cmd.CommandError(cmd.USAGE, "there is nothing to say; give some text")
-        plain = cmd.Ask(text=command.text, timeout_s=120.0)
+        plain = cmd.Ask(text=command.text, timeout_s=command.timeout_s)
         return await self._turn(Request("say", holder=holder, text=command.text), plain, need=("tts",))
 
     async def _turn(self, request: Request, command: cmd.Ask, need: tuple[str, ...]) -> dict[str, Any]:
+        self._asking += 1
+        try:
+            return await self._one_turn(request, command, need)
+        finally:
+            self._asking -= 1
+            if self._stop_when_idle and not self._asking:
+                self._show.stop("the last question was answered")
+
+    async def _one_turn(self, request: Request, command: cmd.Ask, need: tuple[str, ...]) -> dict[str, Any]:
         try:
             async with asyncio.timeout(command.timeout_s):
                 await self._until_answerable(need)

@@ -93,7 +93,8 @@ class OperatorServer:
         await writer.drain()
 
     async def _stream(self, command: cmd.Subscribe, writer: asyncio.StreamWriter) -> None:
-        with self._show.bus.subscribe(command.telemetry) as subscription:
+        hang_up = writer.transport.abort  # it does not read, so a polite close would wait for ever
+        with self._show.bus.subscribe(command.telemetry, hang_up) as subscription:
             async for line in subscription.lines():
                 writer.write(line)
                 await writer.drain()

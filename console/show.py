@@ -67,7 +67,9 @@ class Show:
         self._not_fetched: dict[str, int] = {}
         self.was_ready = False
         """Whether the show has ever been READY; from then on a lost engine means a degraded turn, not a wait."""
-        self._history = History(character.value.thinking.history_turns)
+        windows = [made.settings.context for made in self.launchers.values() if made.role == "llm"]
+        budget = prompt.history_budget(character.value, min(windows, default=2048))
+        self._history = History(character.value.thinking.history_turns, budget)
         for made in self.launchers.values():
             made.warm_with(prompt.messages(character.value, self._history, ""))
 
@@ -170,6 +172,7 @@ class Show:
             stack.enter_context(microphone)
         except DeviceError as error:
             detail, microphone = str(error), audio_devices.microphone("recorded")
+            stack.enter_context(microphone)
         self._tell_device("microphone", microphone, detail)
         return microphone
 

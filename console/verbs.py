@@ -64,7 +64,7 @@ async def _ask(arguments: Namespace, pcm: bytes) -> int:
         raise group.exceptions[0] from None
     finally:
         if started:
-            await _stop(show, home)
+            await _stop(show, home, when_idle=True)
     return _print_turn(result, arguments)
 
 
@@ -137,13 +137,17 @@ def stop(arguments: Namespace) -> int:
     return cmd.DONE
 
 
-async def _stop(show: ShowFile, home: Home) -> None:
-    """Ask, wait, insist; and in the end nothing with our token is left."""
+async def _stop(show: ShowFile, home: Home, *, when_idle: bool = False) -> None:
+    """Ask, wait, insist; and in the end nothing with our token is left. `when_idle`: others may still be asking, then
+    it stays for them.
+    """
     from supervisors.reaper import reap, token_prefix
 
     with suppress(NoShow, TimeoutError):
         async with asyncio.timeout(_HEAR_S):
-            await _call(show, cmd.Stop())
+            answer = await _call(show, cmd.Stop(when_idle=when_idle))
+            if not answer["stopping"]:
+                return
     if not await background.wait_gone(show, home):
         background.kill(show, home)
     await asyncio.to_thread(reap, token_prefix(home.root, show.rig))

@@ -10,7 +10,7 @@ from msgspec import structs
 
 from conversation import prompt
 from conversation.clauses import Clause, ClauseCutter
-from conversation.errors import ConversationError
+from conversation.errors import ConversationError, Refused
 from conversation.events import AudioFigures, ClausePlaying, ClauseReady, ModelFigures, TurnEnded
 from conversation.ports import LanguageModel, TextToSpeech
 from conversation.speakable import SpeakableStream
@@ -100,7 +100,7 @@ class Answer:
         try:
             if llm is None:
                 raise ConversationError(Stage.THINKING, "the model is not running", "a canned line was spoken")
-            await self._clauses_of(llm)
+            await self._clauses_with_room(llm)
             if not self.thought:
                 raise ConversationError(Stage.THINKING, "the model said nothing that can be spoken", "ask again")
         except TimeoutError:
@@ -109,6 +109,16 @@ class Answer:
         except ConversationError as error:
             await self._fall_back(error, Outcome.DEGRADED, self.hands.character.lines.no_llm)
         await self._clauses.put(None)
+
+    async def _clauses_with_room(self, llm: LanguageModel) -> None:
+        """A prompt that is refused is most likely too long: without this, no later one could ever be shorter."""
+        try:
+            await self._clauses_of(llm)
+        except Refused:
+            if self.thought or not len(self.hands.history):
+                raise
+            self.hands.history.forget_older_half()
+            await self._clauses_of(llm)
 
     async def _fall_back(self, error: ConversationError, outcome: Outcome, lines: Sequence[str]) -> None:
         self.turn.fail(error, outcome)

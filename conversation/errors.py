@@ -9,3 +9,7 @@ class ConversationError(Exception):
     def __init__(self, stage: Stage, message: str, hint: str = "") -> None:
         self.stage, self.message, self.hint = stage, message, hint
         super().__init__(f"{stage}: {message}" + (f"; {hint}" if hint else ""))
+
+
+class Refused(ConversationError):
+    """The engine is well but will not take this request: a prompt too long for its window, a word it cannot say."""

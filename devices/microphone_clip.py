@@ -51,18 +51,20 @@ class RecordedVisitor:
 
     def __init__(self, clips: Sequence[Path]) -> None:
         self._clips = list(clips)
+        self._questions: list[Samples] = []
         self._next = 0
 
     def __enter__(self) -> Self:
+        self._questions = [read_sound(clip) for clip in self._clips]  # 0.1 s now instead of 10 ms at each press
         return self
 
     def __exit__(self, *_: object) -> None:
         """Nothing is open between two visitors."""
 
     def record(self, pre_roll_s: float) -> ClipRecording:
-        clip = self._clips[self._next % len(self._clips)]
+        question = self._questions[self._next % len(self._questions)]
         self._next += 1
-        return ClipRecording(read_sound(clip))
+        return ClipRecording(question)
 
 
 def recorded_visitors() -> list[Path]:

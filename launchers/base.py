@@ -20,7 +20,8 @@ from launchers.progress import OnProgress, Progress
 from launchers.weights import ModelStore
 from profiles.errors import ProfileError
 from profiles.home import Home
-from profiles.schema import Engine, OptionValue
+from profiles.loader import role_of
+from profiles.schema import Engine, OptionValue, Role
 from supervisors.errors import ServiceError
 from supervisors.spec import Command
 
@@ -49,6 +50,10 @@ class BaseLauncher(ABC):
         self.name, self.settings, self.workshop = name, settings, workshop
         self._binary: str | None = None
         self.device = "cpu"
+
+    @property
+    def role(self) -> Role:
+        return role_of(self.name, self.settings)
 
     @property
     def model(self) -> str:

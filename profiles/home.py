@@ -1,7 +1,9 @@
 """Where things live on this machine: GALACTUS_HOME, and the folders under it."""
 
+import errno
 import hashlib
 import os
+import stat
 import tempfile
 from pathlib import Path
 
@@ -58,7 +60,9 @@ class Home(msgspec.Struct, frozen=True):
             base = Path("/tmp")
         folder = base / f"galactus-{os.getuid()}"
         folder.mkdir(mode=0o700, exist_ok=True)
-        if folder.stat().st_uid != os.getuid() or folder.stat().st_mode & 0o077:
-            raise PermissionError(f"{folder} belongs to somebody else or is open to others; remove it")
+        found = folder.lstat()  # not stat: somebody may have put a link there
+        if found.st_uid != os.getuid() or found.st_mode & 0o077 or not stat.S_ISDIR(found.st_mode):
+            why = "this folder is open to others or not ours; remove it"
+            raise PermissionError(errno.EPERM, why, str(folder))
         name = hashlib.sha256("\0".join((str(self.root), *words)).encode()).hexdigest()[:16]
         return folder / f"{name}.sock"

@@ -17,8 +17,21 @@ def pids(show: RealShow) -> list[int]:
     return [pid for row in rows for pid in (row["pid"], row["shim_pid"])]
 
 
-def gone(numbers: list[int]) -> bool:
-    return not any(psutil.pid_exists(n) and psutil.Process(n).status() != psutil.STATUS_ZOMBIE for n in numbers)
+def gone(numbers: list[int], within: float = 2.0) -> bool:
+    """A process on its way out no longer shows its token, but may take a moment to let go of its memory."""
+    deadline = time.monotonic() + within
+    while any(lives(n) for n in numbers):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def lives(pid: int) -> bool:
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_stop(quick: RealShow) -> None:

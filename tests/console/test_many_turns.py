@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from console.client import OperatorClient
 from console.commands import Ask, CommandError, Interrupt, Press, Release
 from devices.microphone_clip import recorded_visitors
 from devices.sound_file import read_sound
-from tests.real_show import RealShow
+from tests.real_show import RealShow, borrowed_home
 
 pytestmark = [pytest.mark.engines, pytest.mark.slow, pytest.mark.timeout(300)]
 SEED = 20
@@ -80,10 +81,10 @@ def test_a_client_that_hangs_up_takes_its_question_along(quick: RealShow) -> Non
     with pytest.raises(TimeoutError):
         asyncio.run(hang_up())
     deadline = time.monotonic() + 5
-    while quick.call_now_status()["show"]["stage"] != "IDLE" and time.monotonic() < deadline:
+    while not (ends := [e for e in quick.events() if e.get("type") == "TurnEnded"]) and time.monotonic() < deadline:
         time.sleep(0.05)
-    last = [e for e in quick.events() if e.get("type") == "TurnEnded"][-1]
-    assert last["outcome"] == "interrupted"
+    assert ends[-1]["outcome"] == "interrupted"
+    assert quick.call_now_status()["show"]["stage"] == "IDLE"
 
 
 def test_eight_questions_wait_and_the_tenth_is_refused(quick: RealShow) -> None:
@@ -102,3 +103,16 @@ async def ask_text(show: RealShow, text: str) -> str:
         return str((await show.call(Ask(text=text, timeout_s=200)))["outcome"])
     except CommandError as error:
         return str(error)
+
+
+def test_the_ask_that_started_a_show_leaves_it_to_those_who_still_ask(tmp_path: Path) -> None:
+    cold = RealShow(borrowed_home(tmp_path / "home"), "--rig", "quick")
+    cold.home.mkdir(exist_ok=True)
+    with ThreadPoolExecutor() as pool:
+        short = pool.submit(cold.cli, "ask", "--rig", "quick", "--text", "Hello?")
+        time.sleep(1.5)
+        others = [pool.submit(cold.cli, "ask", "--rig", "quick", "--text", f"And {n}?") for n in range(2)]
+        done = [f.result() for f in (short, *others)]
+    assert [d.returncode for d in done] == [0, 0, 0], done
+    cold.wait_nothing_left(within=10.0)
+    assert cold.cli("status").returncode == 5

@@ -9,7 +9,7 @@ import numpy as np
 from conversation.audio import HEARING_RATE, SILENCE, Samples
 from conversation.errors import ConversationError
 from conversation.events import JawFigures, ModelFigures
-from conversation.ports import Message, Playback, Sampling, SpeechToText, TextToSpeech
+from conversation.ports import LanguageModel, Message, Playback, Sampling, SpeechToText, TextToSpeech
 from conversation.stages import Stage
 from devices.input_ring import InputRing, LiveRecording
 from devices.speaker_null import NullSpeaker
@@ -115,13 +115,13 @@ class FakeEngines:
 
     def __init__(self, stt: FakeStt | None, llm: FakeLlm | None, *voices: FakeVoice) -> None:
         self.the_stt: SpeechToText | None = stt
-        self.the_llm = llm
+        self.the_llm: LanguageModel | None = llm
         self.the_voices: list[FakeVoice] = list(voices)
 
     def stt(self) -> SpeechToText | None:
         return self.the_stt
 
-    def llm(self) -> FakeLlm | None:
+    def llm(self) -> LanguageModel | None:
         return self.the_llm
 
     def voices(self) -> Sequence[TextToSpeech]:

@@ -1,0 +1,59 @@
+"""The command line by itself: mistakes cost one line, help is for operators, an unread show is told."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from console import client
+from console.cli import main, parser
+from console.client import NoShow, OperatorClient
+from console.commands import Status
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["nonsense"], "invalid choice"),
+        (["ask"], "--wav"),
+        (["ask", "--text", "x", "--timeout", "soon"], "invalid seconds value"),
+        (["ask", "--text", "x", "--timeout", "-1"], "between 0 and 3600"),
+        (["ask", "--text", "x", "--wav", "y"], "not allowed with"),
+        (["say"], "text"),
+        (["--rig"], "--rig"),
+    ],
+)
+def test_a_mistake_is_one_line(words: list[str], hint: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(words)
+    said = capsys.readouterr()
+    assert end.value.code == 2 and said.out == ""
+    assert said.err.count("\n") == 1 and hint in said.err and "--help" in said.err, said.err
+
+
+def test_help_speaks_to_operators() -> None:
+    text = parser().format_help()
+    assert "Exit codes" in text and "imported" not in text
+
+
+@pytest.mark.parametrize("words", [["--rig", "a", "status"], ["status", "--rig", "a"]])
+def test_rig_goes_before_or_after_the_verb(words: list[str]) -> None:
+    assert parser().parse_args(words).rig == "a"
+
+
+async def test_a_show_that_hangs_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "_ANSWER_S", 0.2)
+    path = tmp_path / "deaf.sock"
+
+    async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+        gone.set()
+
+    gone = asyncio.Event()
+    async with await asyncio.start_unix_server(deaf, path):
+        async with OperatorClient(path) as deaf_show:
+            with pytest.raises(NoShow, match="does not answer"):
+                await deaf_show.call(Status())
+        await gone.wait()
+        await asyncio.sleep(0.01)
