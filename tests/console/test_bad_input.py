@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from profiles.home import CHECKOUT
+from profiles.catalogue import Catalogue
 from tests.console.test_first_turn import recording
 from tests.real_show import RealShow
 from tests.words import errors
@@ -126,22 +126,14 @@ def test_a_taken_port_is_named_and_the_rest_answers(home: Path, tmp_path: Path) 
 def test_a_weight_file_cut_in_half_is_never_used(tmp_path: Path) -> None:
     """Named by the check, and put right (or refused in a plain line) before an engine sees it."""
     show = RealShow(tmp_path / "home", "--rig", "quick")
-    store = tmp_path / "home" / "models"
-    real = CHECKOUT  # the shipped catalogue
-    assert real.exists()
-    (store / "smollm2-135m").mkdir(parents=True)
-    half = next(f for f in _catalogue_file("smollm2-135m"))
-    (store / "smollm2-135m" / half).write_bytes(b"GGUF" + bytes(1000))
+    file = Catalogue.load()["smollm2-135m"].files[0]
+    folder = tmp_path / "home" / "models" / "smollm2-135m"
+    folder.mkdir(parents=True)
+    (folder / file.name).write_bytes(b"GGUF" + bytes(file.bytes // 2))
     found = show.cli("check", "--rig", "quick")
     assert found.returncode == 3 and "smollm2-135m partial" in found.stdout
     listed = show.cli("models", "list")
     assert any("smollm2-135m" in line and "partial" in line for line in listed.stdout.splitlines())
-
-
-def _catalogue_file(model_id: str) -> list[str]:
-    from profiles.catalogue import Catalogue
-
-    return [f.name for f in Catalogue.load()[model_id].files]
 
 
 @pytest.mark.parametrize(
