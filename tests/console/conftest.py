@@ -23,7 +23,7 @@ def show(home: Path) -> Iterator[RealShow]:
         running.end()
 
 
-_BRIEF = 'extends = "mr_bones"\n[thinking]\nmax_sentences = 1\nmax_tokens = 20\nseed = 3\n'
+_BRIEF = 'extends = "mr_bones"\n[thinking]\nmax_sentences = 1\nmax_tokens = 10\nseed = 3\n'
 """Short answers: what is tested is how they end, not how they sound."""
 
 
