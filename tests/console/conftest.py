@@ -10,19 +10,24 @@ from tests.real_show import RealShow, borrowed_home
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return borrowed_home(tmp_path_factory.mktemp("galactus") / "home")
+    folder = borrowed_home(tmp_path_factory.mktemp("galactus") / "home")
+    (folder / "profiles" / "characters").mkdir(parents=True)
+    (folder / "profiles" / "characters" / "seeded.toml").write_text(_SEEDED)
+    return folder
 
 
 @pytest.fixture(scope="module")
 def show(home: Path) -> Iterator[RealShow]:
     """The rehearsal rig, READY."""
-    running = RealShow(home)
+    running = RealShow(home, "--character", "seeded")
     try:
         yield running.start()
     finally:
         running.end()
 
 
+_SEEDED = 'extends = "mr_bones"\n[thinking]\nseed = 7\n'
+"""Mr. Bones with a fixed seed: the same questions get the same words."""
 _BRIEF = 'extends = "mr_bones"\n[thinking]\nmax_sentences = 1\nmax_tokens = 10\nseed = 3\n'
 """Short answers: what is tested is how they end, not how they sound."""
 
