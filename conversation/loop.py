@@ -73,7 +73,7 @@ class ConversationLoop:
 
     def submit(self, request: Request) -> None:
         """Put a wav, text or say request in line. Raises Busy."""
-        if len(self._waiting) >= MAX_WAITING:
+        if len(self._waiting) >= MAX_WAITING + (self._now is None):  # the next one up is not waiting for anybody
             raise Busy(f"{MAX_WAITING} questions are waiting already; ask again in a moment")
         self._waiting.append(request)
         self._wake.set()

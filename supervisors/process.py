@@ -57,7 +57,7 @@ class ShimProcess(asyncio.Protocol):
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(grace_s + KILL_PATIENCE_S):
                         await self.wait_exit()
-            await self._bury()
+            await self._bury(0 if self.running else LEAVE_PATIENCE_S)
         except asyncio.CancelledError:
             self._abandon()
             raise
@@ -70,11 +70,11 @@ class ShimProcess(asyncio.Protocol):
         if self._transport:
             self._transport.close()
 
-    async def _bury(self) -> None:
+    async def _bury(self, patience_s: float) -> None:
         """Nothing outlives this: a shim that does not leave is killed, and what it kept is found by its token."""
         if self._transport and not self.running:
             self._transport.close()
-        due = time.monotonic() + (LEAVE_PATIENCE_S if not self.running else 0)
+        due = time.monotonic() + patience_s
         while self._shim.poll() is None and time.monotonic() < due:
             await asyncio.sleep(0.005)
         if self._shim.poll() is None:
@@ -111,10 +111,11 @@ class ShimProcess(asyncio.Protocol):
         match message["is"]:
             case "hello":
                 self.pid = message["pid"]
-                self._hello.set_result(None)
+                if not self._hello.done():  # else nobody waits for it any more
+                    self._hello.set_result(None)
             case "progress":
                 self.last_output = time.monotonic()
-            case "failed":
+            case "failed" if not self._hello.done():
                 self._hello.set_exception(ServiceError(self.name, message["message"]))
             case "exited" if self.running:
                 self._exit.set_result(Exit(**{key: message[key] for key in ("code", "signal", "stopped", "tail")}))
@@ -130,8 +131,9 @@ class ShimProcess(asyncio.Protocol):
             await self._hello
         except BaseException:
             self._hello.cancel()
-            self._shim.kill()  # Its engine dies with it; there are no grandchildren worth a grace yet.
-            await self._bury()
+            # By the shim, if it has its order: it collects its engine, whose number we never learnt.
+            self._send({"do": "stop", "grace_s": 0})
+            await self._bury(LEAVE_PATIENCE_S if self._transport else 0)
             raise
 
 

@@ -44,9 +44,13 @@ def reap(token: str, spare: Iterable[int] = ()) -> list[int]:
 
 
 def sweep(token: str, pid: int) -> list[int]:
-    """After the death of a shim: end what it kept. Its engine died with it, and lies at our door as a zombie."""
+    """After the death of a shim: end what it kept. Its engine died with it, and lies at our door as a zombie.
+
+    `pid` 0 says that the engine's number was never learnt. It must match nobody: in a container, every process whose
+    session began outside has session 0.
+    """
     killed = reap(token)
-    orphans = [child for child in psutil.Process().children() if pid in (child.pid, _session(child.pid))]
+    orphans = [child for child in psutil.Process().children() if pid and pid in (child.pid, _session(child.pid))]
     _await_end(orphans, time.monotonic() + PATIENCE_S)
     return killed
 

@@ -284,6 +284,8 @@ def main() -> None:
         if owner.closed:
             return  # The show died between our birth and its first word.
         select.select([owner], [], [])
+    if len(orders) > 1:
+        return  # All that can follow is a stop: called off before it began.
     kernel.become_subreaper()
     Shim(owner, orders[0]).run()
 

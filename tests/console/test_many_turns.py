@@ -11,7 +11,7 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 
 from console.client import OperatorClient
-from console.commands import Ask, CommandError, Interrupt, Press, Release
+from console.commands import Ask, CommandError, Interrupt, Press, Release, Say
 from devices.microphone_clip import recorded_visitors
 from devices.sound_file import read_sound
 from tests.real_show import RealShow, borrowed_home
@@ -76,7 +76,7 @@ def check_silence_after(events: list[dict[str, Any]]) -> None:
 def test_a_client_that_hangs_up_takes_its_question_along(quick: RealShow) -> None:
     async def hang_up() -> None:
         async with OperatorClient(Path(quick.file.socket)) as client, asyncio.timeout(1.0):
-            await client.call(Ask(text="Tell me a very long story about all the bones of the body."))
+            await client.call(Say(text="This is a very long story about all the bones of the body. " * 4))
 
     with pytest.raises(TimeoutError):
         asyncio.run(hang_up())

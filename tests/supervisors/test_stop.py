@@ -2,11 +2,14 @@
 
 import asyncio
 import os
+import subprocess
 import time
 from collections.abc import Callable
 
+import psutil  # type: ignore[import-untyped]
 import pytest
 
+from supervisors import reaper
 from supervisors.errors import ServiceError
 from supervisors.group import ServiceGroup
 from supervisors.restart import RestartRules
@@ -21,6 +24,10 @@ async def prompt_stop(group: ServiceGroup, within_s: float = 0.8) -> None:
     await group.stop()
     assert time.monotonic() - began < within_s
     assert all(s.state is ServiceState.STOPPED and s.pid is None and s.shim_pid is None for s in group.statuses)
+
+
+def zombies() -> set[int]:
+    return {child.pid for child in psutil.Process().children() if child.status() == psutil.STATUS_ZOMBIE}
 
 
 async def for_ever(*_: object) -> None:
@@ -45,11 +52,23 @@ async def test_in_state(places: Places, fake: Fake, state: str) -> None:
 
 
 async def test_at_every_moment_of_a_start(places: Places, fake: Fake) -> None:
+    before = zombies()
     async with ServiceGroup(places, [fake("a", "--fork-grandchild")]) as group:
         for step in range(12):
             group.start()
             await asyncio.sleep(step * 0.02)
             await prompt_stop(group)
+    assert zombies() == before
+
+
+def test_a_container_whose_sessions_began_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There getsid says 0 for every child; a sweep after a start that never got a number must not wait for them."""
+    monkeypatch.setattr(os, "getsid", lambda pid: 0)
+    with subprocess.Popen(["sleep", "30"]) as bystander:
+        began = time.monotonic()
+        assert reaper.sweep("no-such-token", 0) == []
+        assert time.monotonic() - began < 1.0 and bystander.poll() is None
+        bystander.kill()
 
 
 async def test_while_waiting_for_another(places: Places, fake: Fake) -> None:
