@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from time import monotonic
+from time import monotonic, time
 from typing import Any
 
 import msgspec
@@ -14,6 +14,8 @@ from console.state import ShowState, reduce
 from conversation.events import Event
 
 VERSION = 1
+Telemetry = bool | frozenset[str]
+"""All of it, none of it, or these kinds."""
 _BACKLOG = 2000
 """Events a reader may lag behind before it is let go; it comes back and gets a snapshot."""
 
@@ -21,11 +23,11 @@ _BACKLOG = 2000
 class Subscription:
     """One reader. Events come in order, none left out; telemetry is only the latest of each kind."""
 
-    def __init__(self, telemetry: bool, on_lag: Callable[[], None]) -> None:
-        self.telemetry, self._on_lag = telemetry, on_lag
+    def __init__(self, telemetry: Telemetry, on_lag: Callable[[], None]) -> None:
+        self._telemetry, self._on_lag = telemetry, on_lag
         self.lagged = self.closed = False
         self._lines: deque[bytes] = deque()
-        self._latest: dict[str, bytes] = {}
+        self._latest: dict[tuple[str, str], bytes] = {}
         self._wake = asyncio.Event()
 
     def put(self, line: bytes) -> None:
@@ -37,9 +39,12 @@ class Subscription:
             self._lines.append(line)
         self._wake.set()
 
-    def put_latest(self, kind: str, line: bytes) -> None:
-        if self.telemetry:
-            self._latest[kind] = line
+    def wants(self, kind: str) -> bool:
+        return self._telemetry is True or (self._telemetry is not False and kind in self._telemetry)
+
+    def put_latest(self, kind: str, key: str, line: bytes) -> None:
+        if self.wants(kind):
+            self._latest[kind, key] = line
             self._wake.set()
 
     def close(self) -> None:
@@ -68,40 +73,65 @@ class Bus:
         self.state = ShowState()
         self._seq = 0
         self._began = monotonic()
+        self._latest: dict[tuple[str, str], bytes] = {}
         self._sinks: list[Callable[[Event, bytes], None]] = []
         self._subscribers: list[Subscription] = []
+        self._arrivals: list[Callable[[], None]] = []
 
     def add_sink(self, sink: Callable[[Event, bytes], None]) -> None:
         """Called at once with each event and its JSON line; must be quick and must not raise."""
         self._sinks.append(sink)
 
+    def on_arrival(self, call: Callable[[], None]) -> None:
+        """Called whenever somebody subscribes."""
+        self._arrivals.append(call)
+
     def publish(self, event: Event) -> None:
         self._seq += 1
-        self.state = reduce(self.state, event)
-        line = msgspec.json.encode(self._stamp() | msgspec.to_builtins(event)) + b"\n"
+        stamp = self._stamp()
+        self.state = reduce(self.state, event, stamp["t_mono_ms"])
+        line = msgspec.json.encode(stamp | msgspec.to_builtins(event)) + b"\n"
         for sink in self._sinks:
             sink(event, line)
         for subscriber in self._subscribers:
             subscriber.put(line)
 
     def telemetry(self, kind: str, key: str, value: Any) -> None:
-        """Latest wins, per `kind` and `key`; never logged, never folded."""
-        if not any(s.telemetry for s in self._subscribers):
-            return
-        line = msgspec.json.encode({"telemetry": kind, **msgspec.to_builtins(value)}) + b"\n"
+        """Latest wins, per `kind` and `key`; never logged, never folded. A new reader gets the latest at once."""
+        line = msgspec.json.encode({"telemetry": kind, "key": key, **msgspec.to_builtins(value)}) + b"\n"
+        self._latest[kind, key] = line
         for subscriber in self._subscribers:
-            subscriber.put_latest(f"{kind}/{key}", line)
+            subscriber.put_latest(kind, key, line)
+
+    def forget(self, kind: str, key: str) -> None:
+        """It is of no interest to those who come later."""
+        self._latest.pop((kind, key), None)
+
+    def watched(self, kind: str) -> bool:
+        """Whether anybody reads this telemetry."""
+        return any(s.wants(kind) for s in self._subscribers)
+
+    @property
+    def began(self) -> float:
+        """Wall-clock time of ms 0, seconds since 1970."""
+        return time() - self._ms() / 1000
 
     def snapshot(self) -> dict[str, Any]:
         """The state, and the `seq` of the last event in it."""
         return {"v": VERSION, "seq": self._seq, "t_mono_ms": self._ms(), "snapshot": msgspec.to_builtins(self.state)}
 
     @contextmanager
-    def subscribe(self, telemetry: bool = True, on_lag: Callable[[], None] = lambda: None) -> Iterator[Subscription]:
+    def subscribe(
+        self, telemetry: Telemetry = True, on_lag: Callable[[], None] = lambda: None
+    ) -> Iterator[Subscription]:
         """The first line is the snapshot. `on_lag`: called once if the reader falls too far behind to be served."""
         subscriber = Subscription(telemetry, on_lag)
         subscriber.put(msgspec.json.encode(self.snapshot()) + b"\n")
+        for (kind, key), line in self._latest.items():
+            subscriber.put_latest(kind, key, line)
         self._subscribers.append(subscriber)
+        for call in self._arrivals:
+            call()
         try:
             yield subscriber
         finally:

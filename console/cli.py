@@ -11,7 +11,10 @@ from typing import NoReturn
 from console import commands as cmd
 
 _JSON = "as JSON, for programs"
-_ABOUT = "The operator console for a talking character. Without a command it starts the show."
+_ABOUT = (
+    "The operator console for a talking character. Without a command: the operator's screen; it starts the show if none "
+    "runs. Without a terminal: the show in the foreground, its events as JSON lines."
+)
 _EPILOG = (
     "Exit codes: 0 done, 2 usage or profile error, 3 an engine could not be made ready, "
     "4 the turn failed, 5 no show is running, 130 interrupted."
@@ -65,6 +68,10 @@ def parser() -> argparse.ArgumentParser:
     verb("say", "speak a line in the character's voice").add_argument("text", nargs="+")
     verb("press", "hold the talk button")
     verb("release", "let the talk button go")
+    verb("panic", "silence, jaw limp, nobody is answered until: console.py resume")
+    verb("resume", "lift a panic: visitors may come again")
+    verb("restart", "stop and start one engine").add_argument("service", help="its name, as in: console.py status")
+    verb("attach", "open the operator's screen on a show that runs")
     verb("status", "what runs, and how it is").add_argument("--json", action="store_true", help=_JSON)
     verb("stop", "stop the show and everything it started")
     verb("check", "what is missing, and the one command that mends it").add_argument(
@@ -82,6 +89,11 @@ def _models(models: argparse.ArgumentParser) -> None:
     models.add_argument("--for-rig", metavar="NAME|FILE", action="append", default=[], help="all that this rig needs")
 
 
+def has_terminal() -> bool:
+    """Whether somebody sits at both ends: a screen can be drawn, and keys come from a person."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
 def seconds(text: str) -> float:
     value = float(text)
     if not 0 < value <= 3600:
@@ -94,6 +106,10 @@ def _verb(arguments: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
     for name in ("rig", "character"):
         if name not in arguments:
             setattr(arguments, name, None)
+    if arguments.verb == "attach" or (arguments.verb is None and has_terminal()):
+        from console.terminal import open_screen
+
+        return open_screen
     if arguments.verb in (None, "run"):
         from console.headless import run
 

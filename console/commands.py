@@ -53,6 +53,26 @@ class Say(Command, frozen=True, kw_only=True):
     timeout_s: float = 120.0
 
 
+class Panic(Command, frozen=True, kw_only=True):
+    """Silence, jaw closed and limp, nobody waits, no turn begins until Resume. Answered with {"halted": true}."""
+
+
+class Resume(Command, frozen=True, kw_only=True):
+    """Answered with {"resumed"}: false when the show was not halted."""
+
+
+class Restart(Command, frozen=True, kw_only=True):
+    """Stop and start one service, also one that is HELD. Answered at once with {"restarting"}."""
+
+    service: str
+
+
+class Play(Command, frozen=True, kw_only=True):
+    """From the next turn on another character speaks. Answered with {"character", "character_name"}."""
+
+    character: str
+
+
 class Stop(Command, frozen=True, kw_only=True):
     """Answered at once with {"stopping"}; the show then stops its engines in order."""
 
@@ -60,7 +80,7 @@ class Stop(Command, frozen=True, kw_only=True):
     """Whoever started a show for one question stops it so: if others are asking, the last of them takes it along."""
 
 
-AnyCommand = Status | Subscribe | Press | Release | Interrupt | Ask | Say | Stop
+AnyCommand = Status | Subscribe | Press | Release | Interrupt | Ask | Say | Panic | Resume | Restart | Play | Stop
 
 
 class Failure(Struct, frozen=True, kw_only=True):

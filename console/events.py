@@ -16,6 +16,15 @@ class ShowStarted(Event, frozen=True, kw_only=True):
     character: str
     character_name: str
     logs: str
+    began: float
+    """Wall-clock time at which the events' t_mono_ms was 0, seconds since 1970."""
+
+
+class CharacterChanged(Event, frozen=True, kw_only=True):
+    """Somebody else speaks from the next turn on."""
+
+    character: str
+    character_name: str
 
 
 class DeviceChanged(Event, frozen=True, kw_only=True):
@@ -68,18 +77,31 @@ class Held(Event, frozen=True, kw_only=True):
     """The turn that the press began; its end is the end of the hold too."""
 
 
+class ShowHalted(Event, frozen=True, kw_only=True):
+    """Panic: silence, jaw closed and limp, nobody waits, and no turn begins until the show is resumed."""
+
+    by: str
+
+
+class ShowResumed(Event, frozen=True, kw_only=True):
+    """Visitors may come again."""
+
+
 class ShowStopping(Event, frozen=True, kw_only=True):
     reason: str
 
 
 AnyEvent = (
     ShowStarted
+    | CharacterChanged
     | DeviceChanged
     | ServiceChanged
     | ShowReady
     | ShowNotReady
     | Note
     | Held
+    | ShowHalted
+    | ShowResumed
     | ShowStopping
     | turn_events.TurnStarted
     | turn_events.StageEntered

@@ -38,7 +38,7 @@ async def _run(arguments: Namespace, words: bool) -> int:
     character = load_character(arguments.character or rig.value.character, home)
     show = Show(home, rig, character, Catalogue.load(home))
     interrupted = _on_signals(show)
-    with show.bus.subscribe() as subscription:
+    with show.bus.subscribe(frozenset({"progress"})) as subscription:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_print(subscription, _Words(show).line if words else _json()))
             try:

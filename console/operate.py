@@ -2,20 +2,25 @@
 
 import asyncio
 import base64
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from console import commands as cmd
 from console.bus import Bus
-from console.events import Held
+from console.events import Held, ShowHalted, ShowResumed
 from console.status import status
 from conversation.audio import HEARING_RATE, Samples, from_bytes
+from conversation.errors import ConversationError
 from conversation.events import TurnEnded
 from conversation.loop import Busy, ConversationLoop
-from conversation.stages import Outcome
+from conversation.stages import Outcome, Stage
 from conversation.turn import Request
+from devices.jaw_player import JawPlayer
 from devices.microphone_clip import ClipMicrophone
+from profiles.errors import ProfileError
+from profiles.loader import load_character
 from supervisors.group import ServiceGroup
 
 if TYPE_CHECKING:
@@ -28,8 +33,8 @@ _MOST_S = 31.0
 class Operator:
     """Fits `console.server.Operated`."""
 
-    def __init__(self, show: "Show", loop: ConversationLoop, group: ServiceGroup) -> None:
-        self._show, self._loop, self._group = show, loop, group
+    def __init__(self, show: "Show", loop: ConversationLoop, group: ServiceGroup, jaw: JawPlayer) -> None:
+        self._show, self._loop, self._group, self._jaw = show, loop, group, jaw
         self.bus: Bus = show.bus
         self._asking = 0
         self._stop_when_idle = False
@@ -48,6 +53,14 @@ class Operator:
                 return await self._ask(command, holder)
             case cmd.Say():
                 return await self._say(command, holder)
+            case cmd.Panic():
+                return self._panic(holder)
+            case cmd.Resume():
+                return self._resume()
+            case cmd.Restart():
+                return self._restart(command.service)
+            case cmd.Play():
+                return await self._play(command.character)
             case cmd.Stop():
                 self._stop_when_idle = command.when_idle and self._asking > 0
                 if not self._stop_when_idle:
@@ -59,7 +72,10 @@ class Operator:
         self._release(holder)
 
     async def _press(self, holder: str) -> dict[str, Any]:
-        request = self._loop.press(holder)
+        try:
+            request = self._loop.press(holder)
+        except Busy as error:
+            raise cmd.CommandError(cmd.TURN_FAILED, str(error)) from None
         try:
             turn = await asyncio.shield(request.started)  # our end must not cancel it
         except asyncio.CancelledError:
@@ -74,6 +90,41 @@ class Operator:
         if released:
             self.bus.publish(Held(holder=holder, down=False))
         return released
+
+    def _panic(self, holder: str) -> dict[str, Any]:
+        """Silence first; the rest can wait a moment."""
+        self._loop.halt()
+        self._jaw.relax()
+        if not self.bus.state.halted:
+            self.bus.publish(ShowHalted(by=holder))
+        return {"halted": True}
+
+    def _resume(self) -> dict[str, Any]:
+        halted = bool(self.bus.state.halted)
+        self._loop.resume()
+        if halted:
+            self.bus.publish(ShowResumed())
+        return {"resumed": halted}
+
+    def _restart(self, name: str) -> dict[str, Any]:
+        if name not in self._show.launchers:
+            known = ", ".join(self._show.launchers)
+            raise cmd.CommandError(cmd.USAGE, f"there is no service {name}; this rig has {known}")
+        self._group[name].restart()
+        return {"restarting": name}
+
+    async def _play(self, name: str) -> dict[str, Any]:
+        """The model reads the new persona at once, so that the next visitor does not wait for it."""
+        try:
+            character = await asyncio.to_thread(load_character, name, self._show.home)
+        except ProfileError as error:
+            raise cmd.CommandError(cmd.USAGE, str(error)) from None
+        self._show.play(character)
+        llm = self._show.engines.llm()
+        if llm is not None and self.bus.state.stage is Stage.IDLE:
+            with suppress(ConversationError):
+                await llm.prime(self._show.head())
+        return {"character": character.name, "character_name": character.value.name}
 
     async def _ask(self, command: cmd.Ask, holder: str) -> dict[str, Any]:
         if bool(command.pcm) == bool(command.text.strip()):

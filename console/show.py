@@ -5,20 +5,19 @@ import contextlib
 import logging
 import os
 from collections.abc import Collection
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 from console import services
+from console.booth import Booth, open_booth
 from console.bus import Bus
 from console.engines import LiveEngines
 from console.event_log import EventLog
 from console.events import (
-    DeviceChanged,
-    DeviceRole,
-    DeviceState,
+    CharacterChanged,
     Note,
     ServiceChanged,
     ShowNotReady,
@@ -29,16 +28,12 @@ from console.events import (
 from console.operate import Operator
 from console.presence import Presence, ShowFile
 from console.server import OperatorServer
+from console.telemetry import Sampler
 from conversation import prompt
 from conversation.history import History
 from conversation.loop import ConversationLoop
-from conversation.speech_player import SpeechPlayer
+from conversation.ports import Message
 from conversation.turn import Stagehands
-from devices import audio_devices
-from devices.errors import DeviceError
-from devices.jaw_player import JawPlayer
-from devices.jaw_simulated import SimulatedBoard
-from devices.limits import LimitedJaw
 from devices.speech_detector import SileroDetector
 from profiles.catalogue import Catalogue
 from profiles.home import Home
@@ -55,7 +50,7 @@ class Show:
     """One rig, one character, until `stop` is called. Everything is opened in `run` and closed by it."""
 
     def __init__(self, home: Home, rig: Loaded[Rig], character: Loaded[Character], catalogue: Catalogue) -> None:
-        self.home, self.rig, self.character = home, rig, character
+        self.home, self.rig = home, rig
         self.bus = Bus()
         self.began = monotonic()
         self.logs = home.logs / f"{datetime.now():%Y%m%d-%H%M%S}-{rig.name}-{os.getpid()}"
@@ -64,14 +59,11 @@ class Show:
         self.engines = LiveEngines(self.launchers, self._standbys)
         self._readiness = services.Readiness(self.launchers)
         self._stopping = asyncio.Event()
+        self._presence: Presence
         self._not_fetched: dict[str, int] = {}
         self.was_ready = False
         """Whether the show has ever been READY; from then on a lost engine means a degraded turn, not a wait."""
-        windows = [made.settings.context for made in self.launchers.values() if made.role == "llm"]
-        budget = prompt.history_budget(character.value, min(windows, default=2048))
-        self._history = History(character.value.thinking.history_turns, budget)
-        for made in self.launchers.values():
-            made.warm_with(prompt.messages(character.value, self._history, ""))
+        self._cast(character)
 
     def stop(self, reason: str) -> None:
         """Ask for the end; `run` returns when all is closed."""
@@ -82,105 +74,93 @@ class Show:
     async def run(self) -> None:
         """Raises AlreadyRunning, OSError (no room for the log)."""
         async with AsyncExitStack() as stack:
-            presence = stack.enter_context(Presence(self.home, self.rig.name))
+            self._presence = stack.enter_context(Presence(self.home, self.rig.name))
             log = stack.enter_context(EventLog(self.logs))
             self.bus.add_sink(log.write)
             stack.enter_context(_log_file(self.logs / "show.log"))
-            loop, player = self._open_stage(stack)
+            booth = open_booth(self.rig.value, stack.enter_context(ExitStack()), self.bus.publish)
+            detector = SileroDetector()
+            detector.warm()
+            loop = ConversationLoop(lambda: self._hands(booth, detector), booth.microphone)
             stack.push_async_callback(self.engines.aclose)
             group = await stack.enter_async_context(self._services())
-            operator = Operator(self, loop, group)
+            operator = Operator(self, loop, group, booth.jaw)
+            sampler = Sampler(self.bus, booth, group)
             server = OperatorServer(self.home.socket(self.rig.name, "show"), operator)
             async with asyncio.TaskGroup() as tasks:
                 listening = asyncio.Event()
-                background = [tasks.create_task(server.serve(listening)), tasks.create_task(loop.run())]
+                forever = (server.serve(listening), loop.run(), sampler.run())
+                background = [tasks.create_task(work) for work in forever]
                 await listening.wait()
-                self._announce(presence)
+                self._announce()
+                self._tell_started()
                 if group.reaped:
                     text = f"{len(group.reaped)} processes of an earlier show were still there and have been ended"
                     self.bus.publish(Note(text=text, level="warning"))
-                player.open()
+                booth.player.open()
                 group.start()
                 await self._stopping.wait()
-                player.cancel()
+                booth.player.cancel()
                 server.hang_up()
                 for task in background:
                     task.cancel()
 
-    def _announce(self, presence: Presence) -> None:
-        socket = str(self.home.socket(self.rig.name, "show"))
-        names = (self.rig.name, self.character.name)
-        presence.announce(
+    def _announce(self) -> None:
+        """For those who look for a show."""
+        self._presence.announce(
             ShowFile(
                 pid=os.getpid(),
-                rig=names[0],
+                rig=self.rig.name,
                 rig_file=self.rig.file,
-                character=names[1],
-                socket=socket,
+                character=self.character.name,
+                socket=str(self.home.socket(self.rig.name, "show")),
                 logs=str(self.logs),
             )
         )
+
+    def _tell_started(self) -> None:
         self.bus.publish(
             ShowStarted(
                 pid=os.getpid(),
-                rig=names[0],
-                character=names[1],
+                rig=self.rig.name,
+                character=self.character.name,
                 character_name=self.character.value.name,
                 logs=str(self.logs),
+                began=self.bus.began,
             )
         )
 
-    def _open_stage(self, stack: AsyncExitStack) -> tuple[ConversationLoop, SpeechPlayer]:
-        """Microphone, speaker and jaw; each says what it is. A device that fails is replaced by its stand-in."""
-        settings = self.rig.value
-        speaker = self._speaker(stack)
-        microphone = self._microphone(stack)
-        board = LimitedJaw(SimulatedBoard(), settings.jaw)
-        look_ahead = settings.jaw.look_ahead_ms / 1000
-        jaw = stack.enter_context(JawPlayer(board, speaker, look_ahead, settings.jaw.idle_detach_s))
-        self.bus.publish(DeviceChanged(name=board.board.name, role="jaw", state="simulated"))
-        player = SpeechPlayer(speaker, jaw)
-        detector = SileroDetector()
-        detector.warm()
-        hands = Stagehands(
+    def _hands(self, booth: Booth, detector: SileroDetector) -> Stagehands:
+        """Made anew for each turn: the character may have changed."""
+        return Stagehands(
             engines=self.engines,
             character=self.character.value,
             history=self._history,
-            player=player,
+            player=booth.player,
             detector=detector,
-            audio=settings.audio,
-            deadlines=settings.deadlines,
+            audio=self.rig.value.audio,
+            deadlines=self.rig.value.deadlines,
             emit=self.bus.publish,
         )
-        return ConversationLoop(lambda: hands, microphone), player
 
-    def _speaker(self, stack: AsyncExitStack) -> audio_devices.AnySpeaker:
-        detail = ""
-        try:
-            speaker = audio_devices.speaker(self.rig.value.audio.speaker)
-            stack.enter_context(speaker)
-        except DeviceError as error:
-            detail, speaker = str(error), audio_devices.speaker("null")
-            stack.enter_context(speaker)
-        self._tell_device("speaker", speaker, detail)
-        return speaker
+    def _cast(self, character: Loaded[Character]) -> None:
+        """Who speaks from now on; what was said to the one before is forgotten."""
+        self.character = character
+        windows = [made.settings.context for made in self.launchers.values() if made.role == "llm"]
+        budget = prompt.history_budget(character.value, min(windows, default=2048))
+        self._history = History(character.value.thinking.history_turns, budget)
+        for made in self.launchers.values():
+            made.warm_with(self.head())
 
-    def _microphone(self, stack: AsyncExitStack) -> audio_devices.AnyMicrophone:
-        detail = ""
-        try:
-            microphone = audio_devices.microphone(self.rig.value.audio.microphone)
-            stack.enter_context(microphone)
-        except DeviceError as error:
-            detail, microphone = str(error), audio_devices.microphone("recorded")
-            stack.enter_context(microphone)
-        self._tell_device("microphone", microphone, detail)
-        return microphone
+    def head(self) -> list[Message]:
+        """The frozen beginning of every prompt."""
+        return prompt.messages(self.character.value, self._history, "")
 
-    def _tell_device(
-        self, role: DeviceRole, device: audio_devices.AnySpeaker | audio_devices.AnyMicrophone, detail: str
-    ) -> None:
-        state: DeviceState = "fault" if detail else "simulated" if device.simulated else "ready"
-        self.bus.publish(DeviceChanged(name=device.name, role=role, state=state, detail=detail))
+    def play(self, character: Loaded[Character]) -> None:
+        """Change the character between two turns; one that runs ends in the old one's voice."""
+        self._cast(character)
+        self._announce()
+        self.bus.publish(CharacterChanged(character=character.name, character_name=character.value.name))
 
     def _services(self) -> ServiceGroup:
         return ServiceGroup(
@@ -196,6 +176,8 @@ class Show:
         url = launcher.settings.url.rstrip("/") if attached else f"http://127.0.0.1:{status.port}"
         self.engines.note(status, url if status.port else None)
         self._count_fetches(status)
+        if status.state is not ServiceState.FETCHING:
+            self.bus.forget("progress", status.name)
         self.bus.publish(services.changed(status, launcher))
         missing = self._readiness.missing(self.engines)
         if not missing and not self.bus.state.ready:

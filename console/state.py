@@ -9,86 +9,146 @@ from conversation.stages import Stage
 
 _KEPT_TURNS = 50
 _KEPT_NOTES = 20
+_VISIT_GAP_MS = 60_000.0
+
+
+class Step(Struct, frozen=True):
+    """A stage of a turn and when it began, ms since the show's start."""
+
+    stage: Stage
+    at: float
 
 
 class Exchange(Struct, frozen=True, kw_only=True):
-    """The turn in progress, or the last one."""
+    """The turn in progress, or the last one. Times are ms since the show's start."""
 
     number: int
     source: str = ""
+    at: float = 0.0
+    steps: tuple[Step, ...] = ()
     transcript: str = ""
     clauses: tuple[str, ...] = ()
     playing: int = -1
     """Index of the clause that is audible."""
+    playing_at: float = 0.0
+    playing_s: float | None = None
+    """Length of that clause, where it is known."""
     failures: tuple[turn.StageFailed, ...] = ()
+    ended: TurnEnded | None = None
+    ended_at: float = 0.0
 
 
 class ShowState(Struct, frozen=True, kw_only=True):
-    """Everything a screen needs to draw; sent whole as the snapshot."""
+    """Everything a screen needs to draw; sent whole as the snapshot. Times are ms since the show's start."""
 
     pid: int = 0
     rig: str = ""
     character: str = ""
     character_name: str = ""
     logs: str = ""
+    began: float = 0.0
+    """Wall-clock time of ms 0, seconds since 1970."""
     ready: bool = False
+    ready_at: float = 0.0
+    """Since when it is as ready, or as unready, as it is."""
     stopping: bool = False
+    halted: str = ""
+    """Who halted the show in a panic; "" when nobody has."""
     stage: Stage = Stage.IDLE
     holder: str = ""
     """Who presses the button, "" when nobody does."""
     held_turn: int = 0
     turns: int = 0
+    visitors: int = 0
+    """Questions that come within a minute of each other are one visitor's."""
     services: dict[str, show.ServiceChanged] = {}
+    since: dict[str, float] = {}
+    """Of each service: when it entered its state."""
     devices: dict[str, show.DeviceChanged] = {}
     exchange: Exchange | None = None
-    history: tuple[TurnEnded, ...] = ()
-    """The last turns, oldest first; all of them are in turns.jsonl."""
+    history: tuple[Exchange, ...] = ()
+    """The last turns that have ended, oldest first; all of them are in turns.jsonl."""
     notes: tuple[show.Note, ...] = ()
 
 
-def reduce(state: ShowState, event: Event) -> ShowState:
-    """`state` after `event`. Pure: the same events give the same state on every screen."""
-    now = state.exchange
+def reduce(state: ShowState, event: Event, at: float) -> ShowState:
+    """`state` after `event`, which happened `at` ms. Pure: the same events give the same state on every screen."""
+    if isinstance(event, turn.TurnEvent):
+        return _in_turn(state, event, at)
     match event:
         case show.ShowStarted():
-            fields = {f: getattr(event, f) for f in ("pid", "rig", "character", "character_name", "logs")}
+            fields = {f: getattr(event, f) for f in ("pid", "rig", "character", "character_name", "logs", "began")}
             return structs.replace(state, **fields)
+        case show.CharacterChanged():
+            return structs.replace(state, character=event.character, character_name=event.character_name)
         case show.ServiceChanged():
-            return structs.replace(state, services={**state.services, event.name: event})
+            return _with_service(state, event, at)
         case show.DeviceChanged():
             return structs.replace(state, devices={**state.devices, event.role: event})
         case show.ShowReady():
-            return structs.replace(state, ready=True)
+            return structs.replace(state, ready=True, ready_at=at)
         case show.ShowNotReady():
-            return structs.replace(state, ready=False)
+            return structs.replace(state, ready=False, ready_at=at)
         case show.Note():
             return structs.replace(state, notes=(*state.notes, event)[-_KEPT_NOTES:])
         case show.Held():
             return structs.replace(state, holder=event.holder if event.down else "", held_turn=event.turn)
+        case show.ShowHalted():
+            return structs.replace(state, halted=event.by)
+        case show.ShowResumed():
+            return structs.replace(state, halted="")
         case show.ShowStopping():
             return structs.replace(state, stopping=True)
-        case turn.TurnStarted():
-            started = Exchange(number=event.turn, source=event.source)
-            return structs.replace(state, exchange=started, turns=max(state.turns, event.turn))
-        case turn.StageEntered():
-            return structs.replace(state, stage=event.stage)
-        case turn.TurnEnded():
-            kept = (*state.history, event)[-_KEPT_TURNS:]
-            holder = "" if event.turn == state.held_turn else state.holder
-            return structs.replace(state, history=kept, holder=holder)
-        case _ if now is not None:
-            return structs.replace(state, exchange=_in_turn(now, event))
     return state
 
 
-def _in_turn(now: Exchange, event: Event) -> Exchange:
+def _with_service(state: ShowState, event: show.ServiceChanged, at: float) -> ShowState:
+    before = state.services.get(event.name)
+    same = before is not None and before.state is event.state
+    since = state.since if same else {**state.since, event.name: at}
+    return structs.replace(state, services={**state.services, event.name: event}, since=since)
+
+
+def _in_turn(state: ShowState, event: turn.TurnEvent, at: float) -> ShowState:
     match event:
+        case turn.TurnStarted():
+            return _begin(state, event, at)
+        case turn.StageEntered():
+            state = structs.replace(state, stage=event.stage)
+        case turn.TurnEnded():
+            return _end(state, event, at)
+    now = state.exchange
+    if now is None or now.number != event.turn or now.ended is not None:
+        return state
+    return structs.replace(state, exchange=_grow(now, event, at))
+
+
+def _begin(state: ShowState, event: turn.TurnStarted, at: float) -> ShowState:
+    asked = [past for past in state.history if past.source != "say"]
+    new = event.source != "say" and (not asked or at - asked[-1].ended_at > _VISIT_GAP_MS)
+    started = Exchange(number=event.turn, source=event.source, at=at)
+    return structs.replace(state, exchange=started, turns=max(state.turns, event.turn), visitors=state.visitors + new)
+
+
+def _end(state: ShowState, event: TurnEnded, at: float) -> ShowState:
+    now = state.exchange
+    if now is None or now.number != event.turn:
+        now = Exchange(number=event.turn, at=at)
+    now = structs.replace(now, ended=event, ended_at=at)
+    holder = "" if event.turn == state.held_turn else state.holder
+    return structs.replace(state, exchange=now, history=(*state.history, now)[-_KEPT_TURNS:], holder=holder)
+
+
+def _grow(now: Exchange, event: turn.TurnEvent, at: float) -> Exchange:
+    match event:
+        case turn.StageEntered():
+            return structs.replace(now, steps=(*now.steps, Step(event.stage, at)))
         case turn.TranscriptReady():
             return structs.replace(now, transcript=event.text)
         case turn.ClauseReady():
             return structs.replace(now, clauses=(*now.clauses, event.text))
         case turn.ClausePlaying():
-            return structs.replace(now, playing=event.index)
+            return structs.replace(now, playing=event.index, playing_at=at, playing_s=event.seconds)
         case turn.StageFailed():
             return structs.replace(now, failures=(*now.failures, event))
     return now

@@ -107,10 +107,26 @@ def release(arguments: Namespace) -> int:
     return asyncio.run(_simple(arguments, cmd.Release()))
 
 
+def panic(arguments: Namespace) -> int:
+    code = asyncio.run(_simple(arguments, cmd.Panic()))
+    print("The show is halted; nobody is answered until: console.py resume", file=sys.stderr)
+    return code
+
+
+def resume(arguments: Namespace) -> int:
+    return asyncio.run(_simple(arguments, cmd.Resume()))
+
+
+def restart(arguments: Namespace) -> int:
+    return asyncio.run(_simple(arguments, cmd.Restart(service=arguments.service)))
+
+
 async def _simple(arguments: Namespace, command: cmd.Command) -> int:
     result = await _call(_running(arguments), command)
     if result.get("released") is False:
         print("Nobody was holding the button.", file=sys.stderr)
+    if result.get("resumed") is False:
+        print("The show was not halted.", file=sys.stderr)
     if result.get("outcome") in (Outcome.FAILED, Outcome.INTERRUPTED):
         print(f"{result.get('message') or 'The line was interrupted'}.", file=sys.stderr)
         return cmd.TURN_FAILED

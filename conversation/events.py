@@ -9,48 +9,48 @@ class Event(Struct, frozen=True, kw_only=True, tag_field="type", tag=True):
     """Base of everything that is logged and folded into the state; `type` on the wire is the class's name."""
 
 
-class TurnStarted(Event, frozen=True, kw_only=True):
+class TurnEvent(Event, frozen=True, kw_only=True):
+    """Base of what belongs to one turn."""
+
     turn: int
+
+
+class TurnStarted(TurnEvent, frozen=True, kw_only=True):
     source: str
     """button, wav, text or say."""
     holder: str = ""
     """Who pressed."""
 
 
-class StageEntered(Event, frozen=True, kw_only=True):
-    turn: int
+class StageEntered(TurnEvent, frozen=True, kw_only=True):
     stage: Stage
 
 
-class TranscriptReady(Event, frozen=True, kw_only=True):
-    turn: int
+class TranscriptReady(TurnEvent, frozen=True, kw_only=True):
     text: str
     seconds: float
     """Length of what was recorded."""
 
 
-class ClauseReady(Event, frozen=True, kw_only=True):
+class ClauseReady(TurnEvent, frozen=True, kw_only=True):
     """The model finished a clause; the voice gets it now."""
 
-    turn: int
     index: int
     text: str
 
 
-class ClausePlaying(Event, frozen=True, kw_only=True):
+class ClausePlaying(TurnEvent, frozen=True, kw_only=True):
     """The first sample of a clause is audible."""
 
-    turn: int
     index: int
     text: str
     seconds: float | None
     """Its length, where all of it is already rendered."""
 
 
-class StageFailed(Event, frozen=True, kw_only=True):
+class StageFailed(TurnEvent, frozen=True, kw_only=True):
     """A stage gave up; the turn goes on without it or ends with a canned line."""
 
-    turn: int
     stage: Stage
     message: str
     hint: str = ""
@@ -96,8 +96,7 @@ class JawFigures(Struct, frozen=True, kw_only=True):
     """p95 of |sent - due| over the frames of this turn."""
 
 
-class TurnEnded(Event, frozen=True, kw_only=True):
-    turn: int
+class TurnEnded(TurnEvent, frozen=True, kw_only=True):
     outcome: Outcome
     stage: Stage | None = None
     """The stage that failed, or that an interruption met."""

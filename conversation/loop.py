@@ -14,8 +14,11 @@ _LOG = logging.getLogger(__name__)
 MAX_WAITING = 8
 
 
+HALTED = "the show is halted; resume it first: console.py resume"
+
+
 class Busy(Exception):
-    """Too many questions are waiting; `str()` of it says so in a plain line."""
+    """No turn can be had now: too many are waiting, or the show is halted; `str()` of it says so in a plain line."""
 
 
 class _Running(Struct):
@@ -33,6 +36,7 @@ class ConversationLoop:
         self._now: _Running | None = None
         self._held: Request | None = None
         self.turns = 0
+        self.halted = False
 
     async def run(self) -> None:
         """Until cancelled; a turn in progress is interrupted then."""
@@ -48,8 +52,10 @@ class ConversationLoop:
 
     def press(self, holder: str) -> Request:
         """A person holds the button: whatever is said stops now, and the microphone opens. The last press counts:
-        an earlier one that is still held is over, since its release could not be told from the new one's.
+        an earlier one that is still held is over, since its release could not be told from the new one's. Raises Busy.
         """
+        if self.halted:
+            raise Busy(HALTED)
         request = Request("button", holder=holder, microphone=self._microphone)
         held = self._held
         if held is not None and held in self._waiting:
@@ -73,6 +79,8 @@ class ConversationLoop:
 
     def submit(self, request: Request) -> None:
         """Put a wav, text or say request in line. Raises Busy."""
+        if self.halted:
+            raise Busy(HALTED)
         if len(self._waiting) >= MAX_WAITING + (self._now is None):  # the next one up is not waiting for anybody
             raise Busy(f"{MAX_WAITING} questions are waiting already; ask again in a moment")
         self._waiting.append(request)
@@ -85,6 +93,17 @@ class ConversationLoop:
             _forget(request)
         elif self._now is not None and self._now.turn.request is request:
             self.interrupt()
+
+    def halt(self) -> None:
+        """Panic: silence now, nobody waits any more, and no turn begins until `resume`."""
+        self.halted = True
+        self._held = None
+        while self._waiting:
+            _forget(self._waiting.popleft())
+        self.interrupt()
+
+    def resume(self) -> None:
+        self.halted = False
 
     def interrupt(self) -> bool:
         """Silence at once; the turn in progress ends as interrupted. False if there was none."""

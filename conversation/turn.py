@@ -176,8 +176,15 @@ class Turn:
             while not any(w.done() for w in waits) and asyncio.get_running_loop().time() < deadline:
                 await asyncio.wait(waits, timeout=_LISTEN_POLL_S, return_when=asyncio.FIRST_COMPLETED)
                 ear.feed(recording.pcm())
+                if self._finished_speaking(ear):
+                    break
             for wait in waits:
                 wait.cancel()
+
+    def _finished_speaking(self, ear: "_Ear") -> bool:
+        audio = self.hands.audio
+        wanted = audio.end_of_speech and self.request.source == "button"
+        return wanted and ear.speech_s >= MIN_SPEECH_S and ear.quiet_s >= audio.end_of_speech_ms / 1000
 
     async def _transcribe(self, recording: Recording, ear: "_Ear") -> str:
         """What is buffered goes out at once; the tail is recorded meanwhile and counts only if it holds speech."""
@@ -242,11 +249,15 @@ class _Ear:
         self._detector = detector
         self._fed = 0
         self.speech_s = 0.0
+        self.quiet_s = 0.0
+        """Since speech was last heard."""
         detector.reset()
 
     def feed(self, pcm: Samples) -> float:
         """Seconds of speech in all of `pcm`, of which the detector has seen the head before."""
-        self.speech_s += self._detector.feed(pcm[self._fed :])
+        speech = self._detector.feed(pcm[self._fed :])
+        self.quiet_s = 0.0 if speech else self.quiet_s + seconds(pcm[self._fed :], HEARING_RATE)
+        self.speech_s += speech
         self._fed = len(pcm)
         return self.speech_s
 

@@ -8,6 +8,7 @@ from time import monotonic
 import numpy as np
 
 from conversation.audio import HEARING_RATE, SILENCE, Samples
+from devices.levels import SILENT_DB, level_db
 
 _MEMORY_S = 2.5
 _BLOCK_S = 0.1
@@ -25,15 +26,14 @@ class InputRing:
         self._past: deque[tuple[float, Samples]] = deque()
         self._takers: list[LiveRecording] = []
         self.last_block_at: float | None = None
-        self.level_db = -90.0
+        self.level_db: float | None = SILENT_DB
 
     def push(self, pcm: Samples) -> None:
         """16 kHz samples whose last one was just heard."""
-        now = monotonic()
-        power = float(np.mean(np.square(pcm.astype(np.float32) / 32768.0))) if len(pcm) else 0.0
+        now, level = monotonic(), level_db(pcm)
         with self._lock:
             self.last_block_at = now
-            self.level_db = 10.0 * float(np.log10(power + 1e-9))
+            self.level_db = level
             self._past.append((now, pcm))
             while self._past and now - self._past[0][0] > _MEMORY_S:
                 self._past.popleft()

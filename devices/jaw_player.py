@@ -35,7 +35,7 @@ class JawPlayer:
         self._generation = 0
         self._track: list[float] = []
         self._next = 0
-        self._close_now = self._stop = False
+        self._close_now = self._relax_now = self._stop = False
         self._errors: deque[float] = deque(maxlen=3000)
         self._sent = 0
         self._thread: threading.Thread | None = None
@@ -79,6 +79,13 @@ class JawPlayer:
             self._close_now = self.jaw.attached and self.jaw.opening > 0
             self._lock.notify_all()
 
+    def relax(self) -> None:
+        """Close, and stop the pulses at once."""
+        self.cancel()
+        with self._lock:
+            self._close_now = self._relax_now = self.jaw.attached
+            self._lock.notify_all()
+
     def figures(self, generation: int) -> JawFigures:
         with self._lock:
             if generation != self._generation or not self._errors:
@@ -91,8 +98,11 @@ class JawPlayer:
             with self._lock:
                 pending = self._lock.wait_for(self._has_work, timeout=self._idle_detach_s or None)
                 closing, self._close_now = self._close_now, False
+                relaxing, self._relax_now = self._relax_now, False
             try:
                 self._act(bool(pending), closing)
+                if relaxing:
+                    self.jaw.detach()
             except Exception as error:
                 self._lose_board(error)
 

@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Self
 
 from conversation.audio import HEARING_RATE, Samples
+from devices.levels import level_db
 from devices.sound_file import read_sound
+
+_LEVEL_SAMPLES = HEARING_RATE // 20
 
 
 class ClipRecording:
@@ -16,7 +19,7 @@ class ClipRecording:
         self._pcm = pcm
         self._clock = asyncio.get_running_loop().time
         self._began = self._clock()
-        self._closed_at: float | None = None
+        self.closed = False
 
     @property
     def first_sample_at(self) -> float | None:
@@ -29,7 +32,7 @@ class ClipRecording:
         await asyncio.sleep(self._began + len(self._pcm) / HEARING_RATE - self._clock())
 
     def close(self) -> None:
-        return
+        self.closed = True
 
 
 class ClipMicrophone:
@@ -53,6 +56,14 @@ class RecordedVisitor:
         self._clips = list(clips)
         self._questions: list[Samples] = []
         self._next = 0
+        self._now: ClipRecording | None = None
+
+    @property
+    def level_db(self) -> float | None:
+        """Of the last 50 ms, while a visitor speaks."""
+        if self._now is None or self._now.closed:
+            return None
+        return level_db(self._now.pcm()[-_LEVEL_SAMPLES:])
 
     def __enter__(self) -> Self:
         self._questions = [read_sound(clip) for clip in self._clips]  # 0.1 s now instead of 10 ms at each press
@@ -64,7 +75,8 @@ class RecordedVisitor:
     def record(self, pre_roll_s: float) -> ClipRecording:
         question = self._questions[self._next % len(self._questions)]
         self._next += 1
-        return ClipRecording(question)
+        self._now = ClipRecording(question)
+        return self._now
 
 
 def recorded_visitors() -> list[Path]:

@@ -53,6 +53,10 @@ class Audio(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     tail_ms: Annotated[int, Meta(ge=0, le=1000)] = 150
     max_hold_s: Annotated[float, Meta(gt=0, le=30)] = 28.0
     """A press is released by itself after this long; whisper's window is 30 s."""
+    end_of_speech: bool = False
+    """Release the button by itself when the visitor has finished speaking."""
+    end_of_speech_ms: Annotated[int, Meta(ge=200, le=5000)] = 900
+    """How long a visitor may pause without being taken to have finished."""
 
 
 class Jaw(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

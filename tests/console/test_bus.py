@@ -44,6 +44,19 @@ async def test_telemetry_is_the_latest_of_each_kind_and_never_logged() -> None:
     assert len(logged) == 1
 
 
+async def test_who_comes_later_gets_the_latest_telemetry_at_once() -> None:
+    bus, arrived = Bus(), []
+    bus.on_arrival(lambda: arrived.append(True))
+    assert not bus.watched("level")
+    bus.telemetry("level", "microphone", Level(-40))
+    bus.telemetry("progress", "llm", Level(1))
+    bus.forget("progress", "llm")
+    with bus.subscribe(frozenset({"level"})) as subscription:
+        assert bus.watched("level") and not bus.watched("progress") and arrived
+        late = (await first(subscription, 2))[1]
+        assert late == {"telemetry": "level", "key": "microphone", "db": -40.0}
+
+
 async def test_a_reader_that_lags_is_let_go_and_the_others_miss_nothing() -> None:
     bus = Bus()
     with bus.subscribe() as asleep, bus.subscribe() as awake:

@@ -1,6 +1,15 @@
 """The fold: the same events, the same picture."""
 
-from console.events import Held, Note, ServiceChanged, ShowNotReady, ShowReady
+from console.events import (
+    CharacterChanged,
+    Held,
+    Note,
+    ServiceChanged,
+    ShowHalted,
+    ShowNotReady,
+    ShowReady,
+    ShowResumed,
+)
 from console.state import ShowState, reduce
 from conversation.events import (
     ClausePlaying,
@@ -16,10 +25,10 @@ from conversation.stages import Outcome, Stage
 from supervisors.states import ServiceState
 
 
-def after(*events: Event) -> ShowState:
+def after(*events: Event, every_ms: float = 0.0) -> ShowState:
     state = ShowState()
-    for event in events:
-        state = reduce(state, event)
+    for number, event in enumerate(events):
+        state = reduce(state, event, number * every_ms)
     return state
 
 
@@ -52,7 +61,7 @@ def test_a_hold_ends_with_its_own_turn_and_no_other() -> None:
 
 def test_only_the_last_turns_and_notes_are_kept() -> None:
     state = after(*(ended(n) for n in range(200)), *(Note(text=str(n)) for n in range(100)))
-    assert [t.turn for t in state.history][-1] == 199 and len(state.history) == 50
+    assert [t.number for t in state.history][-1] == 199 and len(state.history) == 50
     assert [n.text for n in state.notes][-1] == "99" and len(state.notes) == 20
 
 
@@ -62,3 +71,50 @@ def test_services_and_readiness() -> None:
     assert after(ready, ShowReady(seconds=2.0)).ready
     state = after(ready, ShowReady(seconds=2.0), lost, ShowNotReady(roles=("llm",)))
     assert not state.ready and state.services["llm"].last_error == "llm: killed by SIGKILL"
+
+
+def test_times_of_stages_and_of_the_clause_that_is_heard() -> None:
+    state = after(
+        TurnStarted(turn=1, source="button"),
+        StageEntered(turn=1, stage=Stage.LISTENING),
+        StageEntered(turn=1, stage=Stage.SPEAKING),
+        ClausePlaying(turn=1, index=0, text="Ho.", seconds=0.5),
+        ended(1),
+        StageEntered(turn=1, stage=Stage.IDLE),
+        every_ms=10.0,
+    )
+    now = state.exchange
+    assert now is not None and state.stage is Stage.IDLE
+    assert [(step.stage, step.at) for step in now.steps] == [(Stage.LISTENING, 10.0), (Stage.SPEAKING, 20.0)]
+    assert (now.playing_at, now.playing_s, now.ended_at) == (30.0, 0.5, 40.0) and state.history == (now,)
+
+
+def test_a_late_event_of_an_ended_turn_changes_nothing() -> None:
+    state = after(TurnStarted(turn=1, source="text"), ended(1))
+    assert reduce(state, ClauseReady(turn=1, index=0, text="late"), 5.0) == state
+
+
+def test_questions_close_together_are_one_visitor() -> None:
+    state = ShowState()
+    moments = [("text", 0.0), ("wav", 30_000.0), ("say", 85_000.0), ("text", 88_000.0), ("text", 160_000.0)]
+    for number, (source, at) in enumerate(moments):
+        state = reduce(state, TurnStarted(turn=number, source=source), at)
+        state = reduce(state, ended(number), at + 1000.0)
+    assert state.visitors == 2 and state.turns == 4
+
+
+def test_a_panic_stands_until_it_is_lifted() -> None:
+    assert after(ShowHalted(by="client 2")).halted == "client 2"
+    assert after(ShowHalted(by="client 2"), ShowResumed()).halted == ""
+
+
+def test_since_when_a_service_is_what_it_is() -> None:
+    loading = ServiceChanged(name="llm", role="llm", state=ServiceState.LOADING)
+    ready = ServiceChanged(name="llm", role="llm", state=ServiceState.READY)
+    assert after(loading, loading, every_ms=10.0).since == {"llm": 0.0}
+    assert after(loading, ready, ready, every_ms=10.0).since == {"llm": 10.0}
+
+
+def test_another_character_takes_over() -> None:
+    state = after(CharacterChanged(character="captain_brine", character_name="Captain Brine"))
+    assert (state.character, state.character_name) == ("captain_brine", "Captain Brine")

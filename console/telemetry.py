@@ -1,0 +1,124 @@
+"""Samples what moves between events, for screens: microphone level, jaw, memory. Costs nothing while nobody looks."""
+
+import asyncio
+from time import monotonic
+
+import psutil  # type: ignore[import-untyped]
+from msgspec import Struct
+
+from console.booth import Booth
+from console.bus import Bus
+from console.events import DeviceChanged, DeviceState
+from conversation.events import Event, StageEntered
+from conversation.stages import Stage
+from devices.levels import NoiseFloor
+from supervisors.group import ServiceGroup
+
+_MOVING_S, _LIVE_S, _QUIET_S = 0.05, 0.2, 1.0
+_MEMORY_S = 2.0
+
+
+class Levels(Struct, frozen=True, kw_only=True):
+    """Sound and jaw at this moment."""
+
+    mic_db: float | None = None
+    """None: no microphone is open (a recorded visitor between two questions)."""
+    floor_db: float | None = None
+    jaw: float = 0.0
+    """0 closed .. 1 open."""
+
+
+class Memory(Struct, frozen=True, kw_only=True):
+    """RAM of this machine, and of each service's whole tree; bytes."""
+
+    services: dict[str, int]
+    show: int
+    used: int
+    total: int
+    available: int
+
+
+class Sampler:
+    """20 Hz while a turn runs, 5 Hz while a live microphone is open, else 1 Hz; sends only what changed."""
+
+    def __init__(self, bus: Bus, booth: Booth, group: ServiceGroup) -> None:
+        self._bus, self._booth, self._group = bus, booth, group
+        self._floor = NoiseFloor()
+        self._wake = asyncio.Event()
+        self._levels: Levels | None = None
+        self._memory: Memory | None = None
+        self._memory_at = float("-inf")
+        self._fault = ""
+        self._me = psutil.Process()
+        bus.add_sink(self._on_event)
+        bus.on_arrival(self._on_arrival)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            self._watch_jaw()
+            if self._watched():
+                self._send_levels()
+                self._send_memory()
+            try:
+                async with asyncio.timeout(self._pause()):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+            self._wake.clear()
+
+    def _on_event(self, event: Event, _: bytes) -> None:
+        """A turn that begins is drawn from its first moment on."""
+        if isinstance(event, StageEntered):
+            self._wake.set()
+
+    def _on_arrival(self) -> None:
+        """Whoever comes gets the present, not what was true when somebody last looked."""
+        self._memory_at = float("-inf")
+        self._wake.set()
+
+    def _pause(self) -> float:
+        if not self._watched():
+            return _QUIET_S
+        if self._bus.state.stage is not Stage.IDLE or self._booth.jaw.jaw.opening > 0:
+            return _MOVING_S
+        return _QUIET_S if self._booth.microphone.simulated else _LIVE_S
+
+    def _watched(self) -> bool:
+        return self._bus.watched("levels")
+
+    def _send_levels(self) -> None:
+        mic = self._booth.microphone.level_db
+        floor = None if mic is None else round(self._floor.note(mic))
+        jaw = round(self._booth.jaw.jaw.opening, 2)
+        levels = Levels(mic_db=None if mic is None else round(mic), floor_db=floor, jaw=jaw)
+        if levels != self._levels:
+            self._levels = levels
+            self._bus.telemetry("levels", "", levels)
+
+    def _send_memory(self) -> None:
+        if monotonic() - self._memory_at < _MEMORY_S:
+            return
+        self._memory_at = monotonic()
+        machine = psutil.virtual_memory()
+        services = {s.name: s.rss_bytes for s in self._group.statuses if s.rss_bytes}
+        rounded = {name: rss >> 20 << 20 for name, rss in services.items()}
+        memory = Memory(
+            services=rounded,
+            show=self._me.memory_info().rss >> 20 << 20,
+            used=machine.total - machine.available >> 26 << 26,
+            total=machine.total,
+            available=machine.available >> 26 << 26,
+        )
+        if memory != self._memory:
+            self._memory = memory
+            self._bus.telemetry("memory", "", memory)
+
+    def _watch_jaw(self) -> None:
+        """A board that failed is a fault of a device, not only a line of the log."""
+        fault = self._booth.jaw.fault
+        if fault != self._fault:
+            self._fault = fault
+            name = self._booth.jaw.jaw.board.name
+            state: DeviceState = "fault" if fault else "simulated"
+            self._bus.publish(DeviceChanged(name=name, role="jaw", state=state, detail=fault))
