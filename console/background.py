@@ -9,7 +9,10 @@ from argparse import Namespace
 from contextlib import suppress
 from pathlib import Path
 
+from msgspec import Struct
+
 from console import commands as cmd
+from console.client import NoShow, OperatorClient
 from console.presence import ShowFile, alive, running, starting
 from profiles.home import CHECKOUT, Home
 from profiles.loader import load_character, load_rig
@@ -18,6 +21,8 @@ DEFAULT_RIG = "rehearsal"
 _START_S = 20.0
 _STOP_S = 30.0
 _SETTLE_S = 5.0
+_HEAR_S = 5.0
+"""A show that has not even heard a `stop` by then hangs."""
 
 
 def find(arguments: Namespace, home: Home) -> ShowFile | None:
@@ -45,10 +50,17 @@ def find(arguments: Namespace, home: Home) -> ShowFile | None:
     return show
 
 
-async def start(arguments: Namespace, home: Home) -> tuple[ShowFile, bool]:
-    """A show in the background, once it answers, and whether it is ours: somebody else may have been quicker. Raises
-    CommandError with its last word if it does not come up; whoever is interrupted meanwhile leaves no show behind.
-    """
+class Newborn(Struct, frozen=True):
+    """A show that has been started and does not answer yet."""
+
+    child: subprocess.Popen[bytes]
+    folder: Path
+    words: Path
+    """What it says before it dies."""
+
+
+def spawn(arguments: Namespace, home: Home) -> Newborn:
+    """Start a show in the background; quick. Raises ProfileError."""
     rig = load_rig(arguments.rig or DEFAULT_RIG, home)
     folder = home.state(rig.name)
     folder.mkdir(parents=True, exist_ok=True)
@@ -56,23 +68,31 @@ async def start(arguments: Namespace, home: Home) -> tuple[ShowFile, bool]:
     argv = [sys.executable, str(CHECKOUT / "console.py"), "run", "--headless", "--rig", arguments.rig or DEFAULT_RIG]
     if arguments.character is not None:
         argv += ["--character", arguments.character]
-    child = _spawn(argv, words)
+    return Newborn(_spawn(argv, words), folder, words)
+
+
+async def start(arguments: Namespace, home: Home) -> tuple[ShowFile, bool]:
+    """A show in the background, once it answers, and whether it is ours: somebody else may have been quicker. Raises
+    CommandError with its last word if it does not come up; whoever is interrupted meanwhile leaves no show behind.
+    """
+    newborn = spawn(arguments, home)
     try:
-        return await _until_it_answers(child, folder, words)
+        return await until_it_answers(newborn)
     except BaseException:
-        _end(child)
+        _end(newborn.child)
         raise
 
 
-async def _until_it_answers(child: subprocess.Popen[bytes], folder: Path, words: Path) -> tuple[ShowFile, bool]:
+async def until_it_answers(newborn: Newborn) -> tuple[ShowFile, bool]:
+    """Its file, and whether it is the one we started. Raises CommandError."""
     deadline = time.monotonic() + _START_S
     while time.monotonic() < deadline:
-        if (show := alive(folder)) is not None and Path(show.socket).exists():
-            return show, show.pid == child.pid
-        if child.poll() is not None:
-            raise _last_words(child.returncode, words)
+        if (show := alive(newborn.folder)) is not None and Path(show.socket).exists():
+            return show, show.pid == newborn.child.pid
+        if newborn.child.poll() is not None:
+            raise _last_words(newborn.child.returncode, newborn.words)
         await asyncio.sleep(0.03)
-    raise cmd.CommandError(cmd.NO_ENGINE, f"the show did not come up within {_START_S:g} s; see {words}")
+    raise cmd.CommandError(cmd.NO_ENGINE, f"the show did not come up within {_START_S:g} s; see {newborn.words}")
 
 
 def _last_words(code: int, words: Path) -> cmd.CommandError:
@@ -97,6 +117,22 @@ def _spawn(argv: list[str], words: Path) -> subprocess.Popen[bytes]:
     with words.open("wb") as errors:
         null = subprocess.DEVNULL
         return subprocess.Popen(argv, stdin=null, stdout=null, stderr=errors, start_new_session=True)
+
+
+async def stop(show: ShowFile, home: Home, *, when_idle: bool = False) -> None:
+    """Ask, wait, insist; and in the end nothing with our token is left. `when_idle`: others may still be asking, then
+    it stays for them.
+    """
+    from supervisors.reaper import reap, token_prefix
+
+    with suppress(NoShow, TimeoutError):
+        async with asyncio.timeout(_HEAR_S), OperatorClient(Path(show.socket)) as client:
+            answer = await client.call(cmd.Stop(when_idle=when_idle))
+            if not answer["stopping"]:
+                return
+    if not await wait_gone(show, home):
+        kill(show, home)
+    await asyncio.to_thread(reap, token_prefix(home.root, show.rig))
 
 
 async def wait_gone(show: ShowFile, home: Home) -> bool:

@@ -12,8 +12,8 @@ from console import commands as cmd
 
 _JSON = "as JSON, for programs"
 _ABOUT = (
-    "The operator console for a talking character. Without a command: the operator's screen; it starts the show if none "
-    "runs. Without a terminal: the show in the foreground, its events as JSON lines."
+    "The operator console for a talking character. Without a command: the operator's screen, which starts the show if "
+    "none runs. Without a terminal: the show in the foreground, its events as JSON lines."
 )
 _EPILOG = (
     "Exit codes: 0 done, 2 usage or profile error, 3 an engine could not be made ready, "
@@ -25,8 +25,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command. Never lets a traceback reach the operator: it goes to a file, and the line says where."""
     logging.raiseExceptions = False  # a log that cannot be written must not write to the screen
     arguments = parser().parse_args(argv)
+    return guarded(_verb(arguments), arguments)
+
+
+def guarded(work: Callable[[argparse.Namespace], int], arguments: argparse.Namespace) -> int:
+    """The exit code of `work`, whatever it raises."""
     try:
-        return _verb(arguments)(arguments)
+        return work(arguments)
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         return cmd.INTERRUPTED

@@ -126,7 +126,8 @@ def _in_turn(state: ShowState, event: turn.TurnEvent, at: float) -> ShowState:
 def _begin(state: ShowState, event: turn.TurnStarted, at: float) -> ShowState:
     asked = [past for past in state.history if past.source != "say"]
     new = event.source != "say" and (not asked or at - asked[-1].ended_at > _VISIT_GAP_MS)
-    started = Exchange(number=event.turn, source=event.source, at=at)
+    typed = event.text if event.source == "text" else ""
+    started = Exchange(number=event.turn, source=event.source, at=at, transcript=typed)
     return structs.replace(state, exchange=started, turns=max(state.turns, event.turn), visitors=state.visitors + new)
 
 

@@ -4,11 +4,11 @@ import asyncio
 from time import monotonic
 
 import psutil  # type: ignore[import-untyped]
-from msgspec import Struct
 
 from console.booth import Booth
 from console.bus import Bus
 from console.events import DeviceChanged, DeviceState
+from console.readings import Levels, Memory
 from conversation.events import Event, StageEntered
 from conversation.stages import Stage
 from devices.levels import NoiseFloor
@@ -16,26 +16,6 @@ from supervisors.group import ServiceGroup
 
 _MOVING_S, _LIVE_S, _QUIET_S = 0.05, 0.2, 1.0
 _MEMORY_S = 2.0
-
-
-class Levels(Struct, frozen=True, kw_only=True):
-    """Sound and jaw at this moment."""
-
-    mic_db: float | None = None
-    """None: no microphone is open (a recorded visitor between two questions)."""
-    floor_db: float | None = None
-    jaw: float = 0.0
-    """0 closed .. 1 open."""
-
-
-class Memory(Struct, frozen=True, kw_only=True):
-    """RAM of this machine, and of each service's whole tree; bytes."""
-
-    services: dict[str, int]
-    show: int
-    used: int
-    total: int
-    available: int
 
 
 class Sampler:

@@ -8,7 +8,6 @@ import signal
 import sys
 import wave
 from argparse import Namespace
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +24,6 @@ from profiles.home import Home
 
 _NO_SHOW = "no show is running; start one with: make show"
 _WARM_S, _COLD_S = 60.0, 600.0
-_HEAR_S = 5.0
-"""A show that has not even heard a `stop` by then hangs."""
 
 
 def ask(arguments: Namespace) -> int:
@@ -64,7 +61,7 @@ async def _ask(arguments: Namespace, pcm: bytes) -> int:
         raise group.exceptions[0] from None
     finally:
         if started:
-            await _stop(show, home, when_idle=True)
+            await background.stop(show, home, when_idle=True)
     return _print_turn(result, arguments)
 
 
@@ -148,25 +145,9 @@ def stop(arguments: Namespace) -> int:
             raise NoShow(_NO_SHOW)
         print(f"No show was running, but {ended} of its processes were left; they are gone now.", file=sys.stderr)
         return cmd.DONE
-    asyncio.run(_stop(show, home))
+    asyncio.run(background.stop(show, home))
     print(f"The show of the rig {show.rig} has stopped.", file=sys.stderr)
     return cmd.DONE
-
-
-async def _stop(show: ShowFile, home: Home, *, when_idle: bool = False) -> None:
-    """Ask, wait, insist; and in the end nothing with our token is left. `when_idle`: others may still be asking, then
-    it stays for them.
-    """
-    from supervisors.reaper import reap, token_prefix
-
-    with suppress(NoShow, TimeoutError):
-        async with asyncio.timeout(_HEAR_S):
-            answer = await _call(show, cmd.Stop(when_idle=when_idle))
-            if not answer["stopping"]:
-                return
-    if not await background.wait_gone(show, home):
-        background.kill(show, home)
-    await asyncio.to_thread(reap, token_prefix(home.root, show.rig))
 
 
 def _reap(arguments: Namespace, home: Home) -> int:

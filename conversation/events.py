@@ -20,6 +20,8 @@ class TurnStarted(TurnEvent, frozen=True, kw_only=True):
     """button, wav, text or say."""
     holder: str = ""
     """Who pressed."""
+    text: str = ""
+    """What was typed."""
 
 
 class StageEntered(TurnEvent, frozen=True, kw_only=True):

@@ -78,7 +78,8 @@ class Turn:
     async def run(self) -> tuple[TurnEnded, Samples]:
         """The turn's end and the samples that were heard (at the speaker's rate)."""
         self.began = True
-        self.hands.emit(TurnStarted(turn=self.number, source=self.request.source, holder=self.request.holder))
+        asked = self.request
+        self.hands.emit(TurnStarted(turn=self.number, source=asked.source, holder=asked.holder, text=asked.text))
         try:
             if self.request.abandoned:
                 raise asyncio.CancelledError

@@ -1,0 +1,100 @@
+"""The tiny parent of the screen: when the screen dies, however it does, the terminal is put right again.
+
+A killed program cannot restore its terminal, and nobody at a booth knows `reset`. Standard library only, so that it
+costs next to nothing while the screen runs.
+"""
+
+import os
+import signal
+import sys
+import termios
+from argparse import Namespace
+from contextlib import suppress
+from typing import Any
+
+_RESET = (
+    "\x1b[<u"  # keyboard protocol
+    "\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1015l\x1b[?1004l"  # mouse, focus
+    "\x1b[?2004l\x1b[?2026l\x1b[?2048l"  # paste, synchronised output, resize reports
+    "\x1b[?1049l\x1b[?25h\x1b[0m"  # alternate screen, cursor, colours
+)
+FAILED = 70
+"""The exit code of a screen that broke."""
+_CAN_DRAW_NOTHING = ("dumb", "unknown", "")
+
+
+def open_screen(arguments: Namespace) -> int:
+    """The exit code of the screen. In a terminal that cannot draw, the show runs in plain words."""
+    if not sys.stdin.isatty() or os.environ.get("TERM", "") in _CAN_DRAW_NOTHING:
+        return _without_screen(arguments)
+    settings = termios.tcgetattr(sys.stdin)
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        _become_screen(arguments)
+    status = _wait(child)
+    if os.WIFEXITED(status) and os.WEXITSTATUS(status) != FAILED:
+        return os.WEXITSTATUS(status)
+    _put_right(settings)
+    how = "failed" if os.WIFEXITED(status) else f"was ended by {_name(os.WTERMSIG(status))}"
+    print(f"The screen {how}; the show goes on. Open it again with: console.py attach", file=sys.stderr)
+    if os.WIFEXITED(status):
+        print("What went wrong is in state/screen.log below the data folder (see: console.py check).", file=sys.stderr)
+    return 1
+
+
+def _without_screen(arguments: Namespace) -> int:
+    from console import headless
+    from console.commands import USAGE, CommandError
+
+    term = os.environ.get("TERM", "")
+    why = f"this terminal cannot draw a screen (TERM={term})" if sys.stdin.isatty() else "a screen needs a terminal"
+    if arguments.verb == "attach":
+        raise CommandError(USAGE, f"{why}; use another one, or: console.py status")
+    print(f"{why[:1].upper()}{why[1:]}; the show runs here in plain words. Stop it with Ctrl-C.", file=sys.stderr)
+    return headless.run(arguments)
+
+
+def _become_screen(arguments: Namespace) -> Any:
+    """The child's whole life; it must never come back into the parent's code."""
+    code = FAILED
+    try:
+        from console.cli import guarded
+        from console.tui.main import main
+
+        code = guarded(main, arguments)
+    finally:
+        with suppress(OSError, ValueError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+
+
+def _wait(child: int) -> int:
+    """Signals for a terminal go to both of us; they are the screen's business, and we outlive it."""
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_IGN)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, frame: _pass_on(child, number))
+    while True:
+        _, status = os.waitpid(child, os.WUNTRACED)
+        if not os.WIFSTOPPED(status):
+            return status
+        os.kill(os.getpid(), signal.SIGSTOP)  # ^Z: the shell waits for us, not for the screen
+        _pass_on(child, signal.SIGCONT)
+
+
+def _pass_on(child: int, number: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(child, number)
+
+
+def _put_right(settings: list[Any]) -> None:
+    with suppress(OSError, termios.error):
+        os.write(sys.stdout.fileno(), _RESET.encode())
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, settings)
+        termios.tcflush(sys.stdin, termios.TCIFLUSH)  # what the mouse still sent
+
+
+def _name(number: int) -> str:
+    return signal.Signals(number).name

@@ -1,0 +1,47 @@
+"""Everything an operator can do: key, word for the footer, sentence for palette and help. The one list of it."""
+
+from msgspec import Struct
+from textual.binding import Binding, BindingType
+
+
+class Act(Struct, frozen=True):
+    action: str
+    key: str
+    shown: str
+    """The key as people know it."""
+    rank: int
+    """Place in the last line of the screen when there is little room: 1 stays longest; 0 = never there."""
+    label: str
+    sentence: str
+    first: bool = False
+    """Works even while a text box has the focus."""
+
+
+ACTS = (
+    Act("talk", "space", "SPACE", 1, "talk", "Open the microphone; press again to end the question."),
+    Act("say", "slash", "/", 3, "say", "Type a line that the character says."),
+    Act("ask", "a", "A", 9, "ask", "Type a question in the visitor's place."),
+    Act("hush", "escape", "ESC", 2, "stop", "Stop what is being said; twice in a row is a panic."),
+    Act("panic", "ctrl+x", "^X", 4, "panic", "Silence at once, jaw limp, no answers until you go on.", True),
+    Act("resume", "ctrl+r", "^R", 1, "go on", "Lift a panic: visitors may come again.", True),
+    Act("mend", "enter", "ENTER", 2, "mend", "Do what mends the topmost trouble."),
+    Act("see('show')", "1", "1", 10, "show", "The show: stages, talk, engines, memory, body."),
+    Act("see('log')", "2", "2", 7, "log", "The end of each engine's log."),
+    Act("see('turns')", "5", "5", 8, "turns", "The last turns, with the time that each stage took."),
+    Act("choose_character", "c", "C", 0, "character", "Another character speaks from now on."),
+    Act("choose_rig", "g", "G", 0, "rig", "Stop the show and start it with another rig."),
+    Act("choose_service", "r", "R", 0, "restart", "Restart one engine."),
+    Act("start_show", "s", "S", 0, "start", "Start the show again after it has ended."),
+    Act("change_theme", "t", "T", 0, "colours", "Choose the colours of this screen."),
+    Act("help", "question_mark", "?", 5, "help", "All keys, each with a sentence."),
+    Act("leave", "q", "Q", 6, "leave", "Close this screen; the show may go on without it."),
+)  # fmt: skip
+
+
+def bindings() -> list[BindingType]:
+    """For the App; the footer shows those that work now (`App.check_action`)."""
+    rows = [
+        Binding(a.key, a.action, a.label, show=bool(a.rank), key_display=a.shown, tooltip=a.sentence, priority=a.first)
+        for a in ACTS
+    ]
+    return [*rows, Binding("ctrl+q,ctrl+c", "leave", show=False, priority=True)]

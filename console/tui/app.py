@@ -1,0 +1,159 @@
+"""The operator's screen: pictures in, commands out; no logic of the show."""
+
+import gc
+import logging
+from argparse import Namespace
+from time import monotonic
+from typing import Any
+
+from textual.app import ComposeResult, SystemCommand
+from textual.driver import Driver
+from textual.screen import Screen
+from textual.timer import Timer
+from textual.widgets import ContentSwitcher
+
+from console import commands as cmd
+from console.tui import inks, themes
+from console.tui.actions import ACTS, bindings
+from console.tui.deeds import Deeds
+from console.tui.link import Link
+from console.tui.screens.log import LogPage
+from console.tui.screens.questions import Help
+from console.tui.screens.show import ShowPage
+from console.tui.screens.turns import TurnsPage
+from console.tui.widgets.header import Header
+from console.tui.widgets.key_bar import KeyBar
+from console.tui.widgets.line_box import LineBox
+from console.tui.widgets.matters import Matters
+
+_LOG = logging.getLogger(__name__)
+FRAME_S, REMOTE_FRAME_S = 0.05, 0.1
+_RUNNING_S, _QUIET_S = 0.1, 1.0
+"""How often clocks are drawn while something runs, and while nothing does."""
+
+
+_PAGES: dict[str, type[ShowPage | LogPage | TurnsPage]] = {"show": ShowPage, "log": LogPage, "turns": TurnsPage}
+_FOCUS = {"log": "LogPage", "turns": "DataTable"}
+
+
+class ConsoleApp(Deeds):
+    """Returns "leave" or "stop"."""
+
+    CSS_PATH = "app.tcss"
+    TITLE = "Galactus"
+    BINDINGS = bindings()
+    ENABLE_COMMAND_PALETTE = True
+    AUTO_FOCUS = None
+
+    def __init__(
+        self, link: Link, arguments: Namespace, frame_s: float = FRAME_S, driver_class: type[Driver] | None = None
+    ) -> None:
+        super().__init__(link, arguments, driver_class)
+        link.on_change = self._on_change
+        for theme in themes.ALL:
+            self.register_theme(theme)
+        self.theme = themes.here()
+        self._frame_s = frame_s
+        self._next: Timer | None = None
+        self._next_at = 0.0
+        self._drawn_at = 0.0
+        self.frames = 0
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """For themes that are not ours."""
+        return themes.DARK.variables
+
+    def _watch_theme(self, theme: str) -> None:
+        super()._watch_theme(theme)
+        self.inks = inks.styles(self.get_css_variables())
+
+    def compose(self) -> ComposeResult:
+        yield Header()
+        with ContentSwitcher(initial="show"):
+            yield ShowPage(id="show")
+        yield Matters()
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        self.run_worker(self.link.run(), name="link", exit_on_error=True)
+        self.draw()
+        self.call_after_refresh(_settle)
+
+    def on_resize(self) -> None:
+        width, height = self.size
+        self.screen_stack[0].set_class(width < 120 or height < 36, "-compact")
+        self.screen_stack[0].set_class(width < 64 or height < 16, "-tiny")
+
+    def _on_change(self) -> None:
+        """At most a frame each 50 ms (100 over ssh), however much happens."""
+        wait = self._drawn_at + self._frame_s - monotonic()
+        if self._next is None or self._next_at > self._drawn_at + self._frame_s:
+            self._draw_in(max(0.001, wait))
+
+    def _draw_in(self, seconds: float) -> None:
+        if self._next is not None:
+            self._next.stop()
+        self._next_at = monotonic() + seconds
+        self._next = self.set_timer(seconds, self.draw)
+
+    def draw(self) -> None:
+        """The whole picture; panels repaint what changed."""
+        if not self.screen_stack:
+            return  # on the way out
+        self._drawn_at = monotonic()
+        self.frames += 1
+        picture = self.link.picture
+        base = self.screen_stack[0]
+        keys = base.query_one(KeyBar)
+        typing = isinstance(base.focused, LineBox)  # then the keys are letters, but for those that come first
+        can = {act: self.possible(act.action, picture) for act in ACTS}
+        keys.open = {act.action: None if typing and can[act] and not act.first else can[act] for act in ACTS}
+        page: Any = base.query_one(ContentSwitcher).visible_content
+        with self.batch_update():
+            for panel in (base.query_one(Header), page, base.query_one(Matters), keys):
+                panel.show(picture)
+        self._next = None
+        self._draw_in(_RUNNING_S if picture.busy else _QUIET_S - (picture.clock % 1.0) % _QUIET_S + 0.01)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return self.possible(action, self.link.picture)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Any:
+        """The palette: every action, by name and with its sentence."""
+        for act in ACTS:
+            if self.possible(act.action, self.link.picture):
+                title = f"{act.label[:1].upper()}{act.label[1:]} ({act.shown})"
+                yield SystemCommand(title, act.sentence, lambda act=act: self.run_action_soon(act.action))
+
+    def run_action_soon(self, action: str) -> None:
+        self.call_later(self.run_action, f"app.{action}")
+
+    async def action_see(self, page: str) -> None:
+        """Pages are made when they are first looked at: the show must be on the screen at once."""
+        base = self.screen_stack[0]
+        switcher = base.query_one(ContentSwitcher)
+        if not switcher.query(f"#{page}"):
+            await switcher.mount(_PAGES[page](id=page))
+        switcher.current = page
+        focus = base.query(_FOCUS[page]).first() if page in _FOCUS else None
+        base.set_focus(focus)
+        self.call_after_refresh(self.draw)
+
+    def action_help(self) -> None:
+        self.push_screen(Help())
+
+    def _fatal_error(self) -> None:
+        """Textual's hook, which would print a traceback at the operator."""
+        _LOG.exception("the screen failed")
+        self._close_messages_no_wait()
+
+    def on_line_box_sent(self, line: LineBox.Sent) -> None:
+        command: cmd.Command = cmd.Say(text=line.text) if line.purpose == "say" else cmd.Ask(text=line.text)
+        self.do(self.steering.send(command))
+
+
+def _settle() -> None:
+    """The widgets stay for good; a collection that looks at all of them would be a stutter of 0.1 s."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+    gc.enable()

@@ -1,0 +1,180 @@
+"""The operator's actions, as the App knows them: each asks what it must and sends one command."""
+
+from argparse import Namespace
+from collections.abc import Coroutine
+from time import monotonic
+from typing import Any
+
+from textual.app import App
+from textual.driver import Driver
+
+from console import background
+from console import commands as cmd
+from console.client import NoShow
+from console.tui.link import Link
+from console.tui.picture import Picture
+from console.tui.screens.questions import Choice, Leave
+from console.tui.steering import Steering
+from console.tui.troubles import troubles
+from console.tui.widgets.line_box import LineBox, Purpose
+from conversation.stages import Stage
+from profiles.errors import ProfileError
+from profiles.home import Home
+from profiles.loader import known, load_character, load_rig
+
+_PANIC_S = 1.0
+"""Two ESC within so long are a panic."""
+
+
+class Deeds(App[str]):
+    """The half of the App that acts; holds no state of the show."""
+
+    def __init__(self, link: Link, arguments: Namespace, driver_class: type[Driver] | None = None) -> None:
+        super().__init__(driver_class=driver_class)
+        self.link, self.arguments = link, arguments
+        self.steering = Steering(lambda: self.link.show)
+        self._hushed_at = float("-inf")
+
+    def do(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Send something; a refusal is one line in a corner, never a crash."""
+
+        async def guarded() -> None:
+            try:
+                await work
+            except cmd.CommandError as error:
+                self._say_so(str(error))
+            except NoShow:
+                self._say_so("the show did not take that; look at what matters")
+
+        self.run_worker(guarded(), group="deeds")
+
+    def _say_so(self, text: str) -> None:
+        self.notify(f"{text[:1].upper()}{text[1:]}.", severity="warning", markup=False, timeout=6)
+
+    def possible(self, action: str, picture: Picture) -> bool | None:
+        """True: now. None: not now, but its place is kept. False: not here."""
+        state, live = picture.state, picture.link == "live" and not picture.state.stopping
+        name = action.partition("(")[0]
+        if name in ("talk", "say", "ask"):
+            open_ = state.ready or state.exchange is not None  # a show that has lost an engine still answers
+            return True if live and open_ and not state.halted else None
+        if name == "hush":
+            again = monotonic() - self._hushed_at < _PANIC_S
+            return True if live and (state.stage is not Stage.IDLE or again) else None
+        if name == "panic":
+            return True if live and not state.halted else None
+        if name == "resume":
+            return live and bool(state.halted)
+        if name == "mend":
+            return any(trouble.action for trouble in troubles(picture))
+        if name == "start_show":
+            return picture.link in ("lost", "failed", "stopped")
+        if name in ("choose_character", "choose_service", "restart_service"):
+            return live
+        return True
+
+    def action_talk(self) -> None:
+        self.do(self.steering.talk(self.link.picture.state.stage))
+
+    async def action_say(self) -> None:
+        await self._open_line("say")
+
+    async def action_ask(self) -> None:
+        await self._open_line("ask")
+
+    async def _open_line(self, purpose: Purpose) -> None:
+        base = self.screen_stack[0]
+        if not base.query(LineBox):
+            await base.mount(LineBox())
+        base.query_one(LineBox).open(purpose, self.link.picture.state.character_name)
+
+    def action_hush(self) -> None:
+        """The second ESC in a row means more than the first."""
+        if monotonic() - self._hushed_at < _PANIC_S:
+            self.action_panic()
+            return
+        self._hushed_at = monotonic()
+        self.do(self.steering.send(cmd.Interrupt()))
+
+    def action_panic(self) -> None:
+        self._hushed_at = float("-inf")
+        self.do(self.steering.send(cmd.Panic()))
+
+    def action_resume(self) -> None:
+        self.do(self.steering.send(cmd.Resume()))
+
+    async def action_mend(self) -> None:
+        first = next((trouble for trouble in troubles(self.link.picture) if trouble.action), None)
+        if first is not None:
+            await self.run_action(f"app.{first.action}")
+
+    def action_restart_service(self, name: str) -> None:
+        self.do(self.steering.send(cmd.Restart(service=name)))
+
+    def action_choose_service(self) -> None:
+        rows = [(name, f"{name:<10} {s.model:<18} {s.state}") for name, s in self.link.picture.state.services.items()]
+        self.push_screen(Choice("Which engine shall be restarted?", rows), self._restart)
+
+    def _restart(self, name: str | None) -> None:
+        if name:
+            self.action_restart_service(name)
+
+    def action_choose_character(self) -> None:
+        home = Home.from_environment()
+        rows = [(name, _described(name, home)) for name in known("characters", home)]
+        now = self.link.picture.state.character
+        self.push_screen(Choice("Who shall speak?", rows, now), self._play)
+
+    def _play(self, name: str | None) -> None:
+        if name and name != self.link.picture.state.character:
+            self.do(self.steering.send(cmd.Play(character=name)))
+
+    def action_choose_rig(self) -> None:
+        home = Home.from_environment()
+        rows = [(name, f"{name:<14} {_title(name, home)}") for name in known("rigs", home)]
+        now = self.link.picture.state.rig
+        self.push_screen(Choice("Which rig? The show stops and starts again with it.", rows, now), self._move)
+
+    def _move(self, name: str | None) -> None:
+        if name and (name != self.link.picture.state.rig or self.link.picture.link != "live"):
+            self.do(self._start(Namespace(rig=name, character=self.arguments.character)))
+
+    def action_start_show(self) -> None:
+        rig = self.link.picture.state.rig or self.arguments.rig
+        self.do(self._start(Namespace(rig=rig, character=self.arguments.character)))
+
+    async def _start(self, arguments: Namespace) -> None:
+        """Stop what runs, wait until all of it is gone, and start anew; its setting up is on the screen."""
+        home, show = Home.from_environment(), self.link.show
+        if show is not None and self.link.picture.link == "live":
+            await background.stop(show, home)
+        await self.steering.close()
+        try:
+            newborn = background.spawn(arguments, home)
+        except ProfileError as error:
+            raise cmd.CommandError(cmd.USAGE, str(error)) from None
+        self.link.take_over(newborn.folder, newborn)
+
+    def action_leave(self) -> None:
+        if self.link.picture.link != "live":
+            self.exit("leave")
+        elif not isinstance(self.screen, Leave):
+            self.push_screen(Leave(), self._left)
+
+    def _left(self, answer: str | None) -> None:
+        if answer is not None:
+            self.exit(answer)
+
+
+def _described(name: str, home: Home) -> str:
+    try:
+        return f"{name:<16} {load_character(name, home).value.name}"
+    except ProfileError as error:
+        return f"{name:<16} ✖ {error}"
+
+
+def _title(name: str, home: Home) -> str:
+    try:
+        return load_rig(name, home).value.title
+    except ProfileError as error:
+        return f"✖ {error}"

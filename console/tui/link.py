@@ -1,0 +1,117 @@
+"""The line to the show: finds it or starts it, folds what it tells, comes back when it breaks. Knows no widgets."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from time import monotonic, time
+from typing import Any
+
+import msgspec
+
+from console import background
+from console.bus import VERSION
+from console.client import NoShow, OperatorClient
+from console.commands import CommandError
+from console.events import AnyEvent
+from console.presence import ShowFile, alive
+from console.readings import Levels, Memory
+from console.state import ShowState, reduce
+from console.tui.picture import Fetching, LinkState, Picture
+
+_LOOK_S = 0.25
+"""How often we look for a show that is gone: somebody may start it elsewhere."""
+
+
+class Link:
+    """`picture` is always the whole of what is known; `on_change` says that it is another one."""
+
+    def __init__(self, folder: Path, newborn: background.Newborn | None = None) -> None:
+        self._folder, self._newborn = folder, newborn
+        self.on_change: Callable[[], None] = lambda: None
+        self._state = ShowState()
+        self._levels = Levels()
+        self._memory: Memory | None = None
+        self._fetching: dict[str, Fetching] = {}
+        self._link: LinkState = "starting"
+        self._trouble = ""
+        self._zero = monotonic()
+        self.show: ShowFile | None = None
+
+    @property
+    def picture(self) -> Picture:
+        return Picture(
+            state=self._state,
+            now=(monotonic() - self._zero) * 1000,
+            clock=time(),
+            levels=self._levels,
+            memory=self._memory,
+            fetching=self._fetching,
+            link=self._link,
+            trouble=self._trouble,
+        )
+
+    def take_over(self, folder: Path, newborn: background.Newborn) -> None:
+        """Another show has been started in place of the one that is gone."""
+        self._folder, self._newborn = folder, newborn
+        self._become("starting")
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            try:
+                await self._find()
+                assert self.show is not None
+                async with OperatorClient(Path(self.show.socket)) as client:
+                    async for row in client.events():
+                        self._take(row)
+            except (NoShow, OSError):
+                pass
+            except CommandError as error:
+                self._become("failed", str(error))
+            if self._link == "live":
+                self._become("stopped" if self._state.stopping else "lost")
+            await asyncio.sleep(_LOOK_S)
+
+    async def _find(self) -> None:
+        """Raises CommandError when a show that we started does not come up."""
+        if self._newborn is not None:
+            newborn, self._newborn = self._newborn, None
+            self.show, _ = await background.until_it_answers(newborn)
+            return
+        while (show := alive(self._folder)) is None or not Path(show.socket).exists():
+            if self._newborn is not None:
+                return await self._find()
+            await asyncio.sleep(_LOOK_S)
+        self.show = show
+
+    def _take(self, row: dict[str, Any]) -> None:
+        if "snapshot" in row:
+            self._begin(row)
+        elif "telemetry" in row:
+            self._measure(row)
+        else:
+            with suppress(msgspec.ValidationError):  # a newer show may tell of things that we cannot draw
+                self._state = reduce(self._state, msgspec.convert(row, AnyEvent), row["t_mono_ms"])
+        self.on_change()
+
+    def _begin(self, row: dict[str, Any]) -> None:
+        if row["v"] != VERSION:
+            raise CommandError(2, "the show that runs is of another version; stop it and start it again")
+        self._state = msgspec.convert(row["snapshot"], ShowState)
+        self._zero = monotonic() - row["t_mono_ms"] / 1000
+        self._levels, self._memory, self._fetching = Levels(), None, {}
+        self._become("live")
+
+    def _measure(self, row: dict[str, Any]) -> None:
+        match row["telemetry"]:
+            case "levels":
+                self._levels = msgspec.convert(row, Levels)
+            case "memory":
+                self._memory = msgspec.convert(row, Memory)
+            case "progress":
+                self._fetching = {**self._fetching, row["key"]: msgspec.convert(row, Fetching)}
+
+    def _become(self, link: LinkState, trouble: str = "") -> None:
+        self._link, self._trouble = link, trouble
+        self.on_change()

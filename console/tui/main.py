@@ -1,0 +1,67 @@
+"""Runs the screen in this process, from finding or starting a show to the operator's last word."""
+
+import asyncio
+import gc
+import logging
+import os
+import sys
+from argparse import Namespace
+from typing import TYPE_CHECKING
+
+from console import background
+from console import commands as cmd
+from console.client import NoShow
+from console.terminal import FAILED
+from profiles.home import Home
+
+if TYPE_CHECKING:
+    from console.tui.app import ConsoleApp
+
+
+def main(arguments: Namespace) -> int:
+    """The show is started before the widgets are imported: on two cores both come up side by side."""
+    gc.disable()  # until the first frame: nothing of what is made now is garbage
+    home = Home.from_environment()
+    show = background.find(arguments, home)
+    if show is None and arguments.verb == "attach":
+        raise NoShow("no show is running; start one with: make show")
+    newborn = background.spawn(arguments, home) if show is None else None
+    folder = newborn.folder if newborn else home.state(show.rig if show else "")
+
+    from console.tui.app import FRAME_S, REMOTE_FRAME_S, ConsoleApp
+    from console.tui.drivers import driver
+    from console.tui.link import Link
+
+    _keep_errors(home)
+    app = ConsoleApp(
+        Link(folder, newborn),
+        arguments,
+        frame_s=REMOTE_FRAME_S if "SSH_CONNECTION" in os.environ else FRAME_S,
+        driver_class=driver(os.environ),
+    )
+    answer = app.run()
+    if app.return_code:
+        return FAILED
+    return _after(answer or "leave", app, home)
+
+
+def _keep_errors(home: Home) -> None:
+    """What the screen trips over goes to a file; the terminal belongs to the operator."""
+    folder = home.root / "state"
+    folder.mkdir(parents=True, exist_ok=True)
+    logging.basicConfig(filename=folder / "screen.log", format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+
+def _after(answer: str, app: "ConsoleApp", home: Home) -> int:
+    picture, show = app.link.picture, app.link.show
+    if picture.link == "failed":
+        print(f"The show did not start: {picture.trouble}.", file=sys.stderr)
+        return cmd.NO_ENGINE
+    if answer == "stop" and show is not None:
+        print("Stopping the show …", file=sys.stderr)
+        asyncio.run(background.stop(show, home))
+        print(f"The show of the rig {show.rig} has stopped.", file=sys.stderr)
+    elif picture.link == "live":
+        print("The show goes on without a screen. Come back with: console.py attach", file=sys.stderr)
+        print("Stop it with: console.py stop", file=sys.stderr)
+    return cmd.DONE

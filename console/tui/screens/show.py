@@ -1,0 +1,41 @@
+"""The show at a glance: stages, talk, engines, memory, body."""
+
+from textual.app import ComposeResult
+from textual.containers import Container, Horizontal, Vertical
+
+from console.tui.panel import Panel
+from console.tui.picture import Picture
+from console.tui.widgets.body import Body
+from console.tui.widgets.engines import Engines
+from console.tui.widgets.last_answer import LastAnswer
+from console.tui.widgets.memory import MemoryPanel
+from console.tui.widgets.set_up import SetUp
+from console.tui.widgets.skull import Skull
+from console.tui.widgets.stage_lane import StageLane
+from console.tui.widgets.talk import Talk
+
+
+class ShowPage(Container):
+    """Two columns where there is room, else the talk with the skull beside it and the rest in two lines."""
+
+    def compose(self) -> ComposeResult:
+        yield StageLane(classes="box")
+        with Horizontal(id="columns"):
+            with Vertical(id="left"):
+                yield Talk(classes="box")
+                yield SetUp(classes="box")
+            with Vertical(id="right"):
+                yield Engines(classes="box")
+                yield MemoryPanel(classes="box")
+                with Horizontal(id="body", classes="box"):
+                    yield Skull()
+                    yield Body()
+                yield LastAnswer(classes="box")
+        with Vertical(id="lines"):
+            yield Engines()
+            yield Body()
+
+    def show(self, picture: Picture) -> None:
+        self.set_class(picture.setting_up, "-setting-up")
+        for panel in self.query(Panel):
+            panel.show(picture)

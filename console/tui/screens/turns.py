@@ -1,0 +1,62 @@
+"""The last turns: what was asked and answered, and where the time went."""
+
+from time import localtime, strftime
+
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.widgets import DataTable
+
+from console.state import Exchange
+from console.tui import figures
+from console.tui.ink import cut, seconds
+from console.tui.picture import Picture
+from console.tui.widgets.waterfall import Waterfall
+
+_FIXED = 44
+"""Cells of the columns before the words, with their gaps."""
+
+
+class TurnsPage(Container):
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._words = 12
+
+    def compose(self) -> ComposeResult:
+        yield DataTable[str](cursor_type="row", zebra_stripes=False)
+        yield Waterfall()
+
+    def on_mount(self) -> None:
+        table = self.query_one(DataTable)
+        self._words = max(12, (self.app.size.width - _FIXED) // 2)
+        for name, cells in (("turn", 5), ("time", 8), ("wait", 6), ("ended", 11)):
+            table.add_column(name, width=cells)
+        table.add_column("visitor", width=self._words)
+        table.add_column("reply", width=self._words)
+
+    def show(self, picture: Picture) -> None:
+        """Rows are added, never rebuilt; the cursor stays with its turn."""
+        table = self.query_one(DataTable)
+        for past in picture.state.history:
+            if str(past.number) not in {str(key.value) for key in table.rows}:
+                table.add_row(*_row(past, picture, self._words), key=str(past.number))
+                table.move_cursor(row=table.row_count - 1)
+        self._draw(picture)
+
+    def on_data_table_row_highlighted(self) -> None:
+        self._draw(self.query_one(Waterfall)._picture)
+
+    def _draw(self, picture: Picture) -> None:
+        table, chart = self.query_one(DataTable), self.query_one(Waterfall)
+        numbers = [str(key.value) for key in table.rows]
+        chosen = numbers[table.cursor_row] if 0 <= table.cursor_row < len(numbers) else ""
+        chart.turn = next((past for past in picture.state.history if str(past.number) == chosen), None)
+        chart.show(picture)
+
+
+def _row(past: Exchange, picture: Picture, cells: int) -> list[str]:
+    ended = past.ended
+    assert ended is not None
+    wall = strftime("%H:%M:%S", localtime(picture.state.began + past.at / 1000))
+    wait = "-" if past.source == "say" else seconds(figures.wait_s(ended.marks))
+    asked = "(the operator's line)" if past.source == "say" else ended.transcript or "-"
+    return [f"{past.number:>5}", wall, f"{wait:>6}", str(ended.outcome), cut(asked, cells), cut(ended.reply, cells)]

@@ -1,0 +1,58 @@
+"""What the operator wants, as commands to the show. A held button has a connection of its own and ends with it."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from console import commands as cmd
+from console.client import NoShow, OperatorClient
+from console.presence import ShowFile
+from conversation.stages import Stage
+
+
+class Steering:
+    """Every method raises CommandError with one plain sentence; NoShow when the show is gone."""
+
+    def __init__(self, show: Callable[[], ShowFile | None]) -> None:
+        self._show = show
+        self._button: OperatorClient | None = None
+
+    async def talk(self, stage: Stage) -> None:
+        """The talk key: open the microphone, or let go of it while it is open."""
+        if stage is Stage.LISTENING and (await self._on_button(cmd.Release()))["released"]:
+            return
+        await self._press()  # also where somebody else is listened to: a person's press interrupts
+
+    async def send(self, command: cmd.Command) -> Any:
+        async with OperatorClient(self._socket()) as client:
+            return await client.call(command)
+
+    async def close(self) -> None:
+        """Lets go of the button, if it is held."""
+        if self._button is not None:
+            await self._button.__aexit__(None, None, None)
+            self._button = None
+
+    async def _press(self) -> None:
+        try:
+            await self._on_button(cmd.Press())
+        except NoShow:
+            await self.close()  # the line broke meanwhile: once more with a new one
+            await self._on_button(cmd.Press())
+
+    async def _on_button(self, command: cmd.Command) -> Any:
+        if self._button is None:
+            self._button = await OperatorClient(self._socket()).__aenter__()
+        try:
+            return await self._button.call(command)
+        except NoShow:
+            with suppress(OSError):
+                await self.close()
+            raise
+
+    def _socket(self) -> Path:
+        show = self._show()
+        if show is None:
+            raise NoShow("no show is running")
+        return Path(show.socket)

@@ -1,0 +1,115 @@
+"""What matters now, worst first: one plain sentence each, and the action that mends it. Pure."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from console.events import ServiceChanged
+from console.state import ShowState
+from console.tui.picture import Picture
+from conversation.stages import Outcome
+from supervisors.states import ServiceState
+
+Level = Literal["bad", "warn", "info"]
+_NARROW_MEMORY = 0.08
+_WITHOUT = {
+    "stt": "nobody is understood; type a question with A",
+    "llm": "canned lines are spoken",
+    "tts": "nothing can be said",
+}
+
+
+class Trouble(Struct, frozen=True):
+    level: Level
+    text: str
+    action: str = ""
+    """Of the App, done by ENTER when this is the topmost that has one; "" when it mends itself."""
+    label: str = ""
+
+
+def troubles(picture: Picture) -> list[Trouble]:
+    state = picture.state
+    if picture.link == "failed":
+        return [Trouble("bad", f"The show did not start: {picture.trouble}.", "start_show", "try again")]
+    if picture.link == "lost":
+        return [Trouble("bad", "The show is gone; its engines are gone with it.", "start_show", "start it again")]
+    if picture.link == "stopped":
+        return [Trouble("info", "The show was stopped.", "start_show", "start it again")]
+    if picture.link == "starting":
+        return [Trouble("info", "The show is coming up.")]
+    found = [*_halted(state), *_services(state), *_missing(state), *_devices(state), *_last_turn(state)]
+    found += [*_memory(picture), *_notes(state)]
+    order: dict[Level, int] = {"bad": 0, "warn": 1, "info": 2}
+    return sorted(found, key=lambda trouble: order[trouble.level])
+
+
+def _halted(state: ShowState) -> list[Trouble]:
+    if not state.halted:
+        return []
+    return [Trouble("bad", "Panic: the show is halted, nobody is answered.", "resume", "go on")]
+
+
+def _services(state: ShowState) -> list[Trouble]:
+    return [trouble for service in state.services.values() if (trouble := _service(service)) is not None]
+
+
+def _service(service: ServiceChanged) -> Trouble | None:
+    why = (service.last_error or "").removeprefix(f"{service.name}: ") or "no reason was given"
+    match service.state:
+        case ServiceState.HELD:
+            return Trouble(
+                "bad",
+                f"{service.name} is held: {why}.",
+                f"restart_service('{service.name}')",
+                f"restart {service.name}",
+            )
+        case ServiceState.BACKOFF:
+            return Trouble("warn", f"{service.name} stopped: {why}; it starts again by itself.")
+        case ServiceState.DEGRADED:
+            return Trouble("warn", f"{service.name} is in trouble: {why}.")
+        case ServiceState.FETCHING | ServiceState.STARTING | ServiceState.LOADING if service.last_error:
+            return Trouble("warn", f"{service.name} stopped: {why}; it is coming back.")
+    return None
+
+
+def _missing(state: ShowState) -> list[Trouble]:
+    if state.ready or not state.exchange:
+        return []
+    have = {s.role for s in state.services.values() if s.state is ServiceState.READY}
+    lost = sorted({s.role for s in state.services.values()} - have)
+    return [Trouble("bad", f"No engine for {role}: {_WITHOUT[role]}.") for role in lost if role in _WITHOUT]
+
+
+def _devices(state: ShowState) -> list[Trouble]:
+    return [
+        Trouble("warn", f"{device.role}: {device.detail}.")
+        for device in state.devices.values()
+        if device.state == "fault" and device.detail
+    ]
+
+
+def _last_turn(state: ShowState) -> list[Trouble]:
+    ended = state.exchange.ended if state.exchange else None
+    if ended is None or not ended.message:
+        return []
+    if ended.outcome is Outcome.UNHEARD:
+        return [Trouble("info", f"Turn {ended.turn}: {ended.message}.")]
+    level: Level = "bad" if ended.outcome is Outcome.FAILED else "warn"
+    return [Trouble(level, f"Turn {ended.turn} {ended.outcome}: {ended.message}.")]
+
+
+def _memory(picture: Picture) -> list[Trouble]:
+    memory = picture.memory
+    if memory is None or memory.available > memory.total * _NARROW_MEMORY:
+        return []
+    left = memory.available / 2**30
+    return [
+        Trouble("warn", f"Memory is nearly full ({left:.1f} GB left): close other programs or take a smaller model.")
+    ]
+
+
+def _notes(state: ShowState) -> list[Trouble]:
+    """What passed a while ago is in the log."""
+    levels: dict[str, Level] = {"error": "bad", "warning": "warn"}
+    recent = [note for note in state.notes[-2:] if note.level in levels]
+    return [Trouble(levels[note.level], f"{note.text}.") for note in recent]

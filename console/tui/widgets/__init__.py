@@ -1,0 +1,1 @@
+"""One widget a file; each turns a picture into lines."""

@@ -1,0 +1,81 @@
+"""The engines: state, model, where it runs, memory, restarts, and how fast it was in the last turn."""
+
+from console.events import ServiceChanged
+from console.tui.ink import Line, column, seconds, size
+from console.tui.panel import Panel
+from console.tui.picture import Picture
+from supervisors.states import ServiceState
+
+GLYPHS = {
+    ServiceState.READY: ("●", "good"),
+    ServiceState.DEGRADED: ("▲", "warn"),
+    ServiceState.BACKOFF: ("▲", "warn"),
+    ServiceState.HELD: ("✖", "bad"),
+    ServiceState.STOPPED: ("◌", "dim"),
+    ServiceState.STOPPING: ("◌", "dim"),
+}
+
+
+def glyph(service: ServiceChanged, live: bool = True) -> tuple[str, str]:
+    """Shape and colour say the same. Without a show nothing is known of its engines."""
+    if not live:
+        return "◌", "dim"
+    return GLYPHS.get(service.state, ("◐", "info"))
+
+
+class Engines(Panel):
+    def title(self, picture: Picture) -> str:
+        return "engines"
+
+    def draw(self, picture: Picture, width: int, height: int) -> list[Line]:
+        if height == 1:
+            return [_all_in_one(picture)]
+        return [_row(picture, name, service, width) for name, service in picture.state.services.items()]
+
+
+def _all_in_one(picture: Picture) -> Line:
+    spans: list[tuple[str, str]] = [("engines  ", "dim")]
+    for name, service in picture.state.services.items():
+        mark, style = glyph(service, picture.link == "live")
+        word = "" if picture.link != "live" or service.state is ServiceState.READY else f" {service.state}"
+        spans += [(mark, style), (f" {name}{word}   ", "" if not word else style)]
+    return tuple(spans)
+
+
+def _row(picture: Picture, name: str, service: ServiceChanged, width: int) -> Line:
+    live = picture.link == "live"
+    mark, style = glyph(service, live)
+    rss = picture.memory.services.get(name) if picture.memory else None
+    roomy = width >= 58
+    ready = service.state is ServiceState.READY
+    left: list[tuple[str, str]] = [(f"{mark} ", style), (column(name, 9), "bold")]
+    left += [(column(service.model or "-", 17 if roomy else 15), "" if ready else "dim")]
+    if not live:
+        return (*left, ("gone with the show", "dim"))
+    if not ready:
+        waited = f"{(picture.now - picture.state.since.get(name, picture.now)) / 1000:.0f}s"
+        return (*left, (column(service.state, 10), style), (f"{waited:>6}", "dim"))
+    if roomy:
+        left += [(column(service.device, 5), "dim")]
+    left += [
+        (column(size(rss), 6, right=True), ""),
+        (f"  ↻{service.restarts:<2}", "warn" if service.restarts else "faint"),
+    ]
+    return (*left, ("  ", ""), (_speed(picture, service.role, name), "dim"))
+
+
+def _speed(picture: Picture, role: str, name: str) -> str:
+    """From the last turn in which that engine worked."""
+    for past in reversed(picture.state.history):
+        ended = past.ended
+        if ended is None:
+            continue
+        marks = ended.marks
+        if role == "stt" and marks.stt_final is not None and marks.release is not None:
+            return seconds((marks.stt_final - marks.release) / 1000)
+        if role == "llm" and ended.llm.tokens_per_s:
+            hit = f"  KV {ended.llm.kv_hit:.0%}" if ended.llm.kv_hit is not None else ""
+            return f"{ended.llm.tokens_per_s:.0f} t/s{hit}"
+        if role == "tts" and name == "tts" and ended.audio.rtf:
+            return f"RTF {ended.audio.rtf:.2f}"
+    return "stands by" if name == "standby" else ""

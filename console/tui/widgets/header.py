@@ -1,0 +1,50 @@
+"""The first line: on air or not, who and where, which visitor, what time it is."""
+
+from time import localtime, strftime
+
+from console.tui.ink import Line, Span, clock, size, spread
+from console.tui.panel import Panel
+from console.tui.picture import Picture
+from conversation.stages import Stage
+
+
+class Header(Panel):
+    def draw(self, picture: Picture, width: int, height: int) -> list[Line]:
+        state, memory = picture.state, picture.memory
+        who = state.character_name or "Galactus"
+        if state.rig and width >= 90:
+            who += f" · {state.rig}"
+        left: Line = (air(picture), ("  ", ""), (who, "bold"))
+        right: list[Span] = []
+        if state.turns and width >= 60:
+            right += [(f"visitor {state.visitors}  turn {state.turns}", ""), ("   ", "")]
+        if memory and width >= 100:
+            right += [(f"RAM {size(memory.used)} of {size(memory.total)}", ""), ("   ", "")]
+        right += [microphone(picture), ("  ", ""), (strftime("%H:%M:%S ", localtime(picture.clock)), "")]
+        ground = "onair" if picture.on_air else ""
+        return [tuple((text, f"{ground} {style}") for text, style in spread(left, tuple(right), width))]
+
+
+def air(picture: Picture) -> Span:
+    """On air must be seen from across the room, and so must its absence."""
+    state = picture.state
+    since = clock((picture.now - state.ready_at) / 1000)
+    if picture.link == "stopped":
+        return " ○ STOPPED ", "offair"
+    if picture.link in ("lost", "failed"):
+        return " ✖ NO SHOW ", "alarm"
+    if state.stopping:
+        return " ◌ STOPPING ", "offair"
+    if state.halted:
+        return " ■ HALTED ", "alarm"
+    if state.ready:
+        return f" ● ON AIR {since} ", ""
+    word = "SETTING UP" if picture.setting_up else "OFF AIR"
+    return f" ○ {word} {since} ", "offair"
+
+
+def microphone(picture: Picture) -> Span:
+    """An open microphone is never a secret."""
+    if picture.state.stage is Stage.LISTENING and picture.link == "live":
+        return " ● MIC OPEN ", "alarm"
+    return " ○ mic shut ", ""

@@ -1,0 +1,169 @@
+"""Moments of recorded evenings, as the screen draws them: for pictures that tests compare and people look at."""
+
+import asyncio
+import json
+import os
+import re
+import time
+from argparse import Namespace
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct, structs
+from textual.pilot import Pilot
+
+from console.tui.app import ConsoleApp
+from console.tui.link import Link
+from console.tui.picture import LinkState, Picture
+
+RECORDINGS = Path(__file__).parent.parent / "recordings"
+Row = dict[str, Any]
+SIZES = ((80, 24), (160, 48))
+
+
+class Scene(Struct, frozen=True, kw_only=True):
+    """A recording up to a row, and a moment later; then keys, as an operator would press them."""
+
+    recording: str = "evening"
+    until: Callable[[Row], bool] = lambda row: False
+    later_ms: float = 0.0
+    more: tuple[Row, ...] = ()
+    """Events that the recording has not."""
+    link: LinkState = "live"
+    trouble: str = ""
+    keys: tuple[str, ...] = ()
+    theme: str = "booth-dark"
+    sizes: tuple[tuple[int, int], ...] = SIZES
+
+
+def event(kind: str, **fields: Any) -> Callable[[Row], bool]:
+    return lambda row: row.get("type") == kind and all(row.get(key) == value for key, value in fields.items())
+
+
+def stage(name: str, turn: int) -> Callable[[Row], bool]:
+    return event("StageEntered", stage=name, turn=turn)
+
+
+def ended(turn: int) -> Callable[[Row], bool]:
+    return lambda row: row.get("type") == "StageEntered" and row["turn"] == turn and row["stage"] == "IDLE"
+
+
+HELD = {
+    "type": "ServiceChanged", "name": "tts", "role": "tts", "state": "HELD", "model": "piper-joe", "device": "cpu",
+    "restarts": 6, "last_error": "tts: exited with code 1: CUDA error: out of memory; it failed 6 times within 300 s "
+    "and waits: see logs/tts.log, then restart it",
+}  # fmt: skip
+MUTE = {"type": "DeviceChanged", "name": "USB PnP", "role": "microphone", "state": "fault",
+        "detail": 'USB PnP: there is no such microphone; plug it in, or set microphone = "auto"'}  # fmt: skip
+FAILED = {
+    "type": "TurnEnded", "turn": 6, "outcome": "failed", "stage": "TRANSCRIBING", "marks": {},
+    "message": "TRANSCRIBING: no words after 10 s; restart stt",
+}  # fmt: skip
+UNHEARD = {
+    "type": "TurnEnded", "turn": 6, "outcome": "unheard", "stage": "LISTENING", "marks": {},
+    "message": "LISTENING: no speech was heard; speak closer to the microphone while the button is held",
+}  # fmt: skip
+BEGUN = {"type": "TurnStarted", "turn": 6, "source": "button"}
+EVER = lambda row: False  # noqa: E731
+RESUMED = event("ShowResumed")
+
+SCENES: dict[str, Scene] = {
+    "coming-up": Scene(link="starting", until=lambda row: True),
+    "setting-up": Scene(
+        recording="first_start", until=lambda row: row.get("what", "").startswith("Qwen") and row["done"] > 2e8
+    ),
+    "loading": Scene(until=event("ServiceChanged", name="tts", state="READY")),
+    "on-air": Scene(until=event("ShowReady")),
+    "listening": Scene(until=stage("LISTENING", 1), later_ms=1800),
+    "transcribing": Scene(until=stage("TRANSCRIBING", 1), later_ms=400),
+    "thinking": Scene(until=stage("THINKING", 1), later_ms=700),
+    "speaking": Scene(until=event("ClausePlaying", turn=1, index=2), later_ms=900),
+    "answered": Scene(until=ended(1)),
+    "interrupted": Scene(until=ended(2)),
+    "operators-line": Scene(until=event("ClausePlaying", turn=3), later_ms=1000),
+    "no-model": Scene(until=event("ClausePlaying", turn=5), later_ms=1500),
+    "degraded": Scene(until=ended(5)),
+    "halted": Scene(until=event("ShowHalted")),
+    "held": Scene(until=RESUMED, more=(HELD,)),
+    "many-troubles": Scene(until=RESUMED, more=(HELD, MUTE, BEGUN, FAILED)),
+    "unheard": Scene(until=RESUMED, more=(BEGUN, UNHEARD)),
+    "lost": Scene(until=ended(4), link="lost"),
+    "failed": Scene(
+        until=lambda row: True, link="failed", trouble="the port 8080 is taken by another program (pid 4711)"
+    ),
+    "stopped": Scene(link="stopped"),
+    "say": Scene(until=ended(4), keys=("slash", *"Mind your head")),
+    "log": Scene(until=ended(4), keys=("2", "right")),
+    "turns": Scene(until=ended(5), keys=("5", "up", "up", "up", "up")),
+    "help": Scene(until=ended(4), keys=("question_mark",)),
+    "leave": Scene(until=ended(4), keys=("q",)),
+    "characters": Scene(until=ended(4), keys=("c",)),
+    "restart": Scene(until=ended(4), keys=("r",)),
+    "palette": Scene(until=ended(4), keys=("ctrl+p",)),
+    "speaking-light": Scene(until=event("ClausePlaying", turn=1, index=2), later_ms=900, theme="booth-light"),
+    "speaking-16": Scene(until=event("ClausePlaying", turn=1, index=2), later_ms=900, theme="terminal-16"),
+    "held-16": Scene(until=RESUMED, more=(HELD,), theme="terminal-16"),
+    "tiny": Scene(until=event("ClausePlaying", turn=1, index=2), later_ms=900, sizes=((40, 12), (20, 6))),
+    "large": Scene(until=event("ClausePlaying", turn=1, index=2), later_ms=900, sizes=((200, 60),)),
+}
+
+
+class StillLink(Link):
+    """Has been told a recording up to a moment, at which time stands still."""
+
+    def __init__(self, scene: Scene, logs: Path) -> None:
+        super().__init__(logs)
+        self._scene, self._logs, self._now = scene, logs, 0.0
+        for row in told(scene):
+            self._now = float(row.get("t_mono_ms", self._now))
+            self._take(row)
+        for row in scene.more:
+            self._take({**row, "t_mono_ms": self._now})
+        self._link, self._trouble = scene.link, scene.trouble
+
+    async def run(self) -> None:
+        await asyncio.Event().wait()
+
+    @property
+    def picture(self) -> Picture:
+        now = self._now + self._scene.later_ms
+        state = structs.replace(super().picture.state, logs=str(self._logs) if self._state.logs else "")
+        return structs.replace(super().picture, now=now, clock=1_800_000_000 + now / 1000, state=_dated(state))
+
+
+def _dated(state: Any) -> Any:
+    return structs.replace(state, began=1_800_000_000.0) if state.began else state
+
+
+def told(scene: Scene) -> list[Row]:
+    rows: list[Row] = []
+    for line in (RECORDINGS / f"{scene.recording}.jsonl").read_text().splitlines():
+        rows.append(json.loads(line))
+        if scene.until(rows[-1]):
+            break
+    return rows
+
+
+async def draw(scene: Scene, size: tuple[int, int], logs: Path) -> str:
+    """The screen as SVG, the same on every machine."""
+    os.environ["TZ"], os.environ["GALACTUS_THEME"] = "UTC", scene.theme
+    os.environ["GALACTUS_HOME"] = str(logs)
+    time.tzset()
+    app = ConsoleApp(StillLink(scene, logs), Namespace(rig=None, character=None))
+    app.animation_level = "none"
+    async with app.run_test(size=size) as pilot:
+        await settle(pilot)
+        for key in scene.keys:
+            await pilot.press(key)
+        await settle(pilot)
+        return re.sub(r"terminal-\d+-", "terminal-", app.export_screenshot(title="Galactus"))
+
+
+async def settle(pilot: Pilot[Any]) -> None:
+    for _ in range(3):
+        await pilot.pause()
+        app = pilot.app
+        assert isinstance(app, ConsoleApp)
+        app.draw()
+    await pilot.pause()

@@ -1,0 +1,43 @@
+"""PNGs of scenes, for docs/ and for looking at: python -m tests.console.screenshots FOLDER [SCENE ...]."""
+
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+
+import resvg_py
+
+from tests.console.scenes import SCENES, draw
+
+DOCS = {
+    "show": ("speaking", (160, 48)),
+    "show-80x24": ("speaking", (80, 24)),
+    "setting-up": ("setting-up", (160, 48)),
+    "trouble": ("many-troubles", (160, 48)),
+    "turns": ("turns", (160, 48)),
+    "light": ("speaking-light", (160, 48)),
+}
+LOG = "main: model loaded\nslot 0: prompt eval 142 ms, 31.2 tokens per second\n" * 20 + "error: cannot open cache\n"
+
+
+def png(svg: str) -> bytes:
+    """In the machine's own monospaced font; the one that the SVG names is on a server."""
+    plain = svg.replace("Fira Code", "DejaVu Sans Mono")
+    return bytes(resvg_py.svg_to_bytes(svg_string=plain, monospace_family="DejaVu Sans Mono"))
+
+
+async def main(folder: Path, names: list[str]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as logs:
+        (Path(logs) / "llm.log").write_text(LOG)
+        if not names:
+            for name, (scene, size) in DOCS.items():
+                (folder / f"{name}.png").write_bytes(png(await draw(SCENES[scene], size, Path(logs))))
+        for name in SCENES if names == ["all"] else names:
+            for size in SCENES[name].sizes:
+                svg = await draw(SCENES[name], size, Path(logs))
+                (folder / f"{name}-{size[0]}x{size[1]}.png").write_bytes(png(svg))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1]), sys.argv[2:]))
