@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 UV := $(VENV)/bin/uv
 SYNC := $(UV) pip sync -q --python $(VENV) --require-hashes --compile-bytecode
 
-.PHONY: show setup test check format lock bench-turn
+.PHONY: show setup test check format lock screenshots snapshots bench-turn
 
 show: $(VENV)/.console
 	@$(PY) console.py
@@ -21,6 +21,13 @@ check: $(VENV)/.dev
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/mypy .
 	@$(VENV)/bin/lint-imports
+
+# The pictures of docs/, drawn from recorded evenings; and those that the tests compare with.
+screenshots: $(VENV)/.dev
+	@$(PY) -m tests.console.screenshots docs
+
+snapshots: $(VENV)/.dev
+	@GALACTUS_KEEP_PICTURES=1 $(PY) -m pytest tests/console/test_pictures.py
 
 format: $(VENV)/.dev
 	@$(VENV)/bin/ruff format .

@@ -39,6 +39,7 @@ class RealShow:
     def __init__(self, home: Path, *arguments: str) -> None:
         self.home, self.arguments = home, arguments
         self.environment = os.environ | {"GALACTUS_HOME": str(home)}
+        self.program = str(CHECKOUT / "console.py")
         self.process: subprocess.Popen[bytes] | None = None
         given = dict(zip(arguments[::2], arguments[1::2], strict=True))
         with_home = Home(home)
@@ -49,7 +50,7 @@ class RealShow:
         self.home.mkdir(parents=True, exist_ok=True)
         with (self.home / "show.out").open("wb") as out, (self.home / "show.err").open("wb") as err:
             self.process = subprocess.Popen(
-                [sys.executable, str(CHECKOUT / "console.py"), "run", "--headless", *self.arguments],
+                [sys.executable, self.program, "run", "--headless", *self.arguments],
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
