@@ -54,6 +54,8 @@ class Link:
     def take_over(self, folder: Path, newborn: background.Newborn) -> None:
         """Another show has been started in place of the one that is gone."""
         self._folder, self._newborn = folder, newborn
+        self._state = ShowState(rig=self._state.rig, character_name=self._state.character_name)
+        self._zero = monotonic()
         self._become("starting")
 
     async def run(self) -> None:

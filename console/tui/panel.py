@@ -63,6 +63,7 @@ class Panel(Widget):
     def on_resize(self) -> None:
         self._lines = []
         self.show(self._picture)
+        self.refresh()  # what was drawn for the old size has no line of ours any more
 
     def on_show(self) -> None:
         self.show(self._picture)

@@ -13,6 +13,7 @@ from console.tui.actions import ACTS
 class Choice(ModalScreen[str | None]):
     """Pick one of several; ESC picks none."""
 
+    AUTO_FOCUS = "OptionList"
     BINDINGS = [Binding("escape,q", "dismiss(None)", show=False)]
 
     def __init__(self, question: str, options: list[tuple[str, str]], now: str = "") -> None:
@@ -38,6 +39,7 @@ class Choice(ModalScreen[str | None]):
 class Leave(ModalScreen[str | None]):
     """Closing the screen is not closing the show."""
 
+    AUTO_FOCUS = "#leave"
     BINDINGS = [
         Binding("l", "dismiss('leave')", show=False),
         Binding("s", "dismiss('stop')", show=False),
@@ -64,6 +66,7 @@ class Leave(ModalScreen[str | None]):
 class Help(ModalScreen[None]):
     """Every key with a sentence; made from the one list of actions."""
 
+    AUTO_FOCUS = "VerticalScroll"
     BINDINGS = [Binding("escape,q,question_mark,enter", "dismiss", show=False)]
 
     def compose(self) -> ComposeResult:
