@@ -32,7 +32,6 @@ FRAME_S, REMOTE_FRAME_S = 0.05, 0.1
 _RUNNING_S, _QUIET_S = 0.1, 1.0
 """How often clocks are drawn while something runs, and while nothing does."""
 
-_SETTLED_S = 0.3
 
 _PAGES: dict[str, type[ShowPage | LogPage | TurnsPage]] = {"show": ShowPage, "log": LogPage, "turns": TurnsPage}
 _FOCUS = {"log": "LogPage", "turns": "DataTable"}
@@ -58,7 +57,6 @@ class ConsoleApp(Deeds):
         self._frame_s = frame_s
         self._next: Timer | None = None
         self._next_at = 0.0
-        self._settled: Timer | None = None
         self._drawn_at = 0.0
         self.frames = 0
 
@@ -87,13 +85,6 @@ class ConsoleApp(Deeds):
         base = self.screen_stack[0]
         base.set_class(width < 120 or height < 36, "-compact")
         base.set_class(width < 64 or height < 16, "-tiny")
-        if self._settled is not None:
-            self._settled.stop()
-        self._settled = self.set_timer(_SETTLED_S, self._repaint)
-
-    def _repaint(self) -> None:
-        """All of it once more: while a window is being dragged, terminals lose what was drawn for another size."""
-        self.screen.refresh(repaint=True, layout=True)
 
     def _on_change(self) -> None:
         """At most a frame each 50 ms (100 over ssh), however much happens."""

@@ -112,7 +112,8 @@ def seconds(value: float | None) -> str:
         return f"{value:.2f}s"
     if value < 59.95:
         return f"{value:.1f}s"
-    return f"{int(value) // 60}m{int(value) % 60:02d}"
+    whole = round(value)
+    return f"{whole // 60}m{whole % 60:02d}"
 
 
 def clock(total: float) -> str:

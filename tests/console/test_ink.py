@@ -1,0 +1,111 @@
+"""Lines, figures and troubles: the pure half of the screen."""
+
+import random
+
+import pytest
+from rich.cells import cell_len
+
+from console.events import ServiceChanged, ShowHalted, ShowReady
+from console.readings import Memory
+from console.state import Exchange, ShowState, Step, reduce
+from console.tui import figures, ink
+from console.tui.actions import ACTS
+from console.tui.picture import Picture
+from console.tui.troubles import troubles
+from conversation.events import Marks, TurnEnded
+from conversation.stages import Outcome, Stage
+from supervisors.states import ServiceState
+
+ODD = ["", "a", "déjà vu", "漢字は広い", "a👻b", "word " * 40, "x" * 200, "e\u0301e\u0301"]
+
+
+@pytest.mark.parametrize("text", ODD)
+@pytest.mark.parametrize("cells", [0, 1, 2, 3, 10, 79])
+def test_everything_fits_its_cells(text: str, cells: int) -> None:
+    assert cell_len(ink.cut(text, cells)) <= cells
+    assert cell_len(ink.column(text, cells)) == cells
+    assert ink.width(ink.fit(ink.line(text, (text, "bold")), cells)) <= cells
+    assert ink.width(ink.spread(ink.line(text), ink.line("right"), cells)) == cells
+    assert ink.width(ink.meter(0.37, cells, "good")) == cells
+    if cells > 1:
+        assert all(cell_len(row) <= cells for row in ink.wrap(text, cells))
+
+
+def test_wrapping_loses_no_word() -> None:
+    dice = random.Random(1)
+    for _ in range(200):
+        words = ["漢字" * dice.randint(1, 3) if dice.random() < 0.2 else "a" * dice.randint(1, 12) for _ in range(20)]
+        rows = ink.wrap(" ".join(words), dice.randint(14, 40))
+        assert " ".join(rows).split() == words
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(None, "-"), (0.0, "0.00s"), (0.314, "0.31s"), (2.94, "2.9s"), (59.94, "59.9s"), (59.97, "1m00"), (185, "3m05")],
+)
+def test_seconds(value: float | None, words: str) -> None:
+    assert ink.seconds(value) == words
+
+
+def speaking(**more: object) -> Exchange:
+    steps = (Step(Stage.LISTENING, 0.0), Step(Stage.TRANSCRIBING, 2000.0), Step(Stage.THINKING, 2500.0))
+    fields = {"clauses": ("One two three", "four five."), "steps": (*steps, Step(Stage.SPEAKING, 3500.0)), **more}
+    return Exchange(number=1, source="button", **fields)  # type: ignore[arg-type]
+
+
+def test_the_lane_counts_up_and_stops_with_the_turn() -> None:
+    now = speaking()
+    times = {one.stage: one.seconds for one in figures.lane(now, 5000.0)}
+    assert times == {Stage.LISTENING: 2.0, Stage.TRANSCRIBING: 0.5, Stage.THINKING: 1.0, Stage.SPEAKING: 1.5}
+    assert [one.stage for one in figures.lane(now, 5000.0) if one.running] == [Stage.SPEAKING]
+    done = speaking(ended=TurnEnded(turn=1, outcome=Outcome.COMPLETED, marks=Marks()), ended_at=4000.0)
+    assert figures.lane(done, 99_000.0)[-1].seconds == 0.5
+    assert figures.waiting_s(now, 5000.0) == 1.5
+
+
+def test_words_light_up_as_they_are_said() -> None:
+    now = speaking(playing=0, playing_at=1000.0, playing_s=3.0)
+    assert figures.said(now, 1000.0) == ("One", "two three four five.")
+    assert figures.said(now, 2500.0) == ("One two", "three four five.")
+    assert figures.said(now, 9000.0) == ("One two three", "four five.")
+    assert figures.said(speaking(playing=1, playing_at=4000.0), 4000.0)[0] == "One two three four"
+    assert figures.said(speaking(), 0.0) == ("", "One two three four five.")
+
+
+def test_what_was_not_heard_of_an_interrupted_reply_is_told_apart() -> None:
+    cut = TurnEnded(turn=1, outcome=Outcome.INTERRUPTED, marks=Marks(), reply="One two three.", heard="One")
+    assert figures.said(speaking(ended=cut), 0.0) == ("One", "two three.")
+
+
+def test_which_stage_the_wait_went_to() -> None:
+    marks = Marks(release=1000.0, stt_final=1400.0, first_clause=2400.0, first_audio=3000.0)
+    assert figures.wait_s(marks) == 2.0
+    assert figures.slowest_part(marks) == (Stage.THINKING, 0.5)
+    assert figures.slowest_part(Marks()) is None
+
+
+def live(state: ShowState, **more: object) -> Picture:
+    return Picture(state=state, link="live", **more)  # type: ignore[arg-type]
+
+
+def test_the_worst_trouble_is_on_top_with_the_action_that_mends_it() -> None:
+    held = ServiceChanged(name="tts", role="tts", state=ServiceState.HELD, last_error="tts: exited with code 1")
+    back = ServiceChanged(name="llm", role="llm", state=ServiceState.BACKOFF, last_error="llm: killed by SIGKILL")
+    state = ShowState()
+    for event in (back, held, ShowReady(seconds=1.0)):
+        state = reduce(state, event, 0.0)
+    first, second = troubles(live(state))
+    assert first.action == "restart_service('tts')" and "exited with code 1" in first.text
+    assert second.level == "warn" and "killed by SIGKILL" in second.text and "by itself" in second.text
+    assert troubles(live(reduce(state, ShowHalted(by="x"), 0.0)))[0].action == "resume"
+    assert troubles(Picture(state=state, link="lost"))[0].action == "start_show"
+
+
+def test_memory_that_runs_out_is_told() -> None:
+    full = Memory(services={}, show=0, used=98, total=100, available=2)
+    assert "Memory is nearly full" in troubles(live(ShowState(ready=True), memory=full))[0].text
+
+
+def test_every_action_has_a_sentence_and_no_key_does_two_things() -> None:
+    assert all(act.sentence.endswith(".") and act.label and act.shown for act in ACTS)
+    assert len({act.key for act in ACTS}) == len(ACTS)
