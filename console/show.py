@@ -40,6 +40,7 @@ from profiles.home import Home
 from profiles.loader import Loaded
 from profiles.schema import Character, Rig
 from supervisors.group import ServiceGroup
+from supervisors.kernel import give_back_memory
 from supervisors.spec import ServiceStatus
 from supervisors.states import ServiceState
 
@@ -182,6 +183,7 @@ class Show:
         missing = self._readiness.missing(self.engines)
         if not missing and not self.bus.state.ready:
             self.was_ready = True
+            give_back_memory()  # a start takes 20 MB that need not stay for the evening
             self.bus.publish(ShowReady(seconds=round(monotonic() - self.began, 2)))
         elif missing and self.bus.state.ready and not self._stopping.is_set():
             self.bus.publish(ShowNotReady(roles=missing))
