@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 UV := $(VENV)/bin/uv
 SYNC := $(UV) pip sync -q --python $(VENV) --require-hashes --compile-bytecode
 
-.PHONY: show setup test check format lock screenshots snapshots bench-turn
+.PHONY: show setup test check format lock screenshots snapshots bench-turn bench-console
 
 show: $(VENV)/.console
 	@$(PY) console.py
@@ -35,6 +35,9 @@ format: $(VENV)/.dev
 
 bench-turn: $(VENV)/.dev setup
 	@$(PY) -m tests.bench.turn
+
+bench-console: $(VENV)/.dev setup
+	@$(PY) -m tests.bench.console
 
 # uv comes first, by hash; it then installs the rest in a second instead of half a minute.
 $(VENV)/bin/uv: requirements/bootstrap.lock
