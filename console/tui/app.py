@@ -18,6 +18,7 @@ from console.tui import inks, themes
 from console.tui.actions import ACTS, bindings
 from console.tui.deeds import Deeds
 from console.tui.link import Link
+from console.tui.picture import Picture
 from console.tui.screens.log import LogPage
 from console.tui.screens.questions import Help
 from console.tui.screens.show import ShowPage
@@ -59,6 +60,7 @@ class ConsoleApp(Deeds):
         self._next_at = 0.0
         self._drawn_at = 0.0
         self.frames = 0
+        self._parts: tuple[object, ...] = ()
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """For themes that are not ours."""
@@ -85,6 +87,8 @@ class ConsoleApp(Deeds):
         base = self.screen_stack[0]
         base.set_class(width < 120 or height < 36, "-compact")
         base.set_class(width < 64 or height < 16, "-tiny")
+        # A window that was dragged about may end as large as it was, with all that was on it lost on the way.
+        self.screen.refresh()
 
     def _on_change(self) -> None:
         """At most a frame each 50 ms (100 over ssh), however much happens."""
@@ -106,16 +110,28 @@ class ConsoleApp(Deeds):
         self.frames += 1
         picture = self.link.picture
         base = self.screen_stack[0]
+        page: Any = base.query_one(ContentSwitcher).visible_content
+        with self.batch_update():
+            base.query_one(Header).show(picture)
+            if picture.busy or not self._same(picture, page) or isinstance(page, LogPage):
+                page.show(picture)
+                base.query_one(Matters).show(picture)
+                self._show_keys(base, picture)
+        self._next = None
+        self._draw_in(_RUNNING_S if picture.busy else _QUIET_S - (picture.clock % 1.0) % _QUIET_S + 0.01)
+
+    def _same(self, picture: Picture, page: Any) -> bool:
+        """Whether only the clock has moved since the last frame: on a quiet evening the header is all that is drawn."""
+        parts = (picture.state, picture.levels, picture.memory, picture.fetching, picture.link, page, self.focused)
+        before, self._parts = self._parts, parts
+        return len(before) == len(parts) and all(a is b for a, b in zip(before, parts, strict=True))
+
+    def _show_keys(self, base: Screen[Any], picture: Picture) -> None:
         keys = base.query_one(KeyBar)
         typing = isinstance(base.focused, LineBox)  # then the keys are letters, but for those that come first
         can = {act: self.possible(act.action, picture) for act in ACTS}
         keys.open = {act.action: None if typing and can[act] and not act.first else can[act] for act in ACTS}
-        page: Any = base.query_one(ContentSwitcher).visible_content
-        with self.batch_update():
-            for panel in (base.query_one(Header), page, base.query_one(Matters), keys):
-                panel.show(picture)
-        self._next = None
-        self._draw_in(_RUNNING_S if picture.busy else _QUIET_S - (picture.clock % 1.0) % _QUIET_S + 0.01)
+        keys.show(picture)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return self.possible(action, self.link.picture)

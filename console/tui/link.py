@@ -1,6 +1,7 @@
 """The line to the show: finds it or starts it, folds what it tells, comes back when it breaks. Knows no widgets."""
 
 import asyncio
+import subprocess
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -37,6 +38,7 @@ class Link:
         self._trouble = ""
         self._zero = monotonic()
         self.show: ShowFile | None = None
+        self._child: subprocess.Popen[bytes] | None = None
 
     @property
     def picture(self) -> Picture:
@@ -79,11 +81,14 @@ class Link:
         """Raises CommandError when a show that we started does not come up."""
         if self._newborn is not None:
             newborn, self._newborn = self._newborn, None
+            self._child = newborn.child
             self.show, _ = await background.until_it_answers(newborn)
             return
         while (show := alive(self._folder)) is None or not Path(show.socket).exists():
             if self._newborn is not None:
                 return await self._find()
+            if self._child is not None:
+                self._child.poll()  # a show of ours that has ended must not stay as a zombie
             await asyncio.sleep(_LOOK_S)
         self.show = show
 
