@@ -6,7 +6,7 @@ import os
 import re
 import time
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -145,19 +145,21 @@ def told(scene: Scene) -> list[Row]:
     return rows
 
 
-async def draw(scene: Scene, size: tuple[int, int], logs: Path) -> str:
-    """The screen as SVG, the same on every machine."""
+async def draw(scene: Scene, logs: Path) -> AsyncIterator[tuple[tuple[int, int], str]]:
+    """The screen as SVG in each of its sizes, one after another in the same window; the same on every machine."""
     os.environ["TZ"], os.environ["GALACTUS_THEME"] = "UTC", scene.theme
     os.environ["GALACTUS_HOME"] = str(logs)
     time.tzset()
     app = ConsoleApp(StillLink(scene, logs), Namespace(rig=None, character=None))
     app.animation_level = "none"
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=scene.sizes[0]) as pilot:
         await settle(pilot)
         for key in scene.keys:
             await pilot.press(key)
-        await settle(pilot)
-        return re.sub(r"terminal-\d+-", "terminal-", app.export_screenshot(title="Galactus"))
+        for size in scene.sizes:
+            await pilot.resize_terminal(*size)
+            await settle(pilot)
+            yield size, re.sub(r"terminal-\d+-", "terminal-", app.export_screenshot(title="Galactus"))
 
 
 async def settle(pilot: Pilot[Any]) -> None:

@@ -30,13 +30,11 @@ async def main(folder: Path, names: list[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as logs:
         (Path(logs) / "llm.log").write_text(LOG)
-        if not names:
-            for name, (scene, size) in DOCS.items():
-                (folder / f"{name}.png").write_bytes(png(await draw(SCENES[scene], size, Path(logs))))
-        for name in SCENES if names == ["all"] else names:
-            for size in SCENES[name].sizes:
-                svg = await draw(SCENES[name], size, Path(logs))
-                (folder / f"{name}-{size[0]}x{size[1]}.png").write_bytes(png(svg))
+        for scene in SCENES if names == ["all"] else names or {scene for scene, _ in DOCS.values()}:
+            async for size, svg in draw(SCENES[scene], Path(logs)):
+                given = [name for name, wanted in DOCS.items() if wanted == (scene, size)]
+                for name in given if not names else [f"{scene}-{size[0]}x{size[1]}"]:
+                    (folder / f"{name}.png").write_bytes(png(svg))
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ async def interrupt_often(show: RealShow, dice: random.Random) -> list[str]:
         how = ("escape", "press")[number % 2]
         async with asyncio.TaskGroup() as tasks:
             asked = tasks.create_task(ask(show, clips[number % len(clips)]))
-            await asyncio.sleep(dice.uniform(0.05, 4.0))
+            await asyncio.sleep(dice.uniform(0.05, 2.5))
             if how == "escape":
                 await show.call(Interrupt())
             else:

@@ -19,28 +19,36 @@ _FIXED = 44
 class TurnsPage(Container):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._words = 12
+        self._words = 0
 
     def compose(self) -> ComposeResult:
         yield DataTable[str](cursor_type="row", zebra_stripes=False)
         yield Waterfall()
 
-    def on_mount(self) -> None:
-        table = self.query_one(DataTable)
-        self._words = max(12, (self.app.size.width - _FIXED) // 2)
-        for name, cells in (("turn", 5), ("time", 8), ("wait", 6), ("ended", 11)):
-            table.add_column(name, width=cells)
-        table.add_column("visitor", width=self._words)
-        table.add_column("reply", width=self._words)
-
     def show(self, picture: Picture) -> None:
-        """Rows are added, never rebuilt; the cursor stays with its turn."""
+        """Rows are added, never rebuilt, but for another width; the cursor stays with its turn."""
         table = self.query_one(DataTable)
+        words = max(12, (self.app.size.width - _FIXED) // 2)
+        looked_at = table.cursor_row if words != self._words and self._words else None
+        if words != self._words:
+            self._lay_out(table, words)
+        known = {str(key.value) for key in table.rows}
         for past in picture.state.history:
-            if str(past.number) not in {str(key.value) for key in table.rows}:
-                table.add_row(*_row(past, picture, self._words), key=str(past.number))
+            if str(past.number) not in known:
+                table.add_row(*_row(past, picture, words), key=str(past.number))
                 table.move_cursor(row=table.row_count - 1)
+        if looked_at is not None:
+            table.move_cursor(row=looked_at)
         self._draw(picture)
+
+    def _lay_out(self, table: DataTable[str], words: int) -> None:
+        self._words = words
+        table.clear(columns=True)
+        for name, cells in (("turn", 5), ("time", 8), ("wait", 6), ("ended", 11), ("visitor", words), ("reply", words)):
+            table.add_column(name, width=cells)
+
+    def on_resize(self) -> None:
+        self.show(self.query_one(Waterfall)._picture)
 
     def on_data_table_row_highlighted(self) -> None:
         self._draw(self.query_one(Waterfall)._picture)

@@ -1,6 +1,6 @@
 """Ears, mouth and jaw: levels, and which devices are in use."""
 
-from console.tui.ink import Line, column, cut, meter
+from console.tui.ink import Line, column, meter, wrap
 from console.tui.panel import Panel
 from console.tui.picture import Picture
 from conversation.stages import Stage
@@ -13,12 +13,13 @@ class Body(Panel):
     def draw(self, picture: Picture, width: int, height: int) -> list[Line]:
         if height == 1:
             return [(*microphone(picture, 10), ("   ", ""), *jaw(picture, 10))]
-        rows: list[Line] = [microphone(picture, max(4, width - 25)), jaw(picture, max(4, width - 25)), ()]
+        rows: list[Line] = [microphone(picture, max(4, width - 29)), jaw(picture, max(4, width - 29)), ()]
         for role in ("microphone", "speaker", "jaw"):
             if (device := picture.state.devices.get(role)) is not None:
                 mark, style = _DEVICES[device.state]
-                words = device.detail or device.name
-                rows.append(((f"{mark} ", style), (column(role, 11), "dim"), (cut(words, width - 13), style)))
+                words = wrap(device.detail or device.name, width - 13)
+                rows.append(((f"{mark} ", style), (column(role, 11), "dim"), (words[0], style)))
+                rows += [((" " * 13 + row, style),) for row in words[1:]]
         return rows
 
 
