@@ -49,6 +49,7 @@ $(VENV)/bin/uv: requirements/bootstrap.lock
 $(VENV)/.console: $(VENV)/bin/uv requirements/console.lock
 	@test -e $(VENV)/.dev || $(SYNC) requirements/console.lock
 	@test ! -e $(VENV)/.dev || $(SYNC) requirements/dev.lock
+	@$(PY) -m compileall -q console launchers clients devices conversation profiles supervisors
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/bin/uv requirements/dev.lock

@@ -24,6 +24,8 @@ class Exchange(Struct, frozen=True, kw_only=True):
 
     number: int
     source: str = ""
+    speaker: str = ""
+    """Who answers; the character may be another one later."""
     at: float = 0.0
     steps: tuple[Step, ...] = ()
     transcript: str = ""
@@ -127,7 +129,8 @@ def _begin(state: ShowState, event: turn.TurnStarted, at: float) -> ShowState:
     asked = [past for past in state.history if past.source != "say"]
     new = event.source != "say" and (not asked or at - asked[-1].ended_at > _VISIT_GAP_MS)
     typed = event.text if event.source == "text" else ""
-    started = Exchange(number=event.turn, source=event.source, at=at, transcript=typed)
+    who = state.character_name
+    started = Exchange(number=event.turn, source=event.source, speaker=who, at=at, transcript=typed)
     return structs.replace(state, exchange=started, turns=max(state.turns, event.turn), visitors=state.visitors + new)
 
 

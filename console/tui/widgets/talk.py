@@ -10,6 +10,7 @@ from console.tui.picture import Picture
 from conversation.stages import Outcome, Stage
 
 _LABEL = 11
+_LONGEST_LABEL = 18
 _HEARING = {Stage.LISTENING: "… listening", Stage.TRANSCRIBING: "… writing it down"}
 _ENDS = {
     Outcome.INTERRUPTED: ("✂ interrupted", "warn"),
@@ -54,7 +55,7 @@ def _visitor(one: Exchange, picture: Picture, width: int) -> list[Line]:
         )
         style = "dim"
     wall = strftime("%H:%M:%S", localtime(picture.state.began + one.at / 1000))
-    return _speech("visitor", [(text, style)], (wall, "dim"), width)
+    return _speech("visitor", [(text, style)], (wall, "dim"), width, _indent(picture, width))
 
 
 def _character(one: Exchange, picture: Picture, width: int) -> list[Line]:
@@ -67,19 +68,30 @@ def _character(one: Exchange, picture: Picture, width: int) -> list[Line]:
         end = (seconds(figures.wait_s(one.ended.marks)), "dim")
     if one.source == "say":
         end = end if end[0] else ("said by the operator", "dim")
-    return _speech(picture.state.character_name, [(heard, "character"), (rest, style)], end, width)
+    return _speech(
+        one.speaker or picture.state.character_name,
+        [(heard, "character"), (rest, style)],
+        end,
+        width,
+        _indent(picture, width),
+    )
 
 
-def _speech(who: str, parts: list[tuple[str, str]], note: tuple[str, str], width: int) -> list[Line]:
+def _indent(picture: Picture, width: int) -> int:
+    """Room for the character's name, the same for everybody who speaks."""
+    return _LABEL if width < 60 else max(_LABEL, min(_LONGEST_LABEL, len(picture.state.character_name) + 2))
+
+
+def _speech(who: str, parts: list[tuple[str, str]], note: tuple[str, str], width: int, indent: int) -> list[Line]:
     """Label, words with a hanging indent, and a note at the right end of the first line."""
-    room = max(10, width - _LABEL)
+    room = max(10, width - indent)
     aside = len(note[0]) + 2 if note[0] and room > 40 else 0
     words = [(word, style) for text, style in parts for word in text.split()]
     rows = wrap(" ".join(word for word, _ in words), room - aside)
     lines: list[Line] = []
     for number, row in enumerate(rows):
         taken, words = _take(row, words)
-        label = column(cut(who, _LABEL - 2), _LABEL) if number == 0 else " " * _LABEL
+        label = column(cut(who, indent - 2), indent) if number == 0 else " " * indent
         body: Line = ((label, "dim"), *taken)
         lines.append(spread(body, ((note[0], note[1]),), width) if number == 0 and aside else body)
     return lines
