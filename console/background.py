@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from console import commands as cmd
 from console.client import NoShow, OperatorClient
-from console.presence import ShowFile, alive, running, starting
+from console.presence import ShowFile, alive, held, running, starting
 from profiles.home import CHECKOUT, Home
 from profiles.loader import load_character, load_rig
 
@@ -79,7 +79,7 @@ async def start(arguments: Namespace, home: Home) -> tuple[ShowFile, bool]:
     try:
         return await until_it_answers(newborn)
     except BaseException:
-        _end(newborn.child)
+        end(newborn.child)
         raise
 
 
@@ -89,7 +89,7 @@ async def until_it_answers(newborn: Newborn) -> tuple[ShowFile, bool]:
     while time.monotonic() < deadline:
         if (show := alive(newborn.folder)) is not None and Path(show.socket).exists():
             return show, show.pid == newborn.child.pid
-        if newborn.child.poll() is not None:
+        if newborn.child.poll() is not None and not held(newborn.folder):  # else somebody else was quicker
             raise _last_words(newborn.child.returncode, newborn.words)
         await asyncio.sleep(0.03)
     raise cmd.CommandError(cmd.NO_ENGINE, f"the show did not come up within {_START_S:g} s; see {newborn.words}")
@@ -103,7 +103,7 @@ def _last_words(code: int, words: Path) -> cmd.CommandError:
     )
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
+def end(child: subprocess.Popen[bytes]) -> None:
     """In order, if it can; with it go its engines, however it ends."""
     child.terminate()
     try:

@@ -66,16 +66,17 @@ def running(home: Home) -> list[ShowFile]:
 
 def starting(home: Home) -> bool:
     """Whether some show holds its lock, but cannot be asked yet."""
-    return any(_held(f) for f in (home.root / "state").glob("*") if not (f / "show.json").exists())
+    return any(held(f) for f in (home.root / "state").glob("*") if not (f / "show.json").exists())
 
 
 def alive(folder: Path) -> ShowFile | None:
     """The show of one rig's state folder, if its lock is held."""
     show = _read(folder / "show.json")
-    return show if show is not None and _held(folder) else None
+    return show if show is not None and held(folder) else None
 
 
-def _held(folder: Path) -> bool:
+def held(folder: Path) -> bool:
+    """Whether a show of this rig lives, ready to be asked or not."""
     try:
         lock = os.open(folder / "show.lock", os.O_RDWR | os.O_CLOEXEC)
     except OSError:

@@ -182,8 +182,9 @@ class Show:
         self.bus.publish(services.changed(status, launcher))
         missing = self._readiness.missing(self.engines)
         if not missing and not self.bus.state.ready:
+            if not self.was_ready:
+                give_back_memory()  # a start takes 20 MB that need not stay for the evening
             self.was_ready = True
-            give_back_memory()  # a start takes 20 MB that need not stay for the evening
             self.bus.publish(ShowReady(seconds=round(monotonic() - self.began, 2)))
         elif missing and self.bus.state.ready and not self._stopping.is_set():
             self.bus.publish(ShowNotReady(roles=missing))

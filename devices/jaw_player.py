@@ -83,7 +83,7 @@ class JawPlayer:
         """Close, and stop the pulses at once."""
         self.cancel()
         with self._lock:
-            self._close_now = self._relax_now = self.jaw.attached
+            self._relax_now = True
             self._lock.notify_all()
 
     def figures(self, generation: int) -> JawFigures:
@@ -101,7 +101,8 @@ class JawPlayer:
                 relaxing, self._relax_now = self._relax_now, False
             try:
                 self._act(bool(pending), closing)
-                if relaxing:
+                if relaxing and self.jaw.attached:
+                    self.jaw.close()
                     self.jaw.detach()
             except Exception as error:
                 self._lose_board(error)
@@ -124,7 +125,7 @@ class JawPlayer:
         self.jaw.attached = False
 
     def _has_work(self) -> bool:
-        return self._stop or self._close_now or self._next < len(self._track)
+        return self._stop or self._close_now or self._relax_now or self._next < len(self._track)
 
     def _step(self) -> None:
         """Send the next frame if it is due, drop it if it is late, else wait a little: audio may stall."""

@@ -14,6 +14,7 @@ from textual.timer import Timer
 from textual.widgets import ContentSwitcher
 
 from console import commands as cmd
+from console.client import NoShow
 from console.tui import inks, themes
 from console.tui.actions import ACTS, bindings
 from console.tui.deeds import Deeds
@@ -134,6 +135,8 @@ class ConsoleApp(Deeds):
         keys.show(picture)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "hush":  # its place is dim while nobody speaks, but the second ESC of a panic always counts
+            return self.link.picture.link == "live"
         return self.possible(action, self.link.picture)
 
     def get_system_commands(self, screen: Screen[Any]) -> Any:
@@ -165,9 +168,24 @@ class ConsoleApp(Deeds):
         _LOG.exception("the screen failed")
         self._close_messages_no_wait()
 
+    def panic(self, *renderables: object) -> None:
+        """The same for its words: they go to the log."""
+        _LOG.error("the screen failed: %s", renderables)
+        self._close_messages_no_wait()
+
     def on_line_box_sent(self, line: LineBox.Sent) -> None:
         command: cmd.Command = cmd.Say(text=line.text) if line.purpose == "say" else cmd.Ask(text=line.text)
-        self.do(self.steering.send(command))
+        self.do(self._send_line(command, line))
+
+    async def _send_line(self, command: cmd.Command, line: LineBox.Sent) -> None:
+        """What is refused stands in the box again: nothing that was typed is lost."""
+        try:
+            await self.steering.send(command)
+        except (cmd.CommandError, NoShow):
+            box = self.screen_stack[0].query_one(LineBox)
+            if not box.value:
+                box.value = line.text
+            raise
 
 
 def _settle() -> None:

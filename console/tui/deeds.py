@@ -1,5 +1,6 @@
 """The operator's actions, as the App knows them: each asks what it must and sends one command."""
 
+import logging
 from argparse import Namespace
 from collections.abc import Coroutine
 from time import monotonic
@@ -11,6 +12,7 @@ from textual.driver import Driver
 from console import background
 from console import commands as cmd
 from console.client import NoShow
+from console.tui import themes
 from console.tui.link import Link
 from console.tui.picture import Picture
 from console.tui.screens.questions import Choice, Leave
@@ -22,8 +24,10 @@ from profiles.errors import ProfileError
 from profiles.home import Home
 from profiles.loader import known, load_character, load_rig
 
+_LOG = logging.getLogger(__name__)
 _PANIC_S = 1.0
 """Two ESC within so long are a panic."""
+_REPEAT_S = 0.1
 
 
 class Deeds(App[str]):
@@ -33,7 +37,7 @@ class Deeds(App[str]):
         super().__init__(driver_class=driver_class)
         self.link, self.arguments = link, arguments
         self.steering = Steering(lambda: self.link.show)
-        self._hushed_at = float("-inf")
+        self._hushed_at = self._talked_at = float("-inf")
 
     def do(self, work: Coroutine[Any, Any, Any]) -> None:
         """Send something; a refusal is one line in a corner, never a crash."""
@@ -45,6 +49,9 @@ class Deeds(App[str]):
                 self._say_so(str(error))
             except NoShow:
                 self._say_so("the show did not take that; look at what matters")
+            except Exception:
+                _LOG.exception("a deed failed")
+                self._say_so("that went wrong on this screen; the show is not touched")
 
         self.run_worker(guarded(), group="deeds")
 
@@ -55,7 +62,7 @@ class Deeds(App[str]):
         """True: now. None: not now, but its place is kept. False: not here."""
         state, live = picture.state, picture.link == "live" and not picture.state.stopping
         name = action.partition("(")[0]
-        if name in ("talk", "say", "ask"):
+        if name == "talk":
             open_ = state.ready or state.exchange is not None  # a show that has lost an engine still answers
             return True if live and open_ and not state.halted else None
         if name == "hush":
@@ -74,7 +81,10 @@ class Deeds(App[str]):
         return True
 
     def action_talk(self) -> None:
-        self.do(self.steering.talk(self.link.picture.state.stage))
+        """A key that is held down repeats itself; that is not a wish."""
+        before, self._talked_at = self._talked_at, monotonic()
+        if self._talked_at - before > _REPEAT_S:
+            self.do(self.steering.talk())
 
     async def action_say(self) -> None:
         await self._open_line("say")
@@ -137,11 +147,16 @@ class Deeds(App[str]):
 
     def _move(self, name: str | None) -> None:
         if name and (name != self.link.picture.state.rig or self.link.picture.link != "live"):
-            self.do(self._start(Namespace(rig=name, character=self.arguments.character)))
+            self.do(self._start(Namespace(rig=name, character=self._character())))
 
     def action_start_show(self) -> None:
-        rig = self.link.picture.state.rig or self.arguments.rig
-        self.do(self._start(Namespace(rig=rig, character=self.arguments.character)))
+        rig = self.link.show.rig_file if self.link.show else self.arguments.rig
+        self.do(self._start(Namespace(rig=rig, character=self._character())))
+
+    def _character(self) -> str | None:
+        """Who speaks now goes on speaking, also in another show."""
+        now = self.link.picture.state.character
+        return now if now in known("characters", Home.from_environment()) else self.arguments.character
 
     async def _start(self, arguments: Namespace) -> None:
         """Stop what runs, wait until all of it is gone, and start anew; its setting up is on the screen."""
@@ -155,8 +170,17 @@ class Deeds(App[str]):
             raise cmd.CommandError(cmd.USAGE, str(error)) from None
         self.link.take_over(newborn.folder, newborn)
 
+    def action_change_theme(self) -> None:
+        """Only those that were looked at: in every one of them the colours can be told apart."""
+        rows = [(theme.name, theme.name) for theme in themes.ALL]
+        self.push_screen(Choice("Which colours?", rows, self.theme), self._colour)
+
+    def _colour(self, name: str | None) -> None:
+        if name:
+            self.theme = name
+
     def action_leave(self) -> None:
-        if self.link.picture.link != "live":
+        if self.link.picture.link not in ("live", "starting"):
             self.exit("leave")
         elif not isinstance(self.screen, Leave):
             self.push_screen(Leave(), self._left)

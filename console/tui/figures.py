@@ -4,7 +4,7 @@ from msgspec import Struct
 
 from console.state import Exchange, ShowState
 from conversation.events import Marks
-from conversation.stages import Outcome, Stage
+from conversation.stages import Stage
 
 LANE = (Stage.LISTENING, Stage.TRANSCRIBING, Stage.THINKING, Stage.SPEAKING)
 """Those that every question passes; others join when a turn enters them."""
@@ -88,7 +88,3 @@ def said(now: Exchange, at: float) -> tuple[str, str]:
     done = min(len(words), int(len(words) * (at - now.playing_at) / 1000 / length) + 1)
     to_come = [*words[done:], *now.clauses[now.playing + 1 :]]
     return " ".join([*before, *words[:done]]), " ".join(to_come)
-
-
-def cut_short(now: Exchange) -> bool:
-    return now.ended is not None and now.ended.outcome is Outcome.INTERRUPTED

@@ -5,11 +5,19 @@ from collections.abc import Iterable
 from rich.cells import cell_len, set_cell_size
 
 Span = tuple[str, str]
-"""Text, and the names of its styles ("bold good"); see `Panel.COMPONENT_CLASSES`."""
+"""Text, and the names of its styles ("bold good"); see inks.py."""
 Line = tuple[Span, ...]
 
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _LEVELS = "▁▂▃▄▅▆▇█"
+
+
+_CONTROL = {number: " " if number in (9, 10, 13) else None for number in (*range(32), *range(127, 160))}
+
+
+def clean(text: str) -> str:
+    """Without what a terminal would obey: a visitor's or a client's words must not move the cursor."""
+    return text.translate(_CONTROL)
 
 
 def line(*spans: Span | str) -> Line:
@@ -41,7 +49,7 @@ def fit(spans: Line, cells: int) -> Line:
         room = cells - width(tuple(out))
         if room <= 0:
             break
-        out.append((cut(text, room), style))
+        out.append((cut(clean(text), room), style))
     return tuple(out)
 
 
@@ -76,7 +84,7 @@ def wrap(text: str, cells: int) -> list[str]:
     lines: list[str] = []
     now = ""
     for word in text.split():
-        while cell_len(word) > cells > 0:
+        while cell_len(word) > cells > 1:
             head = set_cell_size(word, cells)
             if now:
                 lines.append(now)

@@ -1,6 +1,7 @@
 """The line to the show: finds it or starts it, folds what it tells, comes back when it breaks. Knows no widgets."""
 
 import asyncio
+import logging
 import subprocess
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,6 +21,7 @@ from console.readings import Levels, Memory
 from console.state import ShowState, reduce
 from console.tui.picture import Fetching, LinkState, Picture
 
+_LOG = logging.getLogger(__name__)
 _LOOK_S = 0.25
 """How often we look for a show that is gone: somebody may start it elsewhere."""
 
@@ -71,6 +73,8 @@ class Link:
                         self._take(row)
             except (NoShow, OSError):
                 pass
+            except (msgspec.MsgspecError, ValueError, KeyError) as error:
+                _LOG.warning("a line of the show could not be read: %s", error)  # a new snapshot puts it right
             except CommandError as error:
                 self._become("failed", str(error))
             if self._link == "live":
@@ -120,5 +124,7 @@ class Link:
                 self._fetching = {**self._fetching, row["key"]: msgspec.convert(row, Fetching)}
 
     def _become(self, link: LinkState, trouble: str = "") -> None:
-        self._link, self._trouble = link, trouble
+        self._link, self._trouble = link, trouble.rstrip(".")
+        if link != "live":
+            self._levels, self._fetching = Levels(), {}
         self.on_change()

@@ -13,6 +13,7 @@ from console import commands as cmd
 from console.client import NoShow
 from console.terminal import FAILED
 from profiles.home import Home
+from profiles.loader import load_character
 
 if TYPE_CHECKING:
     from console.tui.app import ConsoleApp
@@ -22,6 +23,8 @@ def main(arguments: Namespace) -> int:
     """The show is started before the widgets are imported: on two cores both come up side by side."""
     gc.disable()  # until the first frame: nothing of what is made now is garbage
     home = Home.from_environment()
+    if arguments.character is not None:
+        load_character(arguments.character, home)  # a wrong name is told before anything is opened
     show = background.find(arguments, home)
     if show is None and arguments.verb == "attach":
         raise NoShow("no show is running; start one with: make show")
@@ -42,6 +45,8 @@ def main(arguments: Namespace) -> int:
     answer = app.run()
     if app.return_code:
         return FAILED
+    if answer == "stop" and app.link.show is None and newborn is not None:
+        background.end(newborn.child)
     return _after(answer or "leave", app, home)
 
 
@@ -61,7 +66,7 @@ def _after(answer: str, app: "ConsoleApp", home: Home) -> int:
         print("Stopping the show …", file=sys.stderr)
         asyncio.run(background.stop(show, home))
         print(f"The show of the rig {show.rig} has stopped.", file=sys.stderr)
-    elif picture.link == "live":
+    elif answer != "stop" and picture.link in ("live", "starting"):
         print("The show goes on without a screen. Come back with: console.py attach", file=sys.stderr)
         print("Stop it with: console.py stop", file=sys.stderr)
     return cmd.DONE

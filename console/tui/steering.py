@@ -1,5 +1,6 @@
 """What the operator wants, as commands to the show. A held button has a connection of its own and ends with it."""
 
+import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -8,21 +9,28 @@ from typing import Any
 from console import commands as cmd
 from console.client import NoShow, OperatorClient
 from console.presence import ShowFile
-from conversation.stages import Stage
 
 
 class Steering:
-    """Every method raises CommandError with one plain sentence; NoShow when the show is gone."""
+    """`talk` and `send` raise CommandError with one plain sentence; NoShow when the show is gone."""
 
     def __init__(self, show: Callable[[], ShowFile | None]) -> None:
         self._show = show
         self._button: OperatorClient | None = None
+        self._turn = asyncio.Lock()
+        """One key press after another: a connection takes one command at a time."""
+        self._held = False
 
-    async def talk(self, stage: Stage) -> None:
-        """The talk key: open the microphone, or let go of it while it is open."""
-        if stage is Stage.LISTENING and (await self._on_button(cmd.Release()))["released"]:
-            return
-        await self._press()  # also where somebody else is listened to: a person's press interrupts
+    async def talk(self) -> None:
+        """The talk key: open the microphone, or let go of it. While our last question is still being answered by itself
+        (the visitor had finished, the recording had ended) letting go does nothing, and does no harm.
+        """
+        async with self._turn:
+            held, self._held = self._held, False
+            if held and (await self._on_button(cmd.Release()))["released"]:
+                return
+            await self._press()  # also where somebody else is listened to: a person's press interrupts
+            self._held = True
 
     async def send(self, command: cmd.Command) -> Any:
         async with OperatorClient(self._socket()) as client:

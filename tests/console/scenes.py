@@ -104,6 +104,7 @@ SCENES: dict[str, Scene] = {
     "speaking-light": Scene(until=event("ClausePlaying", turn=1, index=2), later_ms=900, theme="booth-light"),
     "speaking-16": Scene(until=event("ClausePlaying", turn=1, index=2), later_ms=900, theme="terminal-16"),
     "held-16": Scene(until=RESUMED, more=(HELD,), theme="terminal-16"),
+    "leave-16": Scene(until=stage("LISTENING", 4), later_ms=900, keys=("q",), theme="terminal-16"),
     "tiny": Scene(until=event("ClausePlaying", turn=1, index=2), later_ms=900, sizes=((40, 12), (20, 6))),
     "large": Scene(until=event("ClausePlaying", turn=1, index=2), later_ms=900, sizes=((200, 60),)),
 }

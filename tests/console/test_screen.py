@@ -140,6 +140,47 @@ def test_pages_logs_turns_help_and_palette(window: Terminal) -> None:
     window.wait_for("Panic (^X)", gone=True)
 
 
+def test_words_of_others_are_only_words(window: Terminal, home: Path) -> None:
+    """Neither markup nor what a terminal would obey, on no page."""
+    RealShow(home, "--rig", "quick").cli("say", "evil \x1b[5;5HINJECTED\x1b[2J [/b] [bold]words[/bold]")
+    seen = window.wait_for("[/b] [bold]words[/bold]", 5)
+    assert "evil [5;5HINJECTED[2J" in seen and "engines" in seen
+    window.type("5")
+    assert "[/b] [bold]words" in window.wait_for("from the release on", 3)
+    window.type("1")
+    window.wait_for("engines")
+
+
+def test_a_key_that_is_held_down_or_hit_twice(window: Terminal) -> None:
+    window.type(*["Space"] * 40)
+    window.wait_for("MIC OPEN", 5)
+    time.sleep(0.3)
+    window.type("Space")
+    window.wait_for("mic shut", 5)
+    window.type("Escape")
+    window.wait_for("▶", 20, gone=True)
+    time.sleep(1.1)
+
+
+def test_panic_works_in_silence_and_is_lifted_on_any_page(window: Terminal) -> None:
+    window.type("Escape")
+    time.sleep(0.2)
+    window.type("Escape")
+    window.wait_for("HALTED", 3)
+    window.type("a")
+    window.wait_for("ask, in the visitor's place")
+    window.write("Question")
+    window.type("Enter")
+    window.wait_for("The show is halted; resume it first", 3)  # the words are not lost
+    window.type("5", "Enter")
+    window.wait_for("ON AIR", 3)
+    window.type("1", "a")
+    window.wait_for("Question", 3)
+    window.type("Escape")
+    window.wait_for("ask, in the visitor's place", gone=True)
+    time.sleep(1.1)
+
+
 def test_another_character_and_a_restarted_engine(window: Terminal) -> None:
     window.type("c")
     window.wait_for("Who shall speak?")

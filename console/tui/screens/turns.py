@@ -2,13 +2,15 @@
 
 from time import localtime, strftime
 
+from rich.text import Text
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.containers import Container
 from textual.widgets import DataTable
 
 from console.state import Exchange
 from console.tui import figures
-from console.tui.ink import cut, seconds
+from console.tui.ink import clean, cut, seconds
 from console.tui.picture import Picture
 from console.tui.widgets.waterfall import Waterfall
 
@@ -16,13 +18,19 @@ _FIXED = 44
 """Cells of the columns before the words, with their gaps."""
 
 
+class TurnTable(DataTable[Text]):
+    BINDINGS = [Binding("enter", "app.mend", show=False)]
+    """ENTER mends, on every page."""
+
+
 class TurnsPage(Container):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._words = 0
+        self._pid = 0
 
     def compose(self) -> ComposeResult:
-        yield DataTable[str](cursor_type="row", zebra_stripes=False)
+        yield TurnTable(cursor_type="row", zebra_stripes=False)
         yield Waterfall()
 
     def show(self, picture: Picture) -> None:
@@ -32,6 +40,9 @@ class TurnsPage(Container):
         looked_at = table.cursor_row if words != self._words and self._words else None
         if words != self._words:
             self._lay_out(table, words)
+        if picture.state.pid != self._pid:  # another show counts from 1 again
+            table.clear()
+            self._pid = picture.state.pid
         known = {str(key.value) for key in table.rows}
         for past in picture.state.history:
             if str(past.number) not in known:
@@ -41,7 +52,7 @@ class TurnsPage(Container):
             table.move_cursor(row=looked_at)
         self._draw(picture)
 
-    def _lay_out(self, table: DataTable[str], words: int) -> None:
+    def _lay_out(self, table: DataTable[Text], words: int) -> None:
         self._words = words
         table.clear(columns=True)
         for name, cells in (("turn", 5), ("time", 8), ("wait", 6), ("ended", 11), ("visitor", words), ("reply", words)):
@@ -61,10 +72,12 @@ class TurnsPage(Container):
         chart.show(picture)
 
 
-def _row(past: Exchange, picture: Picture, cells: int) -> list[str]:
+def _row(past: Exchange, picture: Picture, cells: int) -> list[Text]:
+    """As text: as a string a cell would be read as markup."""
     ended = past.ended
     assert ended is not None
     wall = strftime("%H:%M:%S", localtime(picture.state.began + past.at / 1000))
     wait = "-" if past.source == "say" else seconds(figures.wait_s(ended.marks))
     asked = "(the operator's line)" if past.source == "say" else ended.transcript or "-"
-    return [f"{past.number:>5}", wall, f"{wait:>6}", str(ended.outcome), cut(asked, cells), cut(ended.reply, cells)]
+    words = (cut(clean(asked), cells), cut(clean(ended.reply), cells))
+    return [Text(cell) for cell in (f"{past.number:>5}", wall, f"{wait:>6}", str(ended.outcome), *words)]

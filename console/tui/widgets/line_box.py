@@ -7,6 +7,8 @@ from textual.events import Paste
 from textual.message import Message
 from textual.widgets import Input
 
+from console.tui.ink import clean
+
 LONGEST = 500
 Purpose = Literal["say", "ask"]
 
@@ -50,4 +52,4 @@ class LineBox(Input):
         event.prevent_default()
         event.stop()
         room = LONGEST - len(self.value)
-        self.insert_text_at_cursor(" ".join(event.text[: 4 * LONGEST].split())[: max(0, room)])
+        self.insert_text_at_cursor(" ".join(clean(event.text[: 4 * LONGEST]).split())[: max(0, room)])
