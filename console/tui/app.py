@@ -137,6 +137,8 @@ class ConsoleApp(Deeds):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "hush":  # its place is dim while nobody speaks, but the second ESC of a panic always counts
             return self.link.picture.link == "live"
+        if action in ("say", "ask"):  # the box opens at any time, or the letters typed for it would be keys
+            return True
         return self.possible(action, self.link.picture)
 
     def get_system_commands(self, screen: Screen[Any]) -> Any:

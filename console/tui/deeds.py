@@ -62,7 +62,7 @@ class Deeds(App[str]):
         """True: now. None: not now, but its place is kept. False: not here."""
         state, live = picture.state, picture.link == "live" and not picture.state.stopping
         name = action.partition("(")[0]
-        if name == "talk":
+        if name in ("talk", "say", "ask"):
             open_ = state.ready or state.exchange is not None  # a show that has lost an engine still answers
             return True if live and open_ and not state.halted else None
         if name == "hush":
