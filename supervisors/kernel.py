@@ -113,6 +113,15 @@ def give_back_memory() -> None:
                 libc.madvise(ctypes.c_void_p(low), ctypes.c_size_t(high - low), _DONTNEED)
 
 
+def resident(pid: int) -> int | None:
+    """Bytes of its memory that are in RAM; None when it is gone, or where only others can tell."""
+    try:
+        with open(f"/proc/{pid}/statm", "rb") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return None
+
+
 def boot_id() -> str:
     try:
         with open("/proc/sys/kernel/random/boot_id") as file:

@@ -22,6 +22,7 @@ from supervisors.states import ServiceState
 
 _log = logging.getLogger(__name__)
 
+METER_S = 2.0
 PORT_PATIENCE_S = 1.0
 """A tree that has just been killed may hold its port a moment longer."""
 
@@ -158,4 +159,4 @@ class Supervisor(Service):
     async def _meter(self, process: ShimProcess) -> None:
         while True:
             self._status = replace(self._status, rss_bytes=probes.tree_rss(process.pid))
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(METER_S)

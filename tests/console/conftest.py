@@ -28,7 +28,7 @@ def show(home: Path) -> Iterator[RealShow]:
 
 _SEEDED = 'extends = "mr_bones"\n[thinking]\nseed = 7\n'
 """Mr. Bones with a fixed seed: the same questions get the same words."""
-_BRIEF = 'extends = "mr_bones"\n[thinking]\nmax_sentences = 1\nmax_tokens = 10\nseed = 3\n'
+_BRIEF = 'extends = "mr_bones"\n[thinking]\nmax_sentences = 1\nmax_tokens = 10\nseed = 3\n[voice]\nspeed = 2.0\n'
 """Short answers: what is tested is how they end, not how they sound."""
 
 

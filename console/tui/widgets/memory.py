@@ -21,5 +21,12 @@ class MemoryPanel(Panel):
         rows: list[Line] = [(("RAM ", "dim"), *bar, (words, "warn" if share > _FULL else ""))]
         parts = [f"{name} {size(rss)}" for name, rss in memory.services.items()] + [f"show {size(memory.show)}"]
         rows.append((("    " + " · ".join(parts), "dim"),))
-        rows.append(((column("GPU", 4), "dim"), ("none in use: the engines run on the CPU", "dim")))
-        return rows
+        return [*rows, ((column("GPU", 4), "dim"), (_devices(picture), "dim"))]
+
+
+def _devices(picture: Picture) -> str:
+    """As the engines say; what a GPU's memory holds is not measured yet."""
+    on_gpu = [s.name for s in picture.state.services.values() if s.device not in ("", "cpu")]
+    if on_gpu:
+        return f"used by {', '.join(on_gpu)}; its memory is not measured"
+    return "none in use: the engines run on the CPU"
