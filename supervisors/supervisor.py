@@ -22,7 +22,7 @@ from supervisors.states import ServiceState
 
 _log = logging.getLogger(__name__)
 
-METER_S = 2.0
+METER_S = 4.0
 PORT_PATIENCE_S = 1.0
 """A tree that has just been killed may hold its port a moment longer."""
 
