@@ -27,6 +27,7 @@ class LineBox(Input):
         super().__init__(max_length=LONGEST, id="line")
         self.purpose: Purpose = "say"
         self.display = False
+        self.cursor_blink = False  # a frame every half second for nothing
 
     def open(self, purpose: Purpose, name: str) -> None:
         self.purpose = purpose
