@@ -114,7 +114,7 @@ def give_back_memory() -> None:
 
 
 def resident(pid: int) -> int | None:
-    """Bytes of its memory that are in RAM; None when it is gone, or where only others can tell."""
+    """Bytes of its memory that are in RAM; None when it is gone, or where /proc does not tell."""
     try:
         with open(f"/proc/{pid}/statm", "rb") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -63,11 +63,8 @@ def tree(root: int) -> list[int]:
 def tree_rss(root: int) -> int:
     total = 0
     for pid in tree(root):
-        if kernel.LINUX:
-            total += kernel.resident(pid) or 0
-            continue
         with contextlib.suppress(psutil.Error):
-            total += psutil.Process(pid).memory_info().rss
+            total += kernel.resident(pid) or psutil.Process(pid).memory_info().rss
     return total
 
 

@@ -39,9 +39,6 @@ ACTS = (
 
 
 def bindings() -> list[BindingType]:
-    """For the App; the footer shows those that work now (`App.check_action`)."""
-    rows = [
-        Binding(a.key, a.action, a.label, show=bool(a.rank), key_display=a.shown, tooltip=a.sentence, priority=a.first)
-        for a in ACTS
-    ]
-    return [*rows, Binding("ctrl+q,ctrl+c", "leave", show=False, priority=True)]
+    """For the App, which asks `check_action` whether one works now."""
+    rows = [Binding(act.key, act.action, act.label, priority=act.first) for act in ACTS]
+    return [*rows, Binding("ctrl+q,ctrl+c", "leave", priority=True)]

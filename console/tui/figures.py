@@ -8,7 +8,7 @@ from conversation.stages import Stage
 
 LANE = (Stage.LISTENING, Stage.TRANSCRIBING, Stage.THINKING, Stage.SPEAKING)
 """Those that every question passes; others join when a turn enters them."""
-_WORDS_PER_CHAR_S = 0.07
+_S_PER_CHAR = 0.07
 """How long a character takes to be said, where the length of a clause is not known yet."""
 
 
@@ -84,7 +84,7 @@ def said(now: Exchange, at: float) -> tuple[str, str]:
         return "", " ".join(now.clauses)
     before, clause = now.clauses[: now.playing], now.clauses[now.playing : now.playing + 1]
     words = clause[0].split() if clause else []
-    length = now.playing_s or max(0.3, len(" ".join(words)) * _WORDS_PER_CHAR_S)
+    length = now.playing_s or max(0.3, len(" ".join(words)) * _S_PER_CHAR)
     done = min(len(words), int(len(words) * (at - now.playing_at) / 1000 / length) + 1)
     to_come = [*words[done:], *now.clauses[now.playing + 1 :]]
     return " ".join([*before, *words[:done]]), " ".join(to_come)

@@ -160,9 +160,6 @@ async def draw(scene: Scene, logs: Path) -> AsyncIterator[tuple[tuple[int, int],
         for size in scene.sizes:
             await pilot.resize_terminal(*size)
             await settle(pilot)
-            if scene.keys:  # tables take a moment to find out that they need no scroll bar
-                await pilot.pause(0.2)
-                await settle(pilot)
             yield size, re.sub(r"terminal-\d+-", "terminal-", app.export_screenshot(title="Galactus"))
 
 

@@ -35,7 +35,10 @@ class ShowPage(Container):
             yield Engines()
             yield Body()
 
+    def on_mount(self) -> None:
+        self._panels = list(self.query(Panel))  # once: looking for them cost a twentieth of each frame
+
     def show(self, picture: Picture) -> None:
         self.set_class(picture.setting_up, "-setting-up")
-        for panel in self.query(Panel):
+        for panel in self._panels:
             panel.show(picture)

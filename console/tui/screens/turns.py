@@ -14,8 +14,8 @@ from console.tui.ink import clean, cut, seconds
 from console.tui.picture import Picture
 from console.tui.widgets.waterfall import Waterfall
 
-_FIXED = 44
-"""Cells of the columns before the words, with their gaps."""
+_FIXED = 42
+"""Cells of the columns before the words, with the gaps of all; the words take what is left to the last cell."""
 
 
 class TurnTable(DataTable[Text]):
@@ -36,7 +36,7 @@ class TurnsPage(Container):
     def show(self, picture: Picture) -> None:
         """Rows are added, never rebuilt, but for another width; the cursor stays with its turn."""
         table = self.query_one(DataTable)
-        words = max(12, (self.app.size.width - _FIXED) // 2)
+        words = max(24, self.app.size.width - _FIXED)
         looked_at = table.cursor_row if words != self._words and self._words else None
         if words != self._words:
             self._lay_out(table, words)
@@ -55,7 +55,14 @@ class TurnsPage(Container):
     def _lay_out(self, table: DataTable[Text], words: int) -> None:
         self._words = words
         table.clear(columns=True)
-        for name, cells in (("turn", 5), ("time", 8), ("wait", 6), ("ended", 11), ("visitor", words), ("reply", words)):
+        for name, cells in (
+            ("turn", 5),
+            ("time", 8),
+            ("wait", 6),
+            ("ended", 11),
+            ("visitor", words // 2),
+            ("reply", words - words // 2),
+        ):
             table.add_column(name, width=cells)
 
     def on_resize(self) -> None:
@@ -79,5 +86,5 @@ def _row(past: Exchange, picture: Picture, cells: int) -> list[Text]:
     wall = strftime("%H:%M:%S", localtime(picture.state.began + past.at / 1000))
     wait = "-" if past.source == "say" else seconds(figures.wait_s(ended.marks))
     asked = "(the operator's line)" if past.source == "say" else ended.transcript or "-"
-    words = (cut(clean(asked), cells), cut(clean(ended.reply), cells))
+    words = (cut(clean(asked), cells // 2), cut(clean(ended.reply), cells - cells // 2))
     return [Text(cell) for cell in (f"{past.number:>5}", wall, f"{wait:>6}", str(ended.outcome), *words)]
