@@ -50,7 +50,7 @@ Figures = dict[str, Any]
 
 
 async def side_by_side(folder: Path, rounds: int, rng: random.Random) -> tuple[Figures, Adoptions]:
-    """What was measured of each, by name; or why there is nothing, as a string."""
+    """What was measured of each, by name; or why there is nothing, as a string. `engine_start_ms` stands for itself."""
     environment = folder / "rivals"
     missing = await rivals.install(environment)
     async with AsyncExitStack() as stack:
@@ -70,9 +70,9 @@ async def side_by_side(folder: Path, rounds: int, rng: random.Random) -> tuple[F
         for one in contestants:
             await one.start_and_serve()
         out: Figures = {rival.name: f"not to be had: {missing}" for rival in (rivals.Supervisord, rivals.Circus)}
-        times = await duel.crashes(contestants, rounds, rng)
-        order, seed = list(contestants), rng.random()
-        stopped = {one.name: await duel.stops(one) for one in order}
+        times, seed = await duel.crashes(contestants, rounds, rng), rng.random()
+        out["engine_start_ms"] = percentile(await duel.own_starts(rounds), 50)
+        stopped = {one.name: await duel.stops(one) for one in contestants}
         for one in contestants:
             left = await duel.same_kills(one, random.Random(seed))
             out[one.name] = duel.figures(times[one.name], stopped[one.name], left)
@@ -91,6 +91,7 @@ def table(figures: Figures, adoptions: Adoptions) -> str:
         f"{'show killed, all READY':<26}{_cell(percentile(adoptions.ms, 50)):>14}{'':>28}  ms; "
         f"{adoptions.kept} of {adoptions.of} engines kept"
     )
+    lines.append(f"An engine that nobody supervises serves {figures['engine_start_ms']:.0f} ms after its launch.")
     lines += [f"{kind.name}: {kind.setting}" for kind in (Ours, rivals.Supervisord, rivals.Circus)]
     lines += [f"{name}: {figures[name]}" for name in names if isinstance(figures[name], str)]
     return "\n".join(lines)
@@ -143,7 +144,9 @@ def merged(measured: Figures, kept: Adoptions) -> Figures:
     out["same_kills"] = {key: own[key] for key in ("kills", "orphans", "duplicates", "wedged")}
     out |= {"adopt_ms": percentile(kept.ms, 50), "adopt_p95_ms": percentile(kept.ms, 95)}
     out |= {"adopted": kept.kept, "adopted_of": kept.of}
-    for name, value in measured.items():
+    out["engine_start_ms"] = measured["engine_start_ms"]
+    for name in (rivals.Supervisord.name, rivals.Circus.name):
+        value = measured[name]
         out[name] = value if isinstance(value, dict) else None
         if isinstance(value, str):
             out["missing"] = value

@@ -16,7 +16,9 @@ MARK = "GALACTUS_BENCH"
 _ROLES = (("engine_server.py", "engine"), ("shim.py", "shim"), ("time.sleep(3600)", "grandchild"))
 
 
-class Found(Struct, frozen=True):
+class Found(Struct, frozen=True, eq=False):
+    """Equal to itself whatever became of it meanwhile: number and birth are what counts."""
+
     proc: Proc
     role: str
     """"engine", "shim", "grandchild", or "other": the supervisor itself and what helps it."""
@@ -24,6 +26,16 @@ class Found(Struct, frozen=True):
     """Of an engine: two that were given the same one are the same service twice."""
     token: str = ""
     """Of ours: which start of which service it belongs to."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Found) and self._identity == other._identity
+
+    def __hash__(self) -> int:
+        return hash(self._identity)
+
+    @property
+    def _identity(self) -> tuple[int, str]:
+        return self.proc.pid, self.proc.started
 
     @property
     def alive(self) -> bool:

@@ -12,7 +12,7 @@ from supervisors import kernel
 from tests.bench.supervision import census
 from tests.bench.supervision.census import Found
 from tests.bench.supervision.contestants import Contestant, Ours
-from tests.bench.supervision.engines import Engine, served_by_another
+from tests.bench.supervision.engines import Engine, engines, served_by_another
 
 SEEN_S, SERVING_S, STOP_S = 5.0, 10.0, 6.0
 STOPS, ADOPTIONS = 3, 5
@@ -59,6 +59,20 @@ async def _crash(one: Contestant, engine: Engine, kind: str, times: Times) -> No
         return
     times.seen[kind].append(1000 * (heard - killed))
     times.serving[kind].append(1000 * (served - killed))
+
+
+async def own_starts(rounds: int) -> list[float]:
+    """Milliseconds from launch to the first 200 of an engine that nobody supervises: nobody can be faster."""
+    out = []
+    for _ in range(rounds):
+        (engine,) = engines(alone=())
+        began = time.monotonic()
+        process = await asyncio.create_subprocess_exec(*engine.argv, stdout=asyncio.subprocess.DEVNULL)
+        await served_by_another(engine.port, None, SERVING_S)
+        out.append(1000 * (time.monotonic() - began))
+        process.kill()
+        await process.wait()
+    return out
 
 
 class Stops(Struct):
