@@ -100,14 +100,8 @@ class House:
         await self._close(in_order)
 
     async def _do(self, number: int, step: Step) -> None:
-        found = await asyncio.to_thread(self.show.census)
-        if step.kind == "show":
+        if step.kind == "show" or not await self._strike(step):
             await self._kill_show(step)
-        else:
-            victim = self._victim(step, found)
-            if victim is None:  # Between two lives of a service there is nobody but the show.
-                return await self._do(number, Step("show", step.service, step.pause_s, step.hasty))
-            self._strike(victim, step)
         if step.hasty:
             return
         began = time.monotonic()
@@ -115,21 +109,24 @@ class House:
             self.tally.back_ms.append(1000 * (time.monotonic() - began))
         await self._audit(f"step {number}, {step.kind} of {step.service}")
 
+    async def _strike(self, step: Step) -> bool:
+        """False when there is nobody: between two lives of a service there is only the show."""
+        number, status = (19 if step.kind == "freeze" else 9), self.show.statuses.get(step.service)
+        while victim := self._victim(step, await asyncio.to_thread(self.show.census)):
+            if kernel.signal_exactly(victim.proc, number):
+                if victim.role in ("shim", "engine") and status is not None:
+                    self._stale[step.service] = status
+                self.tally.frozen += number == 19
+                self.tally.kills += number == 9
+                return True
+        return False
+
     def _victim(self, step: Step, found: Sequence[Found]) -> Found | None:
         """Of the kind that the plan wants, or else the engine or the shim of that service."""
         port = self._by_name[step.service].port
         mine = [one for one in found if one.port == port or f"-{step.service}-" in one.token]
         kinds = ("engine" if step.kind == "freeze" else step.kind, "engine", "shim")
         return next((one for kind in kinds for one in mine if one.role == kind), None)
-
-    def _strike(self, victim: Found, step: Step) -> None:
-        status = self.show.statuses.get(step.service)
-        if victim.role in ("shim", "engine") and status is not None:
-            self._stale[step.service] = status
-        if step.kind == "freeze":
-            self.tally.frozen += kernel.signal_exactly(victim.proc, 19)
-        else:
-            self.tally.kills += kernel.signal_exactly(victim.proc, 9)
 
     async def _kill_show(self, step: Step) -> None:
         whole = self.show.ready and not self._stale
