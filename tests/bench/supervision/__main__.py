@@ -36,8 +36,12 @@ FLAGS = {
 }
 _ROWS = (
     ("crash seen, p50", "crash_seen_p50_ms", "ms"),
+    ("  of a plain engine", "crash_seen_plain_p50_ms", "ms"),
+    ("  of one with a child", "crash_seen_forking_p50_ms", "ms"),
     ("crash seen, p95", "crash_seen_p95_ms", "ms"),
     ("serving again, p50", "serving_again_p50_ms", "ms"),
+    ("  of a plain engine", "serving_again_plain_p50_ms", "ms"),
+    ("  of one with a child", "serving_again_forking_p50_ms", "ms"),
     ("serving again, p95", "serving_again_p95_ms", "ms"),
     ("late or never", "crashes_late", ""),
     ("stop of a group of 4", "stop_ms", "ms"),

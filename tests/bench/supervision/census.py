@@ -74,14 +74,16 @@ def trees(roots: Iterable[int]) -> set[int]:
 
 
 def twins(found: Collection[Found]) -> list[frozenset[Found]]:
-    """Engines of one service that live at the same moment. Asked twice: reading the table takes some ms, in which one
-    may have ended and its successor begun.
+    """What there may be once, and is there twice at the same moment: engines of one service, and shims of two starts
+    of it. Each is looked at again: reading the table takes some ms, in which one may have ended and the next begun.
     """
-    by_port: dict[int, set[Found]] = {}
+    services: dict[str, dict[object, Found]] = {}
     for one in found:
         if one.role == "engine":
-            by_port.setdefault(one.port, set()).add(one)
-    groups = (frozenset(one for one in group if one.alive) for group in by_port.values() if len(group) > 1)
+            services.setdefault(f"port {one.port}", {})[one] = one
+        elif one.role == "shim":  # Between fork and exec an engine looks like its shim, but has the same token.
+            services.setdefault(one.token.rpartition("-")[0], {})[one.token] = one
+    groups = (frozenset(one for one in group.values() if one.alive) for group in services.values() if len(group) > 1)
     return [group for group in groups if len(group) > 1]
 
 

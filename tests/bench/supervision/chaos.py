@@ -100,6 +100,8 @@ class House:
         await self._close(in_order)
 
     async def _do(self, number: int, step: Step) -> None:
+        if step.kind == "freeze":
+            await self._well()  # It is meant for an engine, and after a hasty kill there may be none.
         if step.kind == "show" or not await self._strike(step):
             await self._kill_show(step)
         if step.hasty:

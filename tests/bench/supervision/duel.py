@@ -18,7 +18,8 @@ SEEN_S, SERVING_S, STOP_S = 5.0, 10.0, 6.0
 STOPS, ADOPTIONS = 3, 5
 SAME_KILLS = ("supervisor",) * 3 + ("engine",) * 5 + ("grandchild",) * 2
 SETTLE_S = 2.0
-KINDS = {"plain": "an engine", "forking": "an engine whose child holds its log"}
+KINDS = ("plain", "forking")
+"""What is killed: an engine; one whose child lives on in a session of its own and holds the log."""
 
 
 class Times(Struct):
@@ -123,7 +124,7 @@ async def same_kills(one: Contestant, rng: random.Random) -> Leavings:
             twins.update(census.twins(await asyncio.to_thread(one.census)))
             await asyncio.sleep(0.05)
     await asyncio.sleep(SETTLE_S)
-    out.duplicates = len({next(iter(group)).port for group in twins})
+    out.duplicates = len({next(iter(group)).port for group in twins})  # services, for a twin may flap
     out.orphans = len(one.orphans(await asyncio.to_thread(one.census)))
     await one.end()
     return out
@@ -206,4 +207,6 @@ def figures(times: Times, stop: Stops, leavings: Leavings) -> dict[str, Any]:
         "stop_ms": percentile(stop.ms, 50) if not stop.left else None,
         "stop_left": stop.left,
         "adopt_ms": None,
+        **{f"crash_seen_{kind}_p50_ms": percentile(times.seen[kind], 50) for kind in KINDS},
+        **{f"serving_again_{kind}_p50_ms": percentile(times.serving[kind], 50) for kind in KINDS},
     }
