@@ -7,7 +7,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
-from supervisors import kernel, probes, reaper
+from supervisors import adoption, kernel, probes, reaper
 from supervisors.attached import AttachedService
 from supervisors.errors import ServiceError
 from supervisors.restart import RestartRules
@@ -22,7 +22,7 @@ def _ignore(*_: object) -> None:
 
 
 class ServiceGroup:
-    """`async with` kills what an earlier show left and gets ready; `start` starts; the end of the block stops all."""
+    """`async with` ends what an earlier show left and nobody adopts; `start` starts; the end of the block stops all."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class ServiceGroup:
 
     async def __aenter__(self) -> Self:
         kernel.become_subreaper()
-        self.reaped = await asyncio.to_thread(reaper.reap, self._places.prefix)
+        self.reaped = await asyncio.to_thread(reaper.reap, self._places.prefix, self._adoptable())
         client = await self._stack.enter_async_context(probes.open_client())
         tasks = await self._stack.enter_async_context(asyncio.TaskGroup())
         for spec in self._specs:
@@ -70,6 +70,11 @@ class ServiceGroup:
             )
             tasks.create_task(self._services[spec.name].run(), name=f"supervisor {spec.name}")
         return self
+
+    def _adoptable(self) -> list[int]:
+        """Shims of an earlier show whose engines our services will take over."""
+        own = (spec for spec in self._specs if isinstance(spec, ServiceSpec))
+        return [found["shim_pid"] for spec in own if (found := adoption.kept(self._places, spec))]
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

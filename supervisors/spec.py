@@ -8,6 +8,16 @@ from msgspec import Struct
 
 from supervisors.states import ServiceState
 
+LOG_RULES = (
+    r"CUDA error",
+    r"GGML_ASSERT",
+    r"ggml_abort",
+    r"[Oo]ut of memory",
+    r"cudaMalloc failed",
+    r"std::bad_alloc",
+    r"Segmentation fault",
+)
+"""What engines say before they hang or die (research/supervision.md, from real servers' reports)."""
 OnProgress = Callable[[Any], None]
 """Takes whatever the caller's `prepare` reports; it is handed on, never read."""
 
@@ -52,6 +62,9 @@ class ServiceSpec(Struct, frozen=True, kw_only=True):
     stall_s: float = 300.0
     """Loading may take as long as it likes, but not this long without a word in the log."""
     adopt_window_s: float = 0.0
+    """How long the engine outlives a show that dies; 0: not at all."""
+    log_rules: tuple[str, ...] = LOG_RULES
+    """Regular expressions of lines after which it may be alive and of no more use; each is followed by a canary."""
     busy: Callable[[], bool] = never_busy
     """Whether a request of ours is within its deadline: a busy server may miss probes."""
 

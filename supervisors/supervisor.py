@@ -10,13 +10,14 @@ from typing import Any
 import httpx
 from msgspec.structs import replace
 
-from supervisors import probes, tending
+from supervisors import adoption, probes, tending
 from supervisors.errors import ServiceError
 from supervisors.exits import describe
 from supervisors.probes import PortTaken
-from supervisors.process import ShimProcess, spawn
+from supervisors.process import ShimProcess
 from supervisors.restart import RestartPolicy, RestartRules
 from supervisors.service import Clock, Gate, Service, open_gate
+from supervisors.spawning import command_hash, spawn
 from supervisors.spec import OnStatus, Places, ServiceSpec
 from supervisors.states import ServiceState
 
@@ -75,11 +76,7 @@ class Supervisor(Service):
     async def _once(self) -> tuple[str, bool]:
         """From WAITING to the end of one process; returns why it ended, and whether trying again is of no use."""
         try:
-            await self._wait_turn()
-            self._become(ServiceState.FETCHING)
-            await self.spec.prepare(lambda progress: self._on_progress(self.spec.name, progress))
-            self._become(ServiceState.STARTING)
-            return await self._run_process(await self._spawn()), False
+            return await self._run_process(await self._obtain()), False
         except PortTaken as taken:
             return str(taken), True
         except ServiceError as error:
@@ -94,16 +91,25 @@ class Supervisor(Service):
         times = f"{self._rules.most + 1} times within {self._rules.window_s:g} s"
         return f"{reason}; it failed {times} and waits: see {self._places.log(self.spec.name)}, then restart it"
 
-    async def _spawn(self) -> ShimProcess:
-        spec, self._port = self.spec, await self._choose_port()
-        return await spawn(
-            spec.name,
-            spec.command(self._port),
-            self._places,
-            self._port,
-            stop_grace_s=spec.stop_grace_s,
-            adopt_window_s=spec.adopt_window_s,
-        )
+    async def _obtain(self) -> ShimProcess:
+        """One that an earlier show left, if it is what we would start; else a new one."""
+        left = await adoption.adopt(self._places, self.spec)
+        try:
+            await self._wait_turn()
+            self._become(ServiceState.FETCHING)
+            await self.spec.prepare(lambda progress: self._on_progress(self.spec.name, progress))
+            self._become(ServiceState.STARTING)
+            if left and command_hash(self.spec.command(left.port)) == left.command_hash:
+                self._port = left.port
+                return left
+        except BaseException:
+            if left:
+                await left.stop(self.spec.stop_grace_s)
+            raise
+        if left:
+            await left.stop(self.spec.stop_grace_s)
+        self._port = await self._choose_port()
+        return await spawn(self.spec, self.spec.command(self._port), self._places, self._port)
 
     async def _choose_port(self) -> int:
         if not self.spec.port:
@@ -116,7 +122,13 @@ class Supervisor(Service):
         return self.spec.port
 
     async def _run_process(self, process: ShimProcess) -> str:
-        self._become(ServiceState.STARTING, pid=process.pid, shim_pid=process.shim_pid, port=process.port)
+        self._become(
+            ServiceState.STARTING,
+            pid=process.pid,
+            shim_pid=process.shim_pid,
+            port=process.port,
+            adopted=process.adopted,
+        )
         try:
             complaint = await self._watch(process)
         except BaseException:
@@ -145,11 +157,13 @@ class Supervisor(Service):
         """Brings it to READY and watches it there; returns what is wrong with it."""
         tender = tending.Tender(self.spec, process, self._client, self._clock)
         try:
-            await tender.until_it_listens()
-            self._become(ServiceState.LOADING)
-            await tender.until_it_answers()
+            if not (process.found_ready and await tender.still_answers()):
+                await tender.until_it_listens()
+                self._become(ServiceState.LOADING)
+                await tender.until_it_answers()
         except ServiceError as error:
             return str(error)
+        process.tell_ready()
         self._ready_at = self._clock()
         self._become(ServiceState.READY)
         complaint = await tender.until_it_is_deaf()

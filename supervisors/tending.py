@@ -44,6 +44,16 @@ class Tender:
             self._mind_stranger()
             await asyncio.sleep(self._pause())
 
+    async def still_answers(self) -> bool:
+        """Of one that had been READY before this show: it is not asked for more than a sign of life.
+
+        Raises ServiceError when it gives none: it is deaf, not loading.
+        """
+        for _ in range(MISSES):
+            if await probes.health(self._client, self._health) == 200:
+                return self._owns_port()
+        raise ServiceError(self._spec.name, f"no answer to {MISSES} probes of {self._spec.health_path} in a row")
+
     async def until_it_answers(self) -> None:
         """200 from our own process, and the canary."""
         while (status := await probes.health(self._client, self._health)) != 200 or not self._owns_port():
