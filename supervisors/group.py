@@ -1,14 +1,18 @@
 """The services of one show: started side by side, stopped in reverse, none left behind."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from supervisors import adoption, kernel, probes, reaper
+from supervisors import adoption, crash_report, kernel, probes, reaper
 from supervisors.attached import AttachedService
+from supervisors.autopsy import Crash, examine
+from supervisors.crash_report import CrashReport
 from supervisors.errors import ServiceError
 from supervisors.restart import RestartRules
 from supervisors.service import Service, open_gate
@@ -31,13 +35,17 @@ class ServiceGroup:
         on_status: OnStatus = _ignore,
         *,
         on_progress: Callable[[str, Any], None] = _ignore,
+        on_crash: Callable[[CrashReport, Path | None], None] = _ignore,
+        during: Callable[[], str] = str,
         rules: RestartRules | None = None,
     ) -> None:
         self._places, self._specs, self._rules = places, specs, rules
         self._on_status, self._on_progress = on_status, on_progress
+        self._on_crash, self._during = on_crash, during
         self._services: dict[str, Service] = {}
         self._changed = asyncio.Event()
         self._stack = AsyncExitStack()
+        self._tasks: asyncio.TaskGroup
         self.reaped: list[int] = []
         """Processes that an earlier show had left behind."""
 
@@ -52,7 +60,7 @@ class ServiceGroup:
         kernel.become_subreaper()
         self.reaped = await asyncio.to_thread(reaper.reap, self._places.prefix, self._adoptable())
         client = await self._stack.enter_async_context(probes.open_client())
-        tasks = await self._stack.enter_async_context(asyncio.TaskGroup())
+        tasks = self._tasks = await self._stack.enter_async_context(asyncio.TaskGroup())
         for spec in self._specs:
             gate = partial(self._until_ready, spec.after) if spec.after else open_gate
             self._services[spec.name] = (
@@ -64,6 +72,7 @@ class ServiceGroup:
                     client,
                     self._note,
                     on_progress=self._on_progress,
+                    on_crash=self._explain,
                     gate=gate,
                     rules=self._rules,
                 )
@@ -132,6 +141,17 @@ class ServiceGroup:
     def _not_ready(self, names: Iterable[str]) -> list[ServiceStatus]:
         found = [self._services[name].status for name in names]
         return [status for status in found if status.state is not ServiceState.READY]
+
+    def _explain(self, crash: Crash) -> None:
+        """Beside the restart, which never waits for it."""
+        self._tasks.create_task(self._report(crash, self._during()), name=f"report on {crash.spec.name}")
+
+    async def _report(self, crash: Crash, during: str) -> None:
+        report = await asyncio.to_thread(examine, crash, during)
+        path = None
+        with contextlib.suppress(OSError):  # a full disk costs the file, not the word on the screen
+            path = await asyncio.to_thread(crash_report.write, self._places.logs, report)
+        self._on_crash(report, path)
 
     def _note(self, status: ServiceStatus) -> None:
         self._changed.set()

@@ -74,6 +74,10 @@ class Service(ABC):
         self._inbox.put_nowait((Verb.STOP, done))
         await done
 
+    @abstractmethod
+    def suspect(self, why: str) -> None:
+        """Something speaks against it ("THINKING failed"): it is asked for a real answer at once."""
+
     def quit(self) -> None:
         """Ends `run`, and with it the service."""
         self._inbox.put_nowait((Verb.QUIT, None))
@@ -115,10 +119,16 @@ class Service(ABC):
 
     async def _end(self) -> None:
         if self._life:
+            if not self._life.done():
+                await self._drain()
             self._life.cancel()
             await asyncio.wait([self._life])
             self._life = None
         self._become(ServiceState.STOPPED, pid=None, shim_pid=None, rss_bytes=None)
+
+    @abstractmethod
+    async def _drain(self) -> None:
+        """Let what it is doing for us come to its end; no longer than until the next verb."""
 
     def _become(self, state: ServiceState, **changes: Any) -> None:
         since = self._status.since if state is self._status.state else self._clock()
