@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 HIDDEN = "[redacted]"
-_NAME = re.compile(r"token|secret|passw|credential|api_?key|access_?key|private_?key|cookie|session_id", re.IGNORECASE)
+_NAME = re.compile(r"token$|secret|passw|credential|(api|access|private)[-_]?key|cookie", re.IGNORECASE)
 _WORDS = re.compile(
     r"\b(?:hf_|sk-|ghp_|github_pat_|xox[abprs]-)[A-Za-z0-9_-]{8,}"
     r"|(?<=[Bb]earer )[^\s\"']{8,}"

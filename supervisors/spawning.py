@@ -5,10 +5,11 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from supervisors import reaper
+from supervisors import reaper, redact
 from supervisors.errors import ServiceError
 from supervisors.kernel import TOKEN_VARIABLE
 from supervisors.process import ShimProcess
@@ -42,6 +43,11 @@ def command_hash(command: Command) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
+def _plain(environment: Mapping[str, str]) -> dict[str, str]:
+    """Without what a model server has no business to know; a launcher gives what its engine needs."""
+    return {key: value for key, value in environment.items() if not redact.is_secret(key)}
+
+
 def _launch_shim(name: str, token: str, its: socket.socket) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-S", "-E", "-I", str(SHIM), name],
@@ -59,7 +65,7 @@ def _order(spec: ServiceSpec, command: Command, places: Places, port: int, token
         "name": spec.name,
         "argv": list(command.argv),
         "argv_hash": command_hash(command),
-        "env": {**os.environ, **command.env, TOKEN_VARIABLE: token},
+        "env": {**_plain(os.environ), **command.env, TOKEN_VARIABLE: token},
         "nice": command.nice,
         "cwd": command.cwd,
         "token": token,
