@@ -1,5 +1,6 @@
 """What matters now, worst first: one plain sentence each, and the action that mends it. Pure."""
 
+from time import localtime, strftime
 from typing import Literal
 
 from msgspec import Struct
@@ -11,6 +12,7 @@ from conversation.stages import Outcome
 from supervisors.states import ServiceState
 
 Level = Literal["bad", "warn", "info"]
+_TOLD_S = 180.0
 _NARROW_MEMORY = 0.08
 _WITHOUT = {
     "stt": "nobody is understood; type a question with A",
@@ -32,15 +34,34 @@ def troubles(picture: Picture) -> list[Trouble]:
     if picture.link == "failed":
         return [Trouble("bad", f"The show did not start: {picture.trouble}.", "start_show", "try again")]
     if picture.link == "lost":
-        return [Trouble("bad", "The show is gone; its engines are gone with it.", "start_show", "start it again")]
+        return [Trouble("bad", "The show crashed too often and stays down.", "start_show", "start it again")]
+    if picture.link == "reviving":
+        return [Trouble("bad", "The show crashed; it is being started again, and its engines wait for it.")]
     if picture.link == "stopped":
         return [Trouble("info", "The show was stopped.", "start_show", "start it again")]
     if picture.link == "starting":
         return [Trouble("info", "The show is coming up.")]
-    found = [*_halted(state), *_services(state), *_missing(state), *_devices(state), *_last_turn(state)]
+    found = [
+        *_crash(picture),
+        *_halted(state),
+        *_services(state),
+        *_missing(state),
+        *_devices(state),
+        *_last_turn(state),
+    ]
     found += [*_memory(picture), *_notes(state)]
     order: dict[Level, int] = {"bad": 0, "warn": 1, "info": 2}
     return sorted(found, key=lambda trouble: order[trouble.level])
+
+
+def _crash(picture: Picture) -> list[Trouble]:
+    """Told for a while: whoever looked away shall know why the turns count from 1 again."""
+    if not picture.crashed or picture.clock - picture.crashed > _TOLD_S:
+        return []
+    at = strftime("%H:%M:%S", localtime(picture.crashed))
+    kept = sum(service.adopted for service in picture.state.services.values())
+    engines = f"; {kept} engines kept their models" if kept else ""
+    return [Trouble("warn", f"The show crashed at {at} and was started again{engines}.")]
 
 
 def _halted(state: ShowState) -> list[Trouble]:
