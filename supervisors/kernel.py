@@ -8,13 +8,14 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 LINUX = sys.platform == "linux"
 TOKEN_VARIABLE = "GALACTUS_SERVICE"
 _PDEATHSIG, _SUBREAPER = 1, 36
 _DONTNEED = 4
+_LISTENING = "0A"
 
 
 class Proc(NamedTuple):
@@ -138,6 +139,14 @@ def resident(pid: int) -> int | None:
         return None
 
 
+def listens(port: int, pids: Iterable[int]) -> bool | None:
+    """Whether one of these has the socket that listens on this TCP port; None where /proc does not tell."""
+    if not LINUX:
+        return None
+    inodes = _listening_inodes(port)
+    return bool(inodes) and any(not inodes.isdisjoint(_sockets_of(pid)) for pid in pids)
+
+
 def cpu_s(pid: int) -> float:
     """Processor time that it has used, seconds; 0 when it is gone, or where /proc does not tell."""
     try:
@@ -186,6 +195,25 @@ def _children(pid: int) -> list[int]:
             with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{task}/children") as file:
                 pids += map(int, file.read().split())
     return pids
+
+
+def _listening_inodes(port: int) -> set[str]:
+    inodes = set[str]()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with contextlib.suppress(OSError), open(table) as rows:
+            for words in map(str.split, list(rows)[1:]):
+                if words[3] == _LISTENING and int(words[1].rpartition(":")[2], 16) == port:
+                    inodes.add(f"socket:[{words[9]}]")
+    return inodes
+
+
+def _sockets_of(pid: int) -> set[str]:
+    links = set[str]()
+    with contextlib.suppress(OSError):
+        for handle in os.listdir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(OSError):
+                links.add(os.readlink(f"/proc/{pid}/fd/{handle}"))
+    return links
 
 
 def _prctl(option: int, value: int) -> bool:

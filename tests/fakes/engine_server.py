@@ -15,6 +15,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--slow-start", type=float, default=0.0, help="seconds before the port opens")
     parser.add_argument("--never-bind", action="store_true", help="live without a port")
+    parser.add_argument("--daemonize", action="store_true", help="leave a child to serve, and exit with 0")
+    parser.add_argument("--binary-log", action="store_true", help="bytes that are no text")
     parser.add_argument("--ignore-term", action="store_true")
     parser.add_argument("--crash-after", type=float, help="seconds until it exits with --exit-code")
     parser.add_argument("--exit-code", type=int, default=1)
@@ -116,6 +118,10 @@ def main() -> None:
         print("grandchild", subprocess.Popen([sys.executable, "-S", *hold], start_new_session=True).pid, flush=True)
     if args.chatter:
         threading.Thread(target=chatter, args=(args.chatter,), daemon=True).start()
+    if args.daemonize and os.fork():
+        os._exit(0)
+    if args.binary_log:
+        os.write(1, bytes(range(256)) * 40 + b"\x1b[2J\x1b]0;owned\x07\n")
     if args.leak:
         threading.Thread(target=leak, args=(args.leak,), daemon=True).start()
     if args.say:
