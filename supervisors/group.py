@@ -26,7 +26,10 @@ def _ignore(*_: object) -> None:
 
 
 class ServiceGroup:
-    """`async with` ends what an earlier show left and nobody adopts; `start` starts; the end of the block stops all."""
+    """`async with` ends what an earlier show left and nobody adopts; `start` starts; the end of the block stops all.
+
+    An error that ends the block is a crash of the show: the engines are left to their shims, and to the next show.
+    """
 
     def __init__(
         self,
@@ -89,6 +92,9 @@ class ServiceGroup:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
+            if isinstance(error, Exception):
+                for service in self._services.values():
+                    service.leave()
             await self.stop()
         finally:
             for service in self._services.values():

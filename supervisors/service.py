@@ -43,6 +43,7 @@ class Service(ABC):
         self._inbox: asyncio.Queue[tuple[Verb, asyncio.Future[None] | None]] = asyncio.Queue()
         self._life: asyncio.Task[None] | None = None
         self._over = False
+        self._leaving = False
         self._status = ServiceStatus(name=name, role=role, state=ServiceState.STOPPED, since=clock(), port=port)
 
     @property
@@ -77,6 +78,10 @@ class Service(ABC):
     @abstractmethod
     def suspect(self, why: str) -> None:
         """Something speaks against it ("THINKING failed"): it is asked for a real answer at once."""
+
+    def leave(self) -> None:
+        """The show is about to crash: what runs is not to be stopped any more, but left for the next show."""
+        self._leaving = True
 
     def quit(self) -> None:
         """Ends `run`, and with it the service."""
@@ -119,7 +124,7 @@ class Service(ABC):
 
     async def _end(self) -> None:
         if self._life:
-            if not self._life.done():
+            if not (self._life.done() or self._leaving):
                 await self._drain()
             self._life.cancel()
             await asyncio.wait([self._life])

@@ -143,6 +143,9 @@ class Supervisor(Service):
         try:
             complaint = await self._watch(process)
         except BaseException:
+            if self._leaving and self.spec.adopt_window_s:
+                process.let_go()
+                raise
             self._become(ServiceState.STOPPING)
             await process.stop(self.spec.stop_grace_s)
             raise

@@ -43,6 +43,7 @@ def troubles(picture: Picture) -> list[Trouble]:
         return [Trouble("info", "The show is coming up.")]
     found = [
         *_crash(picture),
+        *_back_again(picture),
         *_halted(state),
         *_services(state),
         *_missing(state),
@@ -71,11 +72,14 @@ def _halted(state: ShowState) -> list[Trouble]:
 
 
 def _services(state: ShowState) -> list[Trouble]:
-    return [trouble for service in state.services.values() if (trouble := _service(service)) is not None]
+    return [trouble for service in state.services.values() if (trouble := _service(service, state)) is not None]
 
 
-def _service(service: ServiceChanged) -> Trouble | None:
+def _service(service: ServiceChanged, state: ShowState) -> Trouble | None:
     why = (service.last_error or "").removeprefix(f"{service.name}: ") or "no reason was given"
+    crash = next((c.event for c in reversed(state.crashes) if c.event.name == service.name), None)
+    if crash is not None and crash.during and why.startswith(crash.end):
+        why = f"{why} (in {crash.during})"
     match service.state:
         case ServiceState.HELD:
             return Trouble(
@@ -91,6 +95,20 @@ def _service(service: ServiceChanged) -> Trouble | None:
         case ServiceState.FETCHING | ServiceState.STARTING | ServiceState.LOADING if service.last_error:
             return Trouble("warn", f"{service.name} stopped: {why}; it is coming back.")
     return None
+
+
+def _back_again(picture: Picture) -> list[Trouble]:
+    """A crash is worth a word also when all is well again: whoever looks may want to know why the voice was another."""
+    recent = {c.event.name: c for c in picture.state.crashes if picture.now - c.at < _TOLD_S * 1000}
+    rows = []
+    for name, crash in recent.items():
+        service = picture.state.services.get(name)
+        if service is not None and service.state is ServiceState.READY:
+            at = strftime("%H:%M:%S", localtime(picture.state.began + crash.at / 1000))
+            hit = f" in {crash.event.during}" if crash.event.during else ""
+            text = f"{name} stopped at {at}{hit}: {crash.event.end}; it is back."
+            rows.append(Trouble("info", text, f"crash_report('{name}')" if crash.event.report else "", "report"))
+    return rows
 
 
 def _missing(state: ShowState) -> list[Trouble]:

@@ -20,7 +20,10 @@ async def main(folder: Path, window_s: float, flags: list[str]) -> None:
         group.start()
         await group.wait_ready(timeout=20)
         print(*(f"{s.shim_pid} {s.pid}" for s in group.statuses), flush=True)
-        await asyncio.sleep(3600)
+        told = asyncio.Event()
+        asyncio.get_running_loop().add_reader(0, told.set)
+        await told.wait()
+        raise RuntimeError("this show was told to crash")
 
 
 if __name__ == "__main__":

@@ -182,3 +182,13 @@ async def test_ten_shows_in_a_row_keep_one_engine(home: Path) -> None:
     state = json.loads(places_in(home).state_file("a").read_text())
     assert state["pid"] == engine_a
     reaper.reap(places_in(home).prefix)
+
+
+async def test_show_that_dies_of_an_error_of_its_own(home: Path) -> None:
+    show, pids = await start_show(home, WINDOW)
+    _, said = await show.communicate(b"\n")
+    assert show.returncode == 1 and b"this show was told to crash" in said
+    async with ServiceGroup(elsewhere(home), specs()) as group:
+        group.start()
+        await group.wait_ready(timeout=5)
+        assert [s.pid for s in group.statuses] == pids[1::2]

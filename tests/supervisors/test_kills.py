@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil  # type: ignore[import-untyped]
 import pytest
@@ -62,7 +63,8 @@ async def came_back(group: ServiceGroup, before: ServiceStatus) -> None:
 
 async def start_show(folder: Path, *arguments: str) -> tuple[asyncio.subprocess.Process, list[int]]:
     program = ("-m", "tests.supervisors.show_stand_in", str(folder), *arguments)
-    show = await asyncio.create_subprocess_exec(sys.executable, *program, stdout=asyncio.subprocess.PIPE)
+    piped: dict[str, Any] = {"stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.PIPE}
+    show = await asyncio.create_subprocess_exec(sys.executable, *program, stdin=asyncio.subprocess.PIPE, **piped)
     assert show.stdout
     async with asyncio.timeout(30):
         return show, [int(word) for word in (await show.stdout.readline()).split()]
