@@ -77,6 +77,8 @@ class Deeds(App[str]):
             return any(trouble.action for trouble in troubles(picture))
         if name == "start_show":
             return picture.link in ("reviving", "lost", "failed", "stopped")
+        if name == "end_show":
+            return any(trouble.action == "end_show" for trouble in troubles(picture))
         if name in ("choose_character", "choose_service", "restart_service"):
             return live
         return True
@@ -152,6 +154,11 @@ class Deeds(App[str]):
 
     def action_start_show(self) -> None:
         self.do(self._start(self._as_before()))
+
+    def action_end_show(self) -> None:
+        """For one that hangs; what follows is as after any crash."""
+        if self.link.show is not None:
+            background.kill(self.link.show, Home.from_environment())
 
     def _as_before(self) -> Namespace:
         """The rig and the character that were."""

@@ -26,6 +26,8 @@ from supervisors.restart import RestartPolicy, RestartRules
 
 _LOG = logging.getLogger(__name__)
 SHOW_RULES = RestartRules(good_s=5.0, cap_s=10.0)
+HANGS_S = 8.0
+"""A show has a pulse every 2 s."""
 _LOOK_S = 0.25
 """How often we look for a show that is gone: somebody may start it elsewhere."""
 
@@ -40,7 +42,7 @@ class Link:
         """Starts a show in place of one that crashed. Raises ProfileError, OSError."""
         self._policy = RestartPolicy(SHOW_RULES, monotonic, Random())
         self._live_since = 0.0
-        self._crashed = 0.0
+        self._crashed = self._heard = 0.0
         self._state = ShowState()
         self._levels = Levels()
         self._memory: Memory | None = None
@@ -63,6 +65,7 @@ class Link:
             link=self._link,
             trouble=self._trouble,
             crashed=self._crashed,
+            hangs=self._link == "live" and monotonic() - self._heard > HANGS_S,
         )
 
     def take_over(self, folder: Path, newborn: background.Newborn) -> None:
@@ -126,8 +129,11 @@ class Link:
         self.show = show
 
     def _take(self, row: dict[str, Any]) -> None:
+        self._heard = monotonic()
         if "snapshot" in row:
             self._begin(row)
+        elif row.get("telemetry") == "pulse":
+            return
         elif "telemetry" in row:
             self._measure(row)
         else:

@@ -40,6 +40,8 @@ class Picture(Struct, frozen=True, kw_only=True):
     link: LinkState = "starting"
     crashed: float = 0.0
     """When the last show that this screen saw crashed, seconds since 1970; 0 = none did."""
+    hangs: bool = False
+    """A show to which we are connected has lost its pulse."""
     trouble: str = ""
     """Why the link failed, in plain words."""
 

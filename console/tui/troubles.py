@@ -41,6 +41,8 @@ def troubles(picture: Picture) -> list[Trouble]:
         return [Trouble("info", "The show was stopped.", "start_show", "start it again")]
     if picture.link == "starting":
         return [Trouble("info", "The show is coming up.")]
+    if picture.hangs:
+        return [Trouble("bad", "The show hangs: it has said nothing for a while.", "end_show", "end it and start anew")]
     found = [
         *_crash(picture),
         *_back_again(picture),

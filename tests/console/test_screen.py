@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -235,6 +236,17 @@ def test_a_show_that_is_killed_is_started_again_and_keeps_its_engines(window: Te
     window.wait_for("started again; 4 engines kept their models", 10)
     print(f"on air again {time.monotonic() - killed:.1f} s after the kill")
     window.wait_for("ON AIR", 10)
+    (again,) = running(Home(home))
+    assert again.pid != show.pid and engine_pids(home) == before
+
+
+def test_a_show_that_hangs_is_named_and_replaced_with_enter(window: Terminal, home: Path) -> None:
+    (show,) = running(Home(home))
+    before = engine_pids(home)
+    os.kill(show.pid, signal.SIGSTOP)
+    window.wait_for("The show hangs", 15)
+    window.type("Enter")
+    window.wait_for("started again; 4 engines kept their models", 15)
     (again,) = running(Home(home))
     assert again.pid != show.pid and engine_pids(home) == before
 
