@@ -87,7 +87,6 @@ class Show:
             stack.enter_context(_log_file(self.logs / "show.log"))
             booth = open_booth(self.rig.value, stack.enter_context(ExitStack()), self.bus.publish)
             detector = SileroDetector()
-            detector.warm()
             loop = ConversationLoop(lambda: self._hands(booth, detector), booth.microphone)
             stack.push_async_callback(self.engines.aclose)
             group = await stack.enter_async_context(self._services())
@@ -99,6 +98,7 @@ class Show:
                 listening = asyncio.Event()
                 forever = (server.serve(listening), loop.run(), sampler.run())
                 background = [tasks.create_task(work) for work in forever]
+                tasks.create_task(asyncio.to_thread(detector.warm))  # 0.15 s that no adopted engine should wait for
                 await listening.wait()
                 self._announce()
                 self._tell_started()
