@@ -65,6 +65,8 @@ def spawn(arguments: Namespace, home: Home) -> Newborn:
     folder = home.state(rig.name)
     folder.mkdir(parents=True, exist_ok=True)
     words = folder / "start.log"
+    with suppress(OSError):
+        words.replace(folder / "start.log.1")  # what a show that crashed said last
     argv = [sys.executable, str(CHECKOUT / "console.py"), "run", "--headless", "--rig", arguments.rig or DEFAULT_RIG]
     if arguments.character is not None:
         argv += ["--character", arguments.character]

@@ -48,6 +48,19 @@ class ServiceChanged(Event, frozen=True, kw_only=True):
     last_error: str | None = None
 
 
+class ServiceCrashed(Event, frozen=True, kw_only=True):
+    """A service ended against our will, or had to be ended. The whole story is in the report."""
+
+    name: str
+    end: str
+    """In words: "killed by SIGSEGV"."""
+    during: str
+    """What it hit: "turn 3, SPEAKING", or nothing."""
+    first_error: str = ""
+    report: str = ""
+    """Path of the crash report; empty when it could not be written."""
+
+
 class ShowReady(Event, frozen=True, kw_only=True):
     """Every role of the rig has an engine that answers; visitors may come."""
 
@@ -96,6 +109,7 @@ AnyEvent = (
     | CharacterChanged
     | DeviceChanged
     | ServiceChanged
+    | ServiceCrashed
     | ShowReady
     | ShowNotReady
     | Note

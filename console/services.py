@@ -46,9 +46,12 @@ def _check_model(file: str, name: str, role: str, model_id: str, catalogue: Cata
 
 
 def specs(
-    rig: Loaded[Rig], made: Mapping[str, BaseLauncher], busy: Callable[[str], Callable[[], bool]]
+    rig: Loaded[Rig],
+    made: Mapping[str, BaseLauncher],
+    busy: Callable[[str], Callable[[], bool]],
+    idle: Callable[[], bool],
 ) -> list[ServiceSpec | AttachedSpec]:
-    """What to supervise; `busy` says of each whether a request of ours is on its way."""
+    """What to supervise. `busy`: of each, whether a request of ours is on its way; `idle`: whether nobody is served."""
     out: list[ServiceSpec | AttachedSpec] = []
     for name, launcher in made.items():
         engine = launcher.settings
@@ -67,6 +70,8 @@ def specs(
                 port=engine.port,
                 adopt_window_s=rig.value.adopt_window_s,
                 busy=busy(name),
+                idle=idle,
+                memory_limit=engine.memory_limit_mb * 1_000_000,
             )
         )
     return out

@@ -7,6 +7,7 @@ import os
 from collections.abc import Collection
 from contextlib import AsyncExitStack, ExitStack
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -20,6 +21,7 @@ from console.events import (
     CharacterChanged,
     Note,
     ServiceChanged,
+    ServiceCrashed,
     ShowNotReady,
     ShowReady,
     ShowStarted,
@@ -30,20 +32,24 @@ from console.presence import Presence, ShowFile
 from console.server import OperatorServer
 from console.telemetry import Sampler
 from conversation import prompt
+from conversation.events import Event, StageFailed
 from conversation.history import History
 from conversation.loop import ConversationLoop
 from conversation.ports import Message
+from conversation.stages import Stage
 from conversation.turn import Stagehands
 from devices.speech_detector import SileroDetector
 from profiles.catalogue import Catalogue
 from profiles.home import Home
 from profiles.loader import Loaded
 from profiles.schema import Character, Rig
+from supervisors.crash_report import CrashReport
 from supervisors.group import ServiceGroup
 from supervisors.kernel import give_back_memory
 from supervisors.spec import ServiceStatus
 from supervisors.states import ServiceState
 
+_ROLES = {Stage.TRANSCRIBING: "stt", Stage.THINKING: "llm", Stage.SPEAKING: "tts"}
 _LOG = logging.getLogger(__name__)
 
 
@@ -81,10 +87,10 @@ class Show:
             stack.enter_context(_log_file(self.logs / "show.log"))
             booth = open_booth(self.rig.value, stack.enter_context(ExitStack()), self.bus.publish)
             detector = SileroDetector()
-            detector.warm()
             loop = ConversationLoop(lambda: self._hands(booth, detector), booth.microphone)
             stack.push_async_callback(self.engines.aclose)
             group = await stack.enter_async_context(self._services())
+            self.bus.add_sink(partial(_doubt, group))
             operator = Operator(self, loop, group, booth.jaw)
             sampler = Sampler(self.bus, booth, group)
             server = OperatorServer(self.home.socket(self.rig.name, "show"), operator)
@@ -92,6 +98,7 @@ class Show:
                 listening = asyncio.Event()
                 forever = (server.serve(listening), loop.run(), sampler.run())
                 background = [tasks.create_task(work) for work in forever]
+                tasks.create_task(asyncio.to_thread(detector.warm))  # 0.15 s that no adopted engine should wait for
                 await listening.wait()
                 self._announce()
                 self._tell_started()
@@ -167,9 +174,22 @@ class Show:
     def _services(self) -> ServiceGroup:
         return ServiceGroup(
             services.places(self.home, self.rig.name, self.logs),
-            services.specs(self.rig, self.launchers, self.engines.busy),
+            services.specs(self.rig, self.launchers, self.engines.busy, lambda: self.bus.state.stage is Stage.IDLE),
             self._on_status,
             on_progress=lambda name, progress: self.bus.telemetry("progress", name, progress),
+            on_crash=self._on_crash,
+            during=lambda: self.bus.state.doing,
+        )
+
+    def _on_crash(self, report: CrashReport, path: Path | None) -> None:
+        self.bus.publish(
+            ServiceCrashed(
+                name=report.service,
+                end=report.end,
+                during=report.during,
+                first_error=report.first_error,
+                report=str(path or ""),
+            )
         )
 
     def _on_status(self, status: ServiceStatus) -> None:
@@ -209,6 +229,14 @@ class Show:
         rows = self.bus.state.services.values()
         lost = (s for s in rows if s.state is ServiceState.HELD or self._not_fetched.get(s.name, 0) >= 2)
         return next((s for s in lost if s.role in missing), None)
+
+
+def _doubt(group: ServiceGroup, event: Event, line: bytes) -> None:
+    """An engine that failed a visitor is asked for a real answer at once; READY may be a lie."""
+    if isinstance(event, StageFailed) and (role := _ROLES.get(event.stage)):
+        for status in group.statuses:
+            if status.role == role:
+                group[status.name].suspect(f"{event.stage} failed")
 
 
 @contextlib.contextmanager

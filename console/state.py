@@ -19,6 +19,11 @@ class Step(Struct, frozen=True):
     at: float
 
 
+class Crash(Struct, frozen=True):
+    event: show.ServiceCrashed
+    at: float
+
+
 class Exchange(Struct, frozen=True, kw_only=True):
     """The turn in progress, or the last one. Times are ms since the show's start."""
 
@@ -71,6 +76,13 @@ class ShowState(Struct, frozen=True, kw_only=True):
     history: tuple[Exchange, ...] = ()
     """The last turns that have ended, oldest first; all of them are in turns.jsonl."""
     notes: tuple[show.Note, ...] = ()
+    crashes: tuple[Crash, ...] = ()
+    """The last of them, oldest first; all of them are reports in the log folder."""
+
+    @property
+    def doing(self) -> str:
+        """For a report: "turn 3, SPEAKING"; "" when nobody is served."""
+        return f"turn {self.turns}, {self.stage}" if self.stage is not Stage.IDLE else ""
 
 
 def reduce(state: ShowState, event: Event, at: float) -> ShowState:
@@ -85,6 +97,8 @@ def reduce(state: ShowState, event: Event, at: float) -> ShowState:
             return structs.replace(state, character=event.character, character_name=event.character_name)
         case show.ServiceChanged():
             return _with_service(state, event, at)
+        case show.ServiceCrashed():
+            return structs.replace(state, crashes=(*state.crashes, Crash(event, at))[-_KEPT_NOTES:])
         case show.DeviceChanged():
             return structs.replace(state, devices={**state.devices, event.role: event})
         case show.ShowReady():

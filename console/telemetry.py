@@ -15,7 +15,7 @@ from devices.levels import NoiseFloor
 from supervisors.group import ServiceGroup
 
 _MOVING_S, _LIVE_S, _QUIET_S = 0.05, 0.2, 1.0
-_MEMORY_S = 2.0
+_MEMORY_S = _PULSE_S = 2.0
 
 
 class Sampler:
@@ -27,7 +27,7 @@ class Sampler:
         self._wake = asyncio.Event()
         self._levels: Levels | None = None
         self._memory: Memory | None = None
-        self._memory_at = float("-inf")
+        self._memory_at = self._pulse_at = float("-inf")
         self._fault = ""
         self._me = psutil.Process()
         bus.add_sink(self._on_event)
@@ -40,6 +40,7 @@ class Sampler:
             if self._watched():
                 self._send_levels()
                 self._send_memory()
+                self._send_pulse()
             try:
                 async with asyncio.timeout(self._pause()):
                     await self._wake.wait()
@@ -93,6 +94,12 @@ class Sampler:
         if memory != self._memory:
             self._memory = memory
             self._bus.telemetry("memory", "", memory)
+
+    def _send_pulse(self) -> None:
+        """Whoever hears nothing any more knows that we hang."""
+        if monotonic() - self._pulse_at >= _PULSE_S:
+            self._pulse_at = monotonic()
+            self._bus.telemetry("pulse", "", {})
 
     def _watch_jaw(self) -> None:
         """A board that failed is a fault of a device, not only a line of the log."""

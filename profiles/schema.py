@@ -35,6 +35,8 @@ class Engine(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """LLM context, tokens."""
     nice: Annotated[int, Meta(ge=0, le=19)] = 0
     """Lower claim on the CPU than its neighbours."""
+    memory_limit_mb: Annotated[int, Meta(ge=0, le=4_000_000)] = 0
+    """RAM of the engine and its children beyond which it is started anew; 0 = no limit."""
     standby: bool = False
     """Kept warm, used when the first engine of its role is gone."""
     enabled: bool = True
@@ -85,7 +87,8 @@ class Rig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     title: str
     character: str = "mr_bones"
-    adopt_window_s: Seconds = 0.0
+    adopt_window_s: Seconds = 30.0
+    """How long the engines outlive a show that dies, with their models in memory, for the next one; 0 = not at all."""
     engines: dict[str, Engine]
     audio: Audio = field(default_factory=Audio)
     jaw: Jaw = field(default_factory=Jaw)

@@ -29,6 +29,7 @@ class AttachedService(Service):
         super().__init__(spec.name, spec.role, on_status, gate, clock, httpx.URL(spec.base_url).port)
         self.spec = spec
         self._client = client
+        self._suspicion = ""
 
     @property
     def base_url(self) -> str | None:
@@ -43,7 +44,7 @@ class AttachedService(Service):
             status = await probes.health(self._client, url)
             if status == 200:
                 misses = 0
-                if self._status.state is not ServiceState.READY:
+                if self._status.state is not ServiceState.READY or self._suspicion:
                     await self._greet()
             elif not self.spec.busy():
                 misses += 1
@@ -51,9 +52,16 @@ class AttachedService(Service):
                 self._become(ServiceState.DEGRADED, last_error=self._complaint(status, url))
             await asyncio.sleep(PROBE_S)
 
+    def suspect(self, why: str) -> None:
+        self._suspicion = why
+
+    async def _drain(self) -> None:
+        """It goes on without us."""
+
     async def _greet(self) -> None:
-        if self._status.state is not ServiceState.DEGRADED:
+        if self._status.state not in (ServiceState.DEGRADED, ServiceState.READY):
             self._become(ServiceState.LOADING)
+        self._suspicion = ""
         try:
             await self.spec.canary(self.spec.base_url.rstrip("/"))
         except Exception as error:  # The caller's, with errors of its own; `str()` of each is a plain line.

@@ -1,6 +1,5 @@
 """Fork and exec of one engine by its shim: its own session, dead when the shim is, nothing inherited (stdlib only)."""
 
-import contextlib
 import os
 import resource
 import signal
@@ -39,7 +38,8 @@ def _become(
             os._exit(126)  # The shim died before we asked to die with it.
         _restore_signals()
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        _be_nice(nice)
+        kernel.be_nice(nice)
+        kernel.be_first_to_go()
         if cwd:
             os.chdir(cwd)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -63,17 +63,6 @@ def _restore_signals() -> None:
         except OSError:
             continue  # The C library keeps a few for itself.
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
-
-
-def _be_nice(nice: int) -> None:
-    """Linux gives each session a scheduling group of its own, inside which niceness has no effect on other sessions:
-    the group must be told too (sched(7), "The autogroup feature").
-    """
-    with contextlib.suppress(OSError):  # More than we may ask for, or no such kernel: the engine runs as it is.
-        os.nice(nice)
-    with contextlib.suppress(OSError):
-        group = os.open("/proc/self/autogroup", os.O_WRONLY)
-        os.write(group, str(nice).encode())
 
 
 def _most_files() -> int:

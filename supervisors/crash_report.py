@@ -48,6 +48,17 @@ def listed(logs: Path, service: str | None = None) -> list[Path]:
     return sorted(folder(logs).glob(f"*-{service or '*'}.json"))
 
 
+def write(logs: Path, report: CrashReport) -> Path:
+    """Whole or not at all. Raises OSError: the disk may be full."""
+    stamp = report.wall.translate({ord(c): None for c in "-:."})
+    path = folder(logs) / f"{stamp}-{report.service}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    early = path.with_suffix(".part")
+    early.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=1))
+    early.replace(path)
+    return path
+
+
 def read(path: Path) -> CrashReport | None:
     """None when it is gone or not a report."""
     try:

@@ -5,8 +5,8 @@ import signal
 
 from msgspec import Struct
 
-_CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
-_TROUBLE = re.compile(
+CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
+TROUBLE = re.compile(
     r"error|exception|fatal|failed|cannot|can't|out of memory|no space|no such|denied|assert|address already", re.I
 )
 _LINES = 40
@@ -48,11 +48,11 @@ def return_code(code: int) -> str:
 
 def trouble(tail: str) -> str:
     """The last line that speaks of trouble: what a killed process said last is mostly no explanation."""
-    return next((line for line in reversed(said(tail)) if _TROUBLE.search(line)), "")
+    return next((line for line in reversed(said(tail)) if TROUBLE.search(line)), "")
 
 
 def said(tail: str) -> list[str]:
     """The last lines that say anything, fit for a screen."""
-    lines = [_CONTROL.sub("", line).strip() for line in re.split(r"[\r\n]+", tail)]
+    lines = [CONTROL.sub("", line).strip() for line in re.split(r"[\r\n]+", tail)]
     said = [line for line in lines if any(c.isalnum() for c in line)][-_LINES:]
     return [line if len(line) <= _LENGTH else line[: _LENGTH - 1] + "…" for line in said]

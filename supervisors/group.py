@@ -1,14 +1,18 @@
 """The services of one show: started side by side, stopped in reverse, none left behind."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from supervisors import kernel, probes, reaper
+from supervisors import adoption, crash_report, kernel, probes, reaper
 from supervisors.attached import AttachedService
+from supervisors.autopsy import Crash, examine
+from supervisors.crash_report import CrashReport
 from supervisors.errors import ServiceError
 from supervisors.restart import RestartRules
 from supervisors.service import Service, open_gate
@@ -22,7 +26,10 @@ def _ignore(*_: object) -> None:
 
 
 class ServiceGroup:
-    """`async with` kills what an earlier show left and gets ready; `start` starts; the end of the block stops all."""
+    """`async with` ends what an earlier show left and nobody adopts; `start` starts; the end of the block stops all.
+
+    An error that ends the block is a crash of the show: the engines are left to their shims, and to the next show.
+    """
 
     def __init__(
         self,
@@ -31,13 +38,17 @@ class ServiceGroup:
         on_status: OnStatus = _ignore,
         *,
         on_progress: Callable[[str, Any], None] = _ignore,
+        on_crash: Callable[[CrashReport, Path | None], None] = _ignore,
+        during: Callable[[], str] = str,
         rules: RestartRules | None = None,
     ) -> None:
         self._places, self._specs, self._rules = places, specs, rules
         self._on_status, self._on_progress = on_status, on_progress
+        self._on_crash, self._during = on_crash, during
         self._services: dict[str, Service] = {}
         self._changed = asyncio.Event()
         self._stack = AsyncExitStack()
+        self._tasks: asyncio.TaskGroup
         self.reaped: list[int] = []
         """Processes that an earlier show had left behind."""
 
@@ -50,9 +61,9 @@ class ServiceGroup:
 
     async def __aenter__(self) -> Self:
         kernel.become_subreaper()
-        self.reaped = await asyncio.to_thread(reaper.reap, self._places.prefix)
+        self.reaped = await asyncio.to_thread(reaper.reap, self._places.prefix, self._adoptable())
         client = await self._stack.enter_async_context(probes.open_client())
-        tasks = await self._stack.enter_async_context(asyncio.TaskGroup())
+        tasks = self._tasks = await self._stack.enter_async_context(asyncio.TaskGroup())
         for spec in self._specs:
             gate = partial(self._until_ready, spec.after) if spec.after else open_gate
             self._services[spec.name] = (
@@ -64,6 +75,7 @@ class ServiceGroup:
                     client,
                     self._note,
                     on_progress=self._on_progress,
+                    on_crash=self._explain,
                     gate=gate,
                     rules=self._rules,
                 )
@@ -71,10 +83,18 @@ class ServiceGroup:
             tasks.create_task(self._services[spec.name].run(), name=f"supervisor {spec.name}")
         return self
 
+    def _adoptable(self) -> list[int]:
+        """Shims of an earlier show whose engines our services will take over."""
+        own = (spec for spec in self._specs if isinstance(spec, ServiceSpec))
+        return [found["shim_pid"] for spec in own if (found := adoption.kept(self._places, spec))]
+
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
+            if isinstance(error, Exception):
+                for service in self._services.values():
+                    service.leave()
             await self.stop()
         finally:
             for service in self._services.values():
@@ -127,6 +147,17 @@ class ServiceGroup:
     def _not_ready(self, names: Iterable[str]) -> list[ServiceStatus]:
         found = [self._services[name].status for name in names]
         return [status for status in found if status.state is not ServiceState.READY]
+
+    def _explain(self, crash: Crash) -> None:
+        """Beside the restart, which never waits for it."""
+        self._tasks.create_task(self._report(crash, self._during()), name=f"report on {crash.spec.name}")
+
+    async def _report(self, crash: Crash, during: str) -> None:
+        report = await asyncio.to_thread(examine, crash, during)
+        path = None
+        with contextlib.suppress(OSError):  # a full disk costs the file, not the word on the screen
+            path = await asyncio.to_thread(crash_report.write, self._places.logs, report)
+        self._on_crash(report, path)
 
     def _note(self, status: ServiceStatus) -> None:
         self._changed.set()

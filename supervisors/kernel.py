@@ -8,13 +8,14 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 LINUX = sys.platform == "linux"
 TOKEN_VARIABLE = "GALACTUS_SERVICE"
 _PDEATHSIG, _SUBREAPER = 1, 36
 _DONTNEED = 4
+_LISTENING = "0A"
 
 
 class Proc(NamedTuple):
@@ -94,6 +95,22 @@ def die_with_parent() -> bool:
     return _prctl(_PDEATHSIG, signal.SIGKILL)
 
 
+def be_first_to_go() -> None:
+    """When memory runs out, the kernel shall end an engine, which comes back, and not the show. Anybody may say so."""
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        file.write("500")
+
+
+def be_nice(nice: int) -> None:
+    """Linux gives each session a scheduling group of its own, inside which niceness has no effect on other sessions:
+    the group must be told too (sched(7), "The autogroup feature").
+    """
+    with contextlib.suppress(OSError):  # More than we may ask for, or no such kernel: the engine runs as it is.
+        os.nice(nice)
+    with contextlib.suppress(OSError), open("/proc/self/autogroup", "w") as group:
+        group.write(str(nice))
+
+
 def give_back_memory() -> None:
     """What only a start needed: freed heap that the C library keeps, and code that was run once; some ms.
 
@@ -122,6 +139,46 @@ def resident(pid: int) -> int | None:
         return None
 
 
+def listens(port: int, pids: Iterable[int]) -> bool | None:
+    """Whether one of these has the socket that listens on this TCP port; None where /proc does not tell."""
+    if not LINUX:
+        return None
+    inodes = _listening_inodes(port)
+    return bool(inodes) and any(not inodes.isdisjoint(_sockets_of(pid)) for pid in pids)
+
+
+def cpu_s(pid: int) -> float:
+    """Processor time that it has used, seconds; 0 when it is gone, or where /proc does not tell."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            line = file.read()
+    except OSError:
+        return 0.0
+    words = line[line.rindex(b")") + 2 :].split()
+    return (int(words[11]) + int(words[12])) / float(os.sysconf("SC_CLK_TCK"))
+
+
+def out_of_memory_line(pid: int) -> str:
+    """What the kernel's log says of ending this process for want of memory; "" when nothing, or when it is not for us
+    to read. Never waits.
+    """
+    found = ""
+    try:
+        log = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK)
+    except OSError:
+        return ""
+    try:
+        while True:
+            with contextlib.suppress(BrokenPipeError):  # overwritten while we read: the next one is there
+                record = os.read(log, 8192).decode("utf-8", "replace").partition(";")[2].partition("\n")[0]
+                if f"Killed process {pid} " in record:
+                    found = record
+    except OSError:  # the end, or a kernel that does not let us
+        return found
+    finally:
+        os.close(log)
+
+
 def boot_id() -> str:
     try:
         with open("/proc/sys/kernel/random/boot_id") as file:
@@ -138,6 +195,25 @@ def _children(pid: int) -> list[int]:
             with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{task}/children") as file:
                 pids += map(int, file.read().split())
     return pids
+
+
+def _listening_inodes(port: int) -> set[str]:
+    inodes = set[str]()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with contextlib.suppress(OSError), open(table) as rows:
+            for words in map(str.split, list(rows)[1:]):
+                if words[3] == _LISTENING and int(words[1].rpartition(":")[2], 16) == port:
+                    inodes.add(f"socket:[{words[9]}]")
+    return inodes
+
+
+def _sockets_of(pid: int) -> set[str]:
+    links = set[str]()
+    with contextlib.suppress(OSError):
+        for handle in os.listdir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(OSError):
+                links.add(os.readlink(f"/proc/{pid}/fd/{handle}"))
+    return links
 
 
 def _prctl(option: int, value: int) -> bool:

@@ -38,6 +38,17 @@ class LogFile:
         self._put((b"\n" if self._column else b"") + _stamp() + b"[shim] " + text.encode() + b"\n")
         self._column = 0
 
+    def move(self, path: str) -> None:
+        """Go on in another file; both say so."""
+        if path == self.path:
+            return
+        before = self.path
+        self.note(f"goes on in {path}")
+        self.close()
+        self.path, self._column = path, 0
+        self._open()
+        self.note(f"began in {before}")
+
     @property
     def tail(self) -> str:
         """The last words, for whoever has to explain an exit; from memory, for the disk may be full."""

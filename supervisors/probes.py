@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Iterable
-from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 import httpx
@@ -14,7 +13,6 @@ from supervisors import kernel
 from supervisors.errors import ServiceError
 
 TIMEOUT_S = 2.0
-_LISTENING = "0A"
 
 
 class PortTaken(ServiceError):
@@ -70,10 +68,9 @@ def tree_rss(root: int) -> int:
 
 def owns_port(port: int, pids: Iterable[int]) -> bool:
     """Whether one of these processes listens there: a 200 from somebody else's server means nothing."""
-    if not kernel.LINUX:
-        return any(port in _ports_of(pid) for pid in pids)
-    inodes = _listening_inodes(port)
-    return bool(inodes) and any(not inodes.isdisjoint(_sockets_of(pid)) for pid in pids)
+    numbers = list(pids)
+    known = kernel.listens(port, numbers)
+    return any(port in _ports_of(pid) for pid in numbers) if known is None else known
 
 
 def free_port() -> int:
@@ -118,23 +115,3 @@ def _ports_of(pid: int) -> set[int]:
     except psutil.Error:
         return set()
     return {c.laddr.port for c in connections if c.status == psutil.CONN_LISTEN}
-
-
-def _listening_inodes(port: int) -> set[str]:
-    inodes = set[str]()
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        with contextlib.suppress(OSError):
-            for line in Path(table).read_text().splitlines()[1:]:
-                words = line.split()
-                if words[3] == _LISTENING and int(words[1].rpartition(":")[2], 16) == port:
-                    inodes.add(f"socket:[{words[9]}]")
-    return inodes
-
-
-def _sockets_of(pid: int) -> set[str]:
-    links = set[str]()
-    with contextlib.suppress(OSError):
-        for handle in Path(f"/proc/{pid}/fd").iterdir():
-            with contextlib.suppress(OSError):
-                links.add(str(handle.readlink()))
-    return links

@@ -2,35 +2,40 @@
 
 import asyncio
 import contextlib
-import hashlib
 import json
-import os
 import socket
-import subprocess
-import sys
 import time
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 from supervisors import reaper
 from supervisors.errors import ServiceError
-from supervisors.exits import Exit, return_code
-from supervisors.kernel import TOKEN_VARIABLE
-from supervisors.spec import Command, Places
+from supervisors.exits import Exit
+from supervisors.shim_handle import ShimHandle
+from supervisors.spec import Places
 
-SHIM = Path(__file__).with_name("shim.py")
 KILL_PATIENCE_S = 4.0
 """How long after the grace a shim may take to end a tree, before we end the shim."""
 LEAVE_PATIENCE_S = 1.0
 
 
+class Refused(ServiceError):
+    """The shim has another owner, or has not noticed yet that its owner is gone."""
+
+
 class ShimProcess(asyncio.Protocol):
     """Owns the connection to a shim; whoever loses this object loses the engine, which is the point of it."""
 
-    def __init__(self, name: str, token: str, port: int, places: Places, shim: subprocess.Popen[bytes]) -> None:
+    def __init__(self, name: str, token: str, port: int, places: Places, shim: ShimHandle, command_hash: str) -> None:
         self.name, self.token, self.port, self._places = name, token, port, places
+        self.command_hash = command_hash
         self.pid = 0
+        self.adopted = False
+        self.found_ready = False
+        """The show before us had found it READY."""
         self.last_output = time.monotonic()
+        self.on_rule: Callable[[str], None] = lambda line: None
+        """Called with each line of the log that speaks of a trouble after which it may hang."""
         loop = asyncio.get_running_loop()
         self._shim = shim
         self._transport: asyncio.Transport | None = None
@@ -57,32 +62,42 @@ class ShimProcess(asyncio.Protocol):
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(grace_s + KILL_PATIENCE_S):
                         await self.wait_exit()
-            await self._bury(0 if self.running else LEAVE_PATIENCE_S)
+            await self.bury(0 if self.running else LEAVE_PATIENCE_S)
         except asyncio.CancelledError:
             self._abandon()
             raise
         end = self._exit.result()
-        return end if end.shim is None else Exit(shim=return_code(self._shim.returncode))
+        return end if end.shim is None else Exit(shim=self._shim.end)
+
+    def tell_ready(self) -> None:
+        """The shim remembers it for whoever adopts it."""
+        self._send({"do": "ready"})
 
     def _abandon(self) -> None:
         """No time left for a stop: the shim does it alone, at once."""
         self._send({"do": "stop", "grace_s": 0})
+        self.let_go()
+
+    def let_go(self) -> None:
+        """Leave it to its shim, and to whoever adopts it."""
+        self._hello.cancel()
         if self._transport:
             self._transport.close()
 
-    async def _bury(self, patience_s: float) -> None:
+    async def bury(self, patience_s: float = 0.0) -> None:
         """Nothing outlives this: a shim that does not leave is killed, and what it kept is found by its token."""
         if self._transport and not self.running:
             self._transport.close()
         due = time.monotonic() + patience_s
-        while self._shim.poll() is None and time.monotonic() < due:
+        while not self._shim.ended() and time.monotonic() < due:
             await asyncio.sleep(0.005)
-        if self._shim.poll() is None:
+        if not self._shim.ended():
             self._shim.kill()
-            await asyncio.to_thread(self._shim.wait)
+            while not self._shim.ended() and time.monotonic() < due + KILL_PATIENCE_S:
+                await asyncio.sleep(0.002)
         if self._transport:
             self._transport.close()
-        if self._shim.returncode:
+        if not self._shim.left_well:
             await asyncio.to_thread(reaper.sweep, self.token, self.pid)
             self._places.state_file(self.name).unlink(missing_ok=True)
             self._places.socket(self.name).unlink(missing_ok=True)
@@ -110,11 +125,15 @@ class ShimProcess(asyncio.Protocol):
     def _understand(self, message: dict[str, Any]) -> None:
         match message["is"]:
             case "hello":
-                self.pid = message["pid"]
+                self.pid, self.found_ready = message["pid"], message["ready"]
                 if not self._hello.done():  # else nobody waits for it any more
                     self._hello.set_result(None)
             case "progress":
                 self.last_output = time.monotonic()
+            case "rule":
+                self.on_rule(message["line"])
+            case "refused" if not self._hello.done():
+                self._hello.set_exception(Refused(self.name, "its shim has another owner"))
             case "failed" if not self._hello.done():
                 self._hello.set_exception(ServiceError(self.name, message["message"]))
             case "exited" if self.running:
@@ -124,7 +143,8 @@ class ShimProcess(asyncio.Protocol):
         if self._transport and not self._transport.is_closing():
             self._transport.write(json.dumps(message).encode() + b"\n")
 
-    async def _begin(self, ours: socket.socket, order: dict[str, Any]) -> None:
+    async def begin(self, ours: socket.socket, order: dict[str, Any]) -> None:
+        """Of a shim that has just been launched: returns when the engine has been executed. Raises ServiceError."""
         try:
             await asyncio.get_running_loop().create_unix_connection(lambda: self, sock=ours)
             self._send(order)
@@ -133,55 +153,12 @@ class ShimProcess(asyncio.Protocol):
             self._hello.cancel()
             # By the shim, if it has its order: it collects its engine, whose number we never learnt.
             self._send({"do": "stop", "grace_s": 0})
-            await self._bury(LEAVE_PATIENCE_S if self._transport else 0)
+            await self.bury(LEAVE_PATIENCE_S if self._transport else 0)
             raise
 
-
-async def spawn(
-    name: str, command: Command, places: Places, port: int, *, stop_grace_s: float, adopt_window_s: float = 0.0
-) -> ShimProcess:
-    """Returns when it has been executed; raises ServiceError when it cannot be. From the main thread only."""
-    token = reaper.make_token(places.prefix, name)
-    order = _order(name, command, places, port, token)
-    order |= {"stop_grace_s": stop_grace_s, "adopt_window_s": adopt_window_s}
-    ours, its = socket.socketpair()
-    try:
-        shim = _launch_shim(name, token, its)
-    except OSError as error:
-        ours.close()
-        raise ServiceError(name, f"no process can be started: {error.strerror}", "close other programs") from error
-    finally:
-        its.close()
-    ours.setblocking(False)
-    process = ShimProcess(name, token, port, places, shim)
-    await process._begin(ours, order)
-    return process
-
-
-def _launch_shim(name: str, token: str, its: socket.socket) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-S", "-E", "-I", str(SHIM), name],
-        stdin=its.fileno(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env=os.environ | {TOKEN_VARIABLE: token},
-        start_new_session=True,
-    )
-
-
-def _order(name: str, command: Command, places: Places, port: int, token: str) -> dict[str, Any]:
-    argv = list(command.argv)
-    return {
-        "do": "run",
-        "name": name,
-        "argv": argv,
-        "argv_hash": hashlib.sha256("\0".join(argv).encode()).hexdigest()[:16],
-        "env": {**os.environ, **command.env, TOKEN_VARIABLE: token},
-        "nice": command.nice,
-        "cwd": command.cwd,
-        "token": token,
-        "port": port,
-        "log": str(places.log(name).absolute()),
-        "state": str(places.state_file(name).absolute()),
-        "socket": str(places.socket(name)),
-    }
+    async def take_over(self, path: str, wishes: dict[str, Any]) -> None:
+        """Of a shim whose owner is gone. Raises OSError, Refused."""
+        await asyncio.get_running_loop().create_unix_connection(lambda: self, path)
+        self._send(wishes)
+        await self._hello
+        self.adopted = True

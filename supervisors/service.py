@@ -43,6 +43,7 @@ class Service(ABC):
         self._inbox: asyncio.Queue[tuple[Verb, asyncio.Future[None] | None]] = asyncio.Queue()
         self._life: asyncio.Task[None] | None = None
         self._over = False
+        self._leaving = False
         self._status = ServiceStatus(name=name, role=role, state=ServiceState.STOPPED, since=clock(), port=port)
 
     @property
@@ -73,6 +74,14 @@ class Service(ABC):
         done = asyncio.get_running_loop().create_future()
         self._inbox.put_nowait((Verb.STOP, done))
         await done
+
+    @abstractmethod
+    def suspect(self, why: str) -> None:
+        """Something speaks against it ("THINKING failed"): it is asked for a real answer at once."""
+
+    def leave(self) -> None:
+        """The show is about to crash: what runs is not to be stopped any more, but left for the next show."""
+        self._leaving = True
 
     def quit(self) -> None:
         """Ends `run`, and with it the service."""
@@ -115,10 +124,16 @@ class Service(ABC):
 
     async def _end(self) -> None:
         if self._life:
+            if not (self._life.done() or self._leaving):
+                await self._drain()
             self._life.cancel()
             await asyncio.wait([self._life])
             self._life = None
         self._become(ServiceState.STOPPED, pid=None, shim_pid=None, rss_bytes=None)
+
+    @abstractmethod
+    async def _drain(self) -> None:
+        """Let what it is doing for us come to its end; no longer than until the next verb."""
 
     def _become(self, state: ServiceState, **changes: Any) -> None:
         since = self._status.since if state is self._status.state else self._clock()

@@ -16,11 +16,11 @@ import time
 
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from supervisors import child, kernel, state_file
+from supervisors import kernel, state_file
+from supervisors.engine_process import EngineProcess
 from supervisors.link import Link, Message
 from supervisors.log_file import LogFile
 
-KILL_PATIENCE_S = 2.0
 PROGRESS_EVERY_S = 0.2
 STOP_TICK_S = 0.02
 
@@ -30,31 +30,23 @@ class Shim:
         self._order = order
         self._owner: Link | None = owner
         self._orphan_since = 0.0
-        self._log = LogFile(order["log"], order.get("log_limit", 20_000_000))
         self._selector = selectors.DefaultSelector()
+        self._engine = EngineProcess(order, LogFile(order["log"], order.get("log_limit", 20_000_000)), self._selector)
         self._listener: socket.socket | None = None
-        self._pid = 0
-        self._group = False
-        self._exited: Message | None = None
+        self._ready = False
+        """The show has found it READY; whoever adopts it need not ask again."""
         self._told = False
-        self._given_up = False
-        self._kill_at: float | None = None
-        self._others_told = False
-        self._heard = 0
         self._reported = 0
         self._reported_at = 0.0
 
     def run(self) -> None:
         wake = self._catch_signals()
         try:
-            self._pid, pipe = child.spawn(
-                self._order["argv"], self._order["env"], self._order.get("nice", 0), self._order.get("cwd")
-            )
+            self._engine.start()
         except OSError as error:
             self._send({"is": "failed", "message": f"{error.filename} cannot be started: {error.strerror}"})
             return
         self._selector.register(wake, selectors.EVENT_READ, lambda: _drain(wake))
-        self._selector.register(pipe, selectors.EVENT_READ, lambda: self._listen(pipe))
         if self._owner:
             self._watch(self._owner)
         self._open_door()
@@ -62,88 +54,11 @@ class Shim:
         while not self._done():
             for key, _ in self._selector.select(self._patience()):
                 key.data()
-            self._reap(pipe)
-            self._mind_stop()
+            self._engine.reap()
+            self._engine.mind_stop()
             self._mind_owner()
             self._tell()
         self._leave()
-
-    # The engine
-
-    def _listen(self, pipe: int, limit: int = 1) -> None:
-        """One read a turn of the loop, so that a flood of log never keeps us from a stop."""
-        for _ in range(limit):
-            try:
-                data = os.read(pipe, 65536)
-            except BlockingIOError:
-                return
-            if not data:
-                self._selector.unregister(pipe)
-                return
-            self._heard += len(data)
-            self._log.write(data)
-
-    def _reap(self, pipe: int) -> None:
-        """SIGCHLD coalesces, so ask until nobody is left; orphans of the engine are ours and come by here as well."""
-        with contextlib.suppress(ChildProcessError):
-            while (found := os.waitpid(-1, os.WNOHANG))[0]:
-                if found[0] == self._pid:
-                    self._engine_ended(found[1], pipe)
-
-    def _engine_ended(self, status: int, pipe: int) -> None:
-        code = os.waitstatus_to_exitcode(status)
-        with contextlib.suppress(KeyError):
-            self._selector.get_key(pipe)
-            # Its last words. The pipe's end is not waited for: a grandchild may hold it for ever.
-            self._listen(pipe, limit=64)
-        self._exited = {
-            "is": "exited",
-            "code": code if code >= 0 else None,
-            "signal": -code if code < 0 else None,
-            "stopped": self._kill_at is not None,
-            "tail": self._log.tail,
-        }
-        if self._kill_at is None:
-            self._kill_tree()
-        self._log.note(f"{self._order['argv'][0]} ended: " + (f"code {code}" if code >= 0 else f"signal {-code}"))
-
-    def _tree(self) -> list[kernel.Proc]:
-        return kernel.descendants(os.getpid())
-
-    def _kill_tree(self) -> None:
-        """Again and again, for they may fork meanwhile; what the kernel holds beyond our patience is left to it."""
-        give_up = time.monotonic() + KILL_PATIENCE_S
-        if not self._exited or not kernel.LINUX:
-            kernel.signal_group(self._pid, signal.SIGKILL)
-        while time.monotonic() < give_up:
-            tree = self._tree()
-            for proc in tree:
-                kernel.signal_exactly(proc, signal.SIGKILL)
-            if not tree:
-                return
-            time.sleep(0.002)
-        self._given_up = True
-
-    # Stopping
-
-    def _begin_stop(self, grace_s: float) -> None:
-        due = time.monotonic() + grace_s
-        if self._kill_at is None:
-            self._log.note(f"stop, with {grace_s:g} s of grace")
-            if not self._exited:
-                kernel.signal_group(self._pid, signal.SIGTERM)
-        self._kill_at = due if self._kill_at is None else min(due, self._kill_at)
-
-    def _mind_stop(self) -> None:
-        if self._kill_at is None:
-            return
-        if self._exited and not self._others_told:
-            # Those who left its group did not hear the first TERM; they get theirs once nobody leads them.
-            self._others_told = True
-            for proc in self._tree():
-                kernel.signal_exactly(proc, signal.SIGTERM)
-        if time.monotonic() >= self._kill_at:
-            self._kill_tree()
 
     # The owner
 
@@ -156,14 +71,24 @@ class Shim:
                 case "status":
                     link.send({**self._hello(), "is": "status", "owned": self._owner is not None})
                 case "adopt" if self._owner is None:
-                    self._owner = link
-                    link.send(self._hello())
+                    self._belong_to(link, message)
+                case "ready" if link is self._owner:
+                    self._ready = True
                 case "stop" if link is self._owner:
-                    self._begin_stop(float(message.get("grace_s", 0)))
+                    self._engine.begin_stop(float(message.get("grace_s", 0)))
                 case _:
                     link.send({"is": "refused"})
         if link.closed:
             self._lose(link)
+
+    def _belong_to(self, link: Link, message: Message) -> None:
+        """To the next show, which has a log folder of its own."""
+        self._owner, self._told = link, False
+        self._order |= {key: message[key] for key in ("log", "adopt_window_s", "stop_grace_s") if key in message}
+        self._engine.log.move(self._order["log"])
+        link.send(self._hello())
+        with contextlib.suppress(OSError):
+            state_file.write(self._order["state"], self._identity())
 
     def _lose(self, link: Link) -> None:
         self._selector.unregister(link)
@@ -176,36 +101,38 @@ class Shim:
         if self._owner and self._owner.closed:
             self._lose(self._owner)
         if self._owner is None and not self._adoptable():
-            self._kill_tree()
+            self._engine.kill_tree()
 
     def _adoptable(self) -> bool:
         return time.monotonic() < self._orphan_since + float(self._order["adopt_window_s"])
 
     def _tell(self) -> None:
-        owner, now = self._owner, time.monotonic()
+        owner, now, engine = self._owner, time.monotonic(), self._engine
         if owner is None:
             return
         owner.flush()
-        if self._exited and not self._told and (self._given_up or not self._tree()):
-            owner.send(self._exited)
+        for line in engine.broken_rules():
+            owner.send({"is": "rule", "line": line})
+        if not self._told and engine.all_gone:
+            owner.send(engine.exited or {})
             self._told = True
-        elif self._heard != self._reported and now >= self._reported_at + PROGRESS_EVERY_S and not owner.behind:
-            owner.send({"is": "progress", "bytes": self._heard})
-            self._reported, self._reported_at = self._heard, now
+        elif engine.heard != self._reported and now >= self._reported_at + PROGRESS_EVERY_S and not owner.behind:
+            owner.send({"is": "progress", "bytes": engine.heard})
+            self._reported, self._reported_at = engine.heard, now
 
     def _send(self, message: Message) -> None:
         if self._owner:
             self._owner.send(message)
 
     def _hello(self) -> Message:
-        found = kernel.read_proc(self._pid)
         return {
             "is": "hello",
-            "pid": self._pid,
-            "started": found.started if found else "",
+            "pid": self._engine.pid,
+            "started": self._engine.started,
             "shim_pid": os.getpid(),
             "token": self._order["token"],
             "port": self._order["port"],
+            "ready": self._ready,
         }
 
     # Beginning and end
@@ -216,7 +143,7 @@ class Shim:
             os.set_blocking(end, False)
         signal.set_wakeup_fd(speak, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.signal(signal.SIGTERM, lambda *_: self._begin_stop(float(self._order["stop_grace_s"])))
+        signal.signal(signal.SIGTERM, lambda *_: self._engine.begin_stop(float(self._order["stop_grace_s"])))
         for ignored in (signal.SIGINT, signal.SIGHUP):
             signal.signal(ignored, signal.SIG_IGN)
         return hear
@@ -233,7 +160,7 @@ class Shim:
             state_file.write(self._order["state"], self._identity())
             os.replace(early, path)
         except OSError as error:
-            self._log.note(f"nobody can adopt this service: {error}")
+            self._engine.log.note(f"nobody can adopt this service: {error}")
             return
         self._listener = listener
         self._selector.register(listener, selectors.EVENT_READ, lambda: self._watch(Link(listener.accept()[0])))
@@ -245,21 +172,21 @@ class Shim:
         return {**kept, **told, "shim_started": shim.started if shim else "", "boot_id": kernel.boot_id()}
 
     def _patience(self) -> float | None:
-        if self._kill_at is not None:
+        if self._engine.kill_at is not None:
             return STOP_TICK_S
         if self._owner is None:
             return max(0.0, self._orphan_since + float(self._order["adopt_window_s"]) - time.monotonic())
-        if self._exited or self._owner.behind:
+        if self._engine.exited or self._owner.behind:
             return STOP_TICK_S
-        return PROGRESS_EVERY_S if self._heard != self._reported else None
+        return PROGRESS_EVERY_S if self._engine.heard != self._reported else None
 
     def _done(self) -> bool:
         if self._owner is None:
-            return not self._adoptable() or (self._exited is not None and self._kill_at is not None)
+            return not self._adoptable() or (self._engine.exited is not None and self._engine.kill_at is not None)
         return self._told and not self._owner.behind
 
     def _leave(self) -> None:
-        self._kill_tree()
+        self._engine.kill_tree()
         with contextlib.suppress(ChildProcessError):
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
@@ -268,7 +195,7 @@ class Shim:
             for path in (self._order["socket"], self._order["state"]):
                 with contextlib.suppress(OSError):
                     os.unlink(path)
-        self._log.close()
+        self._engine.log.close()
 
 
 def _drain(pipe: int) -> None:

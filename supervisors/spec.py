@@ -8,6 +8,16 @@ from msgspec import Struct
 
 from supervisors.states import ServiceState
 
+LOG_RULES = (
+    r"CUDA error",
+    r"GGML_ASSERT",
+    r"ggml_abort",
+    r"[Oo]ut of memory",
+    r"cudaMalloc failed",
+    r"std::bad_alloc",
+    r"Segmentation fault",
+)
+"""What engines say before they hang or die (research/supervision.md, from real servers' reports)."""
 OnProgress = Callable[[Any], None]
 """Takes whatever the caller's `prepare` reports; it is handed on, never read."""
 
@@ -32,6 +42,10 @@ def never_busy() -> bool:
     return False
 
 
+def always_idle() -> bool:
+    return True
+
+
 class ServiceSpec(Struct, frozen=True, kw_only=True):
     """A server that we start, watch, restart and stop."""
 
@@ -52,8 +66,18 @@ class ServiceSpec(Struct, frozen=True, kw_only=True):
     stall_s: float = 300.0
     """Loading may take as long as it likes, but not this long without a word in the log."""
     adopt_window_s: float = 0.0
+    """How long the engine outlives a show that dies; 0: not at all."""
+    log_rules: tuple[str, ...] = LOG_RULES
+    """Regular expressions of lines after which it may be alive and of no more use; each is followed by a canary."""
     busy: Callable[[], bool] = never_busy
     """Whether a request of ours is within its deadline: a busy server may miss probes."""
+    idle: Callable[[], bool] = always_idle
+    """Whether a canary disturbs nobody: no visitor is being listened or talked to."""
+    canary_every_s: float = 30.0
+    drain_s: float = 5.0
+    """How long a stop waits for a request of ours to end."""
+    memory_limit: int = 0
+    """Bytes in RAM of its whole tree, beyond which it is started anew; 0: no limit."""
 
 
 class AttachedSpec(Struct, frozen=True, kw_only=True):
@@ -102,7 +126,7 @@ class ServiceStatus(Struct, frozen=True, kw_only=True):
     last_error: str | None = None
     """Why it last failed, in one plain line; stays after the recovery until the operator starts it anew."""
     rss_bytes: int | None = None
-    """Of the whole tree; brought up to date once a second without a call of `on_status`."""
+    """Of the whole tree; brought up to date every few seconds without a call of `on_status`."""
 
 
 OnStatus = Callable[[ServiceStatus], None]

@@ -10,19 +10,21 @@ from typing import Any
 import httpx
 from msgspec.structs import replace
 
-from supervisors import probes, tending
+from supervisors import adoption, probes, tending
+from supervisors.autopsy import Crash
 from supervisors.errors import ServiceError
-from supervisors.exits import describe
+from supervisors.exits import Exit, describe
+from supervisors.memory_meter import MemoryMeter
 from supervisors.probes import PortTaken
-from supervisors.process import ShimProcess, spawn
+from supervisors.process import ShimProcess
 from supervisors.restart import RestartPolicy, RestartRules
 from supervisors.service import Clock, Gate, Service, open_gate
-from supervisors.spec import OnStatus, Places, ServiceSpec
+from supervisors.spawning import command_hash, spawn
+from supervisors.spec import Command, OnStatus, Places, ServiceSpec
 from supervisors.states import ServiceState
 
 _log = logging.getLogger(__name__)
 
-METER_S = 4.0
 PORT_PATIENCE_S = 1.0
 """A tree that has just been killed may hold its port a moment longer."""
 
@@ -38,6 +40,7 @@ class Supervisor(Service):
         on_status: OnStatus,
         *,
         on_progress: Callable[[str, Any], None] = lambda name, progress: None,
+        on_crash: Callable[[Crash], None] = lambda crash: None,
         gate: Gate = open_gate,
         rules: RestartRules | None = None,
         rng: random.Random | None = None,
@@ -45,15 +48,22 @@ class Supervisor(Service):
     ) -> None:
         super().__init__(spec.name, spec.role, on_status, gate, clock, spec.port or None)
         self.spec = spec
-        self._places, self._client, self._on_progress = places, client, on_progress
+        self._places, self._client, self._on_progress, self._on_crash = places, client, on_progress, on_crash
         self._rules = rules or RestartRules()
         self._policy = RestartPolicy(self._rules, clock, rng or random.Random())
         self._port = spec.port
         self._ready_at: float | None = None
+        self._command = Command(())
+        self._tender: tending.Tender | None = None
+        self._meter = MemoryMeter(spec, clock)
 
     @property
     def base_url(self) -> str | None:
         return f"http://127.0.0.1:{self._port}" if self._port else None
+
+    def suspect(self, why: str) -> None:
+        if self._tender and self._status.state is ServiceState.READY:
+            self._tender.suspect(why)
 
     def _forget(self) -> None:
         super()._forget()
@@ -75,11 +85,7 @@ class Supervisor(Service):
     async def _once(self) -> tuple[str, bool]:
         """From WAITING to the end of one process; returns why it ended, and whether trying again is of no use."""
         try:
-            await self._wait_turn()
-            self._become(ServiceState.FETCHING)
-            await self.spec.prepare(lambda progress: self._on_progress(self.spec.name, progress))
-            self._become(ServiceState.STARTING)
-            return await self._run_process(await self._spawn()), False
+            return await self._run_process(await self._obtain()), False
         except PortTaken as taken:
             return str(taken), True
         except ServiceError as error:
@@ -94,16 +100,26 @@ class Supervisor(Service):
         times = f"{self._rules.most + 1} times within {self._rules.window_s:g} s"
         return f"{reason}; it failed {times} and waits: see {self._places.log(self.spec.name)}, then restart it"
 
-    async def _spawn(self) -> ShimProcess:
-        spec, self._port = self.spec, await self._choose_port()
-        return await spawn(
-            spec.name,
-            spec.command(self._port),
-            self._places,
-            self._port,
-            stop_grace_s=spec.stop_grace_s,
-            adopt_window_s=spec.adopt_window_s,
-        )
+    async def _obtain(self) -> ShimProcess:
+        """One that an earlier show left, if it is what we would start; else a new one."""
+        left = await adoption.adopt(self._places, self.spec)
+        try:
+            await self._wait_turn()
+            self._become(ServiceState.FETCHING)
+            await self.spec.prepare(lambda progress: self._on_progress(self.spec.name, progress))
+            self._become(ServiceState.STARTING)
+            if left and command_hash(command := self.spec.command(left.port)) == left.command_hash:
+                self._port, self._command = left.port, command
+                return left
+        except BaseException:
+            if left:
+                await left.stop(self.spec.stop_grace_s)
+            raise
+        if left:
+            await left.stop(self.spec.stop_grace_s)
+        self._port = await self._choose_port()
+        self._command = self.spec.command(self._port)
+        return await spawn(self.spec, self._command, self._places, self._port)
 
     async def _choose_port(self) -> int:
         if not self.spec.port:
@@ -116,47 +132,91 @@ class Supervisor(Service):
         return self.spec.port
 
     async def _run_process(self, process: ShimProcess) -> str:
-        self._become(ServiceState.STARTING, pid=process.pid, shim_pid=process.shim_pid, port=process.port)
+        self._become(
+            ServiceState.STARTING,
+            pid=process.pid,
+            shim_pid=process.shim_pid,
+            port=process.port,
+            adopted=process.adopted,
+        )
+        born = self._clock()
         try:
             complaint = await self._watch(process)
         except BaseException:
+            if self._leaving and self.spec.adopt_window_s:
+                process.let_go()
+                raise
             self._become(ServiceState.STOPPING)
             await process.stop(self.spec.stop_grace_s)
             raise
         died = not process.running
         end = await process.stop(self.spec.stop_grace_s)
-        return f"{self.spec.name}: {describe(end)}" if died or complaint is None else complaint
+        reason = f"{self.spec.name}: {describe(end)}" if died or complaint is None else complaint
+        self._report(process, end if died else None, reason, self._clock() - born)
+        return reason
 
     async def _watch(self, process: ShimProcess) -> str | None:
         """Until it exits, or until there is a reason to end it, which is returned."""
         async with asyncio.TaskGroup() as tasks:
             tend = tasks.create_task(self._tend(process))
             ended = tasks.create_task(process.wait_exit())
-            meter = tasks.create_task(self._meter(process))
-            await asyncio.wait([tend, ended], return_when=asyncio.FIRST_COMPLETED)
+            meter = tasks.create_task(self._mind_memory(process))
+            await asyncio.wait([tend, ended, meter], return_when=asyncio.FIRST_COMPLETED)
             if not ended.done():
                 # What looked like a failed request may be the first sign of a death that is told in a moment.
                 await asyncio.wait([ended], timeout=tending.DEATH_NOTICE_S)
             for task in (tend, ended, meter):
                 task.cancel()
-        return tend.result() if not tend.cancelled() else None
+        return next((task.result() for task in (tend, meter) if not task.cancelled()), None)
 
     async def _tend(self, process: ShimProcess) -> str:
         """Brings it to READY and watches it there; returns what is wrong with it."""
-        tender = tending.Tender(self.spec, process, self._client, self._clock)
+        tender = self._tender = tending.Tender(self.spec, process, self._client, self._clock)
         try:
-            await tender.until_it_listens()
-            self._become(ServiceState.LOADING)
-            await tender.until_it_answers()
+            if not (process.found_ready and await tender.still_answers()):
+                await tender.until_it_listens()
+                self._become(ServiceState.LOADING)
+                await tender.until_it_answers()
         except ServiceError as error:
             return str(error)
+        process.tell_ready()
         self._ready_at = self._clock()
         self._become(ServiceState.READY)
         complaint = await tender.until_it_is_deaf()
         self._become(ServiceState.DEGRADED, last_error=complaint)
         return complaint
 
-    async def _meter(self, process: ShimProcess) -> None:
-        while True:
-            self._status = replace(self._status, rss_bytes=probes.tree_rss(process.pid))
-            await asyncio.sleep(METER_S)
+    async def _mind_memory(self, process: ShimProcess) -> str:
+        """Measures it; returns when it has more than it may for a while, and nobody waits for an answer of it."""
+        while not self._meter.too_much:
+            rss = self._meter.measure(process.pid, ready=self._status.state is ServiceState.READY)
+            self._status = replace(self._status, rss_bytes=rss)
+            await asyncio.sleep(self._meter.pause)
+        await self._until_not_busy()
+        return f"{self.spec.name}: {self._meter.complaint}"
+
+    async def _drain(self) -> None:
+        if self._status.state is ServiceState.READY and self.spec.busy():
+            self._become(ServiceState.DRAINING)
+            await self._until_not_busy()
+
+    async def _until_not_busy(self) -> None:
+        due = self._clock() + self.spec.drain_s
+        while self.spec.busy() and self._clock() < due and self._inbox.empty():
+            await asyncio.sleep(0.02)
+
+    def _report(self, process: ShimProcess, end: Exit | None, reason: str, uptime_s: float) -> None:
+        """What is known by now; the rest is found out beside the restart, which never waits for it."""
+        self._on_crash(
+            Crash(
+                spec=self.spec,
+                command=self._command,
+                pid=process.pid,
+                end=end,
+                reason=reason.removeprefix(f"{self.spec.name}: "),
+                uptime_s=uptime_s,
+                restarts=self._status.restarts,
+                memory=self._meter.curve(),
+                log=self._places.log(self.spec.name),
+            )
+        )

@@ -2,11 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 import httpx
 
 from supervisors import probes
+from supervisors.canary import Canary
 from supervisors.errors import ServiceError
 from supervisors.process import ShimProcess
 from supervisors.spec import ServiceSpec
@@ -21,7 +22,7 @@ STRANGER_S = 2.0
 
 
 class _Deaf(Exception):
-    """Ends the probes that are still under way."""
+    """Ends the probes that are still under way; `str()` is what is wrong."""
 
 
 class Tender:
@@ -37,12 +38,28 @@ class Tender:
         self._misses = 0
         self._base = f"http://127.0.0.1:{process.port}"
         self._health = self._base + spec.health_path
+        self._canary = Canary(spec, self._base, process.pid, clock)
+        process.on_rule = lambda line: self.suspect(f'its log says "{line}"')
+
+    def suspect(self, why: str) -> None:
+        """It is asked for a real answer at once, once it has been READY."""
+        self._canary.suspect(why)
 
     async def until_it_listens(self) -> None:
         while not self._owns_port():
             self._mind_stall("opened no port")
             self._mind_stranger()
             await asyncio.sleep(self._pause())
+
+    async def still_answers(self) -> bool:
+        """Of one that had been READY before this show: it is not asked for more than a sign of life.
+
+        Raises ServiceError when it gives none: it is deaf, not loading.
+        """
+        for _ in range(MISSES):
+            if await probes.health(self._client, self._health) == 200:
+                return self._owns_port()
+        raise ServiceError(self._spec.name, f"no answer to {MISSES} probes of {self._spec.health_path} in a row")
 
     async def until_it_answers(self) -> None:
         """200 from our own process, and the canary."""
@@ -51,45 +68,35 @@ class Tender:
             await asyncio.sleep(self._pause())
         for attempt in range(1, CANARIES + 1):
             try:
-                return await self._sing()
+                return await self._canary.first(self._stalled)
             except ServiceError:
                 if attempt == CANARIES:
                     raise
             await asyncio.sleep(LIVENESS_S)
 
     async def until_it_is_deaf(self) -> str:
-        """Probes overlap: three of 2 s are missed after 4 s. None counts while a request of ours is under way."""
+        """Returns what is wrong with it. Probes overlap: three of 2 s are missed after 4 s."""
+        complaint = ""
         try:
             async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._listen_for_canaries())
                 while True:
                     tasks.create_task(self._probe())
                     await asyncio.sleep(LIVENESS_S)
-        except* _Deaf:
-            pass
-        return f"{self._spec.name}: no answer to {MISSES} probes of {self._spec.health_path} in a row"
+        except* _Deaf as deaf:
+            complaint = str(deaf.exceptions[0])
+        return complaint
 
     async def _probe(self) -> None:
+        """A miss does not count while a request of ours is under way, or the canary: it may be merely busy."""
         heard = await probes.health(self._client, self._health) == 200
-        self._misses = 0 if heard or self._spec.busy() else self._misses + 1
+        self._misses = 0 if heard or self._spec.busy() or self._canary.singing else self._misses + 1
         if self._misses >= MISSES:
-            raise _Deaf
+            raise _Deaf(f"{self._spec.name}: no answer to {MISSES} probes of {self._spec.health_path} in a row")
 
-    async def _sing(self) -> None:
-        """The canary, for as long as the log shows that somebody works on it."""
-        async with asyncio.TaskGroup() as tasks:
-            canary = tasks.create_task(_caught(self._spec.canary, self._base))
-            while not canary.done():
-                await asyncio.wait([canary], timeout=LIVENESS_S)
-                if not canary.done() and self._stalled():
-                    canary.cancel()
-        if canary.cancelled():
-            raise self._stall("did not answer its first request")
-        if error := canary.result():
-            raise (
-                error
-                if isinstance(error, ServiceError)
-                else ServiceError(self._spec.name, f"the first request failed: {str(error) or type(error).__name__}")
-            )
+    async def _listen_for_canaries(self) -> None:
+        """200 at /health says little: servers have been seen that say it and answer nothing else."""
+        raise _Deaf(f"{self._spec.name}: {await self._canary.until_silent()}")
 
     def _owns_port(self) -> bool:
         return probes.owns_port(self._process.port, probes.tree(self._process.shim_pid))
@@ -102,21 +109,9 @@ class Tender:
 
     def _mind_stall(self, what: str) -> None:
         if self._stalled():
-            raise self._stall(what)
+            raise ServiceError(self._spec.name, f"{what}, and said nothing for {self._spec.stall_s:g} s", "see its log")
 
     def _mind_stranger(self) -> None:
         late = self._clock() - self._born > STRANGER_S
         if late and probes.somebody_listens(self._process.port) and not self._owns_port():
             raise probes.taken(self._spec.name, self._process.port)
-
-    def _stall(self, what: str) -> ServiceError:
-        return ServiceError(self._spec.name, f"{what}, and said nothing for {self._spec.stall_s:g} s", "see its log")
-
-
-async def _caught(canary: Callable[[str], Awaitable[None]], base: str) -> Exception | None:
-    """Its error as a value, for in a TaskGroup it would come as a group."""
-    try:
-        await canary(base)
-    except Exception as error:
-        return error
-    return None

@@ -123,7 +123,16 @@ class ConsoleApp(Deeds):
 
     def _same(self, picture: Picture, page: Any) -> bool:
         """Whether only the clock has moved since the last frame: on a quiet evening the header is all that is drawn."""
-        parts = (picture.state, picture.levels, picture.memory, picture.fetching, picture.link, page, self.focused)
+        parts = (
+            picture.state,
+            picture.levels,
+            picture.memory,
+            picture.fetching,
+            picture.link,
+            picture.hangs,
+            page,
+            self.focused,
+        )
         before, self._parts = self._parts, parts
         return len(before) == len(parts) and all(a is b for a, b in zip(before, parts, strict=True))
 

@@ -37,6 +37,7 @@ class Deeds(App[str]):
         super().__init__(driver_class=driver_class)
         self.link, self.arguments = link, arguments
         self.steering = Steering(lambda: self.link.show)
+        link.revive = self._revive
         self._hushed_at = self._talked_at = float("-inf")
 
     def do(self, work: Coroutine[Any, Any, Any]) -> None:
@@ -75,7 +76,9 @@ class Deeds(App[str]):
         if name == "mend":
             return any(trouble.action for trouble in troubles(picture))
         if name == "start_show":
-            return picture.link in ("lost", "failed", "stopped")
+            return picture.link in ("reviving", "lost", "failed", "stopped")
+        if name == "end_show":
+            return any(trouble.action == "end_show" for trouble in troubles(picture))
         if name in ("choose_character", "choose_service", "restart_service"):
             return live
         return True
@@ -150,8 +153,20 @@ class Deeds(App[str]):
             self.do(self._start(Namespace(rig=name, character=self._character())))
 
     def action_start_show(self) -> None:
+        self.do(self._start(self._as_before()))
+
+    def action_end_show(self) -> None:
+        """For one that hangs; what follows is as after any crash."""
+        if self.link.show is not None:
+            background.kill(self.link.show, Home.from_environment())
+
+    def _as_before(self) -> Namespace:
+        """The rig and the character that were."""
         rig = self.link.show.rig_file if self.link.show else self.arguments.rig
-        self.do(self._start(Namespace(rig=rig, character=self._character())))
+        return Namespace(rig=rig, character=self._character())
+
+    def _revive(self) -> background.Newborn:
+        return background.spawn(self._as_before(), Home.from_environment())
 
     def _character(self) -> str | None:
         """Who speaks now goes on speaking, also in another show."""

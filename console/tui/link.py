@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from random import Random
 from time import monotonic, time
 from typing import Any
 
@@ -20,8 +21,13 @@ from console.presence import ShowFile, alive
 from console.readings import Levels, Memory
 from console.state import ShowState, reduce
 from console.tui.picture import Fetching, LinkState, Picture
+from profiles.errors import ProfileError
+from supervisors.restart import RestartPolicy, RestartRules
 
 _LOG = logging.getLogger(__name__)
+SHOW_RULES = RestartRules(good_s=5.0, cap_s=10.0)
+HANGS_S = 8.0
+"""A show has a pulse every 2 s."""
 _LOOK_S = 0.25
 """How often we look for a show that is gone: somebody may start it elsewhere."""
 
@@ -32,6 +38,11 @@ class Link:
     def __init__(self, folder: Path, newborn: background.Newborn | None = None) -> None:
         self._folder, self._newborn = folder, newborn
         self.on_change: Callable[[], None] = lambda: None
+        self.revive: Callable[[], background.Newborn | None] = lambda: None
+        """Starts a show in place of one that crashed. Raises ProfileError, OSError."""
+        self._policy = RestartPolicy(SHOW_RULES, monotonic, Random())
+        self._live_since = 0.0
+        self._crashed = self._heard = 0.0
         self._state = ShowState()
         self._levels = Levels()
         self._memory: Memory | None = None
@@ -53,6 +64,8 @@ class Link:
             fetching=self._fetching,
             link=self._link,
             trouble=self._trouble,
+            crashed=self._crashed,
+            hangs=self._link == "live" and monotonic() - self._heard > HANGS_S,
         )
 
     def take_over(self, folder: Path, newborn: background.Newborn) -> None:
@@ -78,8 +91,27 @@ class Link:
             except CommandError as error:
                 self._become("failed", str(error))
             if self._link == "live":
-                self._become("stopped" if self._state.stopping else "lost")
-            await asyncio.sleep(_LOOK_S)
+                await self._mourn()
+            else:
+                await asyncio.sleep(_LOOK_S)
+
+    async def _mourn(self) -> None:
+        """A show that was not stopped has crashed, and is started again: its engines wait for it, but not for long."""
+        if self._state.stopping:
+            return self._become("stopped")
+        self._crashed = time()
+        delay = self._policy.crashed(monotonic() - self._live_since)
+        self._become("lost" if delay is None else "reviving")
+        if delay is None:
+            return
+        await asyncio.sleep(delay)
+        if alive(self._folder) is None:  # else another screen was quicker
+            try:
+                newborn = self.revive()
+            except (ProfileError, OSError) as error:
+                return self._become("failed", str(error))
+            if newborn is not None:
+                self.take_over(self._folder, newborn)
 
     async def _find(self) -> None:
         """Raises CommandError when a show that we started does not come up."""
@@ -97,8 +129,11 @@ class Link:
         self.show = show
 
     def _take(self, row: dict[str, Any]) -> None:
+        self._heard = monotonic()
         if "snapshot" in row:
             self._begin(row)
+        elif row.get("telemetry") == "pulse":
+            return
         elif "telemetry" in row:
             self._measure(row)
         else:
@@ -112,6 +147,7 @@ class Link:
         self._state = msgspec.convert(row["snapshot"], ShowState)
         self._zero = monotonic() - row["t_mono_ms"] / 1000
         self._levels, self._memory, self._fetching = Levels(), None, {}
+        self._live_since = monotonic()
         self._become("live")
 
     def _measure(self, row: dict[str, Any]) -> None:

@@ -7,7 +7,8 @@ from msgspec import Struct
 from console.readings import Levels, Memory
 from console.state import ShowState
 
-LinkState = Literal["starting", "live", "lost", "failed", "stopped"]
+LinkState = Literal["starting", "live", "reviving", "lost", "failed", "stopped"]
+"""reviving: the show crashed and is started again; lost: it crashed too often for that."""
 
 
 class Fetching(Struct, frozen=True, kw_only=True):
@@ -37,6 +38,10 @@ class Picture(Struct, frozen=True, kw_only=True):
     memory: Memory | None = None
     fetching: dict[str, Fetching] = {}
     link: LinkState = "starting"
+    crashed: float = 0.0
+    """When the last show that this screen saw crashed, seconds since 1970; 0 = none did."""
+    hangs: bool = False
+    """A show to which we are connected has lost its pulse."""
     trouble: str = ""
     """Why the link failed, in plain words."""
 

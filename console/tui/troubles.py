@@ -1,5 +1,6 @@
 """What matters now, worst first: one plain sentence each, and the action that mends it. Pure."""
 
+from time import localtime, strftime
 from typing import Literal
 
 from msgspec import Struct
@@ -11,6 +12,7 @@ from conversation.stages import Outcome
 from supervisors.states import ServiceState
 
 Level = Literal["bad", "warn", "info"]
+_TOLD_S = 180.0
 _NARROW_MEMORY = 0.08
 _WITHOUT = {
     "stt": "nobody is understood; type a question with A",
@@ -32,15 +34,37 @@ def troubles(picture: Picture) -> list[Trouble]:
     if picture.link == "failed":
         return [Trouble("bad", f"The show did not start: {picture.trouble}.", "start_show", "try again")]
     if picture.link == "lost":
-        return [Trouble("bad", "The show is gone; its engines are gone with it.", "start_show", "start it again")]
+        return [Trouble("bad", "The show crashed too often and stays down.", "start_show", "start it again")]
+    if picture.link == "reviving":
+        return [Trouble("bad", "The show crashed; it is being started again, and its engines wait for it.")]
     if picture.link == "stopped":
         return [Trouble("info", "The show was stopped.", "start_show", "start it again")]
     if picture.link == "starting":
         return [Trouble("info", "The show is coming up.")]
-    found = [*_halted(state), *_services(state), *_missing(state), *_devices(state), *_last_turn(state)]
+    if picture.hangs:
+        return [Trouble("bad", "The show hangs: it has said nothing for a while.", "end_show", "end it and start anew")]
+    found = [
+        *_crash(picture),
+        *_back_again(picture),
+        *_halted(state),
+        *_services(state),
+        *_missing(state),
+        *_devices(state),
+        *_last_turn(state),
+    ]
     found += [*_memory(picture), *_notes(state)]
     order: dict[Level, int] = {"bad": 0, "warn": 1, "info": 2}
     return sorted(found, key=lambda trouble: order[trouble.level])
+
+
+def _crash(picture: Picture) -> list[Trouble]:
+    """Told for a while: whoever looked away shall know why the turns count from 1 again."""
+    if not picture.crashed or picture.clock - picture.crashed > _TOLD_S:
+        return []
+    at = strftime("%H:%M:%S", localtime(picture.crashed))
+    kept = sum(service.adopted for service in picture.state.services.values())
+    engines = f"; {kept} engines kept their models" if kept else ""
+    return [Trouble("warn", f"The show crashed at {at} and was started again{engines}.")]
 
 
 def _halted(state: ShowState) -> list[Trouble]:
@@ -50,11 +74,14 @@ def _halted(state: ShowState) -> list[Trouble]:
 
 
 def _services(state: ShowState) -> list[Trouble]:
-    return [trouble for service in state.services.values() if (trouble := _service(service)) is not None]
+    return [trouble for service in state.services.values() if (trouble := _service(service, state)) is not None]
 
 
-def _service(service: ServiceChanged) -> Trouble | None:
+def _service(service: ServiceChanged, state: ShowState) -> Trouble | None:
     why = (service.last_error or "").removeprefix(f"{service.name}: ") or "no reason was given"
+    crash = next((c.event for c in reversed(state.crashes) if c.event.name == service.name), None)
+    if crash is not None and crash.during and why.startswith(crash.end):
+        why = f"{why} (in {crash.during})"
     match service.state:
         case ServiceState.HELD:
             return Trouble(
@@ -70,6 +97,20 @@ def _service(service: ServiceChanged) -> Trouble | None:
         case ServiceState.FETCHING | ServiceState.STARTING | ServiceState.LOADING if service.last_error:
             return Trouble("warn", f"{service.name} stopped: {why}; it is coming back.")
     return None
+
+
+def _back_again(picture: Picture) -> list[Trouble]:
+    """A crash is worth a word also when all is well again: whoever looks may want to know why the voice was another."""
+    recent = {c.event.name: c for c in picture.state.crashes if picture.now - c.at < _TOLD_S * 1000}
+    rows = []
+    for name, crash in recent.items():
+        service = picture.state.services.get(name)
+        if service is not None and service.state is ServiceState.READY:
+            at = strftime("%H:%M:%S", localtime(picture.state.began + crash.at / 1000))
+            hit = f" in {crash.event.during}" if crash.event.during else ""
+            text = f"{name} stopped at {at}{hit}: {crash.event.end}; it is back."
+            rows.append(Trouble("info", text, f"crash_report('{name}')" if crash.event.report else "", "report"))
+    return rows
 
 
 def _missing(state: ShowState) -> list[Trouble]:

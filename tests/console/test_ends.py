@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 import pytest
@@ -55,16 +56,37 @@ def test_control_c(quick: RealShow) -> None:
     assert (quick.home / "show.err").read_text() == ""
 
 
-def test_a_killed_show(quick: RealShow) -> None:
+def test_a_killed_show_leaves_its_engines_to_the_next(quick: RealShow) -> None:
     engines = pids(quick)
     os.kill(quick.file.pid, signal.SIGKILL)
-    quick.wait_nothing_left()
-    assert gone(engines)
+    assert quick.process is not None
+    quick.process.wait()
     again = RealShow(quick.home, "--rig", "quick").start()
     try:
+        seconds = next(e["seconds"] for e in again.events() if e["type"] == "ShowReady")
+        print(f"READY {seconds} s after its start")
+        assert pids(again) == engines and all(row["adopted"] for row in again.status()["services"])
         assert again.ask("--text", "Are you back?")["outcome"] == "completed"
+        assert again.cli("stop").returncode == 0
+        assert gone(engines) and not again.leftovers()
     finally:
         again.end()
+
+
+def test_a_killed_show_that_nobody_follows(quick: RealShow, tmp_path: Path) -> None:
+    """And a second one, whose engines are to die with it."""
+    engines = pids(quick)
+    os.kill(quick.file.pid, signal.SIGKILL)
+    assert quick.cli("stop").returncode == 0, "what is left is ended without waiting for the window"
+    assert gone(engines) and not quick.leftovers()
+    rig = tmp_path / "alone.toml"
+    rig.write_text('extends = "quick"\ntitle = "Alone"\nadopt_window_s = 0.5\n')
+    alone = RealShow(quick.home, "--rig", str(rig)).start()
+    engines = pids(alone)
+    os.kill(alone.file.pid, signal.SIGKILL)
+    alone.wait_nothing_left()
+    assert gone(engines)
+    alone.end()
 
 
 def test_show_and_shims_killed_together_then_stop(quick: RealShow) -> None:

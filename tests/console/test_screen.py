@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -227,14 +228,31 @@ def test_leaving_asks_and_the_show_goes_on(window: Terminal, home: Path) -> None
         window.wait_for(part, 5)
 
 
-def test_a_show_that_is_killed_is_told_and_started_again_with_enter(window: Terminal, home: Path) -> None:
+def test_a_show_that_is_killed_is_started_again_and_keeps_its_engines(window: Terminal, home: Path) -> None:
     (show,) = running(Home(home))
+    before = engine_pids(home)
     os.kill(show.pid, 9)
-    seen = window.wait_for("NO SHOW", 3)
-    assert "The show is gone" in seen and "gone with the show" in seen
+    killed = time.monotonic()
+    window.wait_for("started again; 4 engines kept their models", 10)
+    print(f"on air again {time.monotonic() - killed:.1f} s after the kill")
+    window.wait_for("ON AIR", 10)
+    (again,) = running(Home(home))
+    assert again.pid != show.pid and engine_pids(home) == before
+
+
+def test_a_show_that_hangs_is_named_and_replaced_with_enter(window: Terminal, home: Path) -> None:
+    (show,) = running(Home(home))
+    before = engine_pids(home)
+    os.kill(show.pid, signal.SIGSTOP)
+    window.wait_for("The show hangs", 15)
     window.type("Enter")
-    window.wait_for("ON AIR", READY_S)
-    assert len(running(Home(home))) == 1
+    window.wait_for("started again; 4 engines kept their models", 15)
+    (again,) = running(Home(home))
+    assert again.pid != show.pid and engine_pids(home) == before
+
+
+def engine_pids(home: Path) -> dict[str, int]:
+    return {row["name"]: row["pid"] for row in RealShow(home, "--rig", "quick").status()["services"]}
 
 
 def test_stopping_from_the_screen_leaves_nothing(window: Terminal, home: Path) -> None:

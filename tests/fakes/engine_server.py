@@ -15,6 +15,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--slow-start", type=float, default=0.0, help="seconds before the port opens")
     parser.add_argument("--never-bind", action="store_true", help="live without a port")
+    parser.add_argument("--daemonize", action="store_true", help="leave a child to serve, and exit with 0")
+    parser.add_argument("--binary-log", action="store_true", help="bytes that are no text")
     parser.add_argument("--ignore-term", action="store_true")
     parser.add_argument("--crash-after", type=float, help="seconds until it exits with --exit-code")
     parser.add_argument("--exit-code", type=int, default=1)
@@ -26,6 +28,12 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--no-newline", action="store_true", help="the flood comes without line ends")
     parser.add_argument("--health-503", type=float, default=0.0, help="seconds of 503 after the port opened")
     parser.add_argument("--oom-text", action="store_true", help="the last words are those of a full GPU")
+    parser.add_argument("--mute", type=float, help="seconds until it answers nothing but /health")
+    parser.add_argument("--slow-answer", type=float, default=0.0, help="seconds that a POST takes")
+    parser.add_argument("--work", action="store_true", help="the seconds of --slow-answer are spent computing")
+    parser.add_argument("--say", help="a line of log, after --say-after seconds")
+    parser.add_argument("--say-after", type=float, default=1.0)
+    parser.add_argument("--leak", type=float, help="MB of memory a second, from the start")
     parser.add_argument("--chatter", type=float, help="a line of log every so many seconds")
     return parser.parse_args()
 
@@ -45,6 +53,18 @@ def server(args: argparse.Namespace) -> ThreadingHTTPServer:
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            if args.mute is not None and time.monotonic() - born >= args.mute:
+                time.sleep(3600)
+            answer_at = time.monotonic() + args.slow_answer
+            while args.work and time.monotonic() < answer_at:
+                pass
+            time.sleep(max(0.0, answer_at - time.monotonic()))
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
 
         def log_message(self, *words: object) -> None:
             """A line per probe would bury the rest."""
@@ -70,6 +90,18 @@ def crash(args: argparse.Namespace) -> None:
     os._exit(args.exit_code)
 
 
+def leak(mb_per_s: float) -> None:
+    kept = []
+    while True:
+        kept.append(b"x" * int(mb_per_s * 100_000))
+        time.sleep(0.1)
+
+
+def say(words: str, after: float) -> None:
+    time.sleep(after)
+    print(words, flush=True)
+
+
 def chatter(every: float) -> None:
     while True:
         print("loading tensors", flush=True)
@@ -86,6 +118,14 @@ def main() -> None:
         print("grandchild", subprocess.Popen([sys.executable, "-S", *hold], start_new_session=True).pid, flush=True)
     if args.chatter:
         threading.Thread(target=chatter, args=(args.chatter,), daemon=True).start()
+    if args.daemonize and os.fork():
+        os._exit(0)
+    if args.binary_log:
+        os.write(1, bytes(range(256)) * 40 + b"\x1b[2J\x1b]0;owned\x07\n")
+    if args.leak:
+        threading.Thread(target=leak, args=(args.leak,), daemon=True).start()
+    if args.say:
+        threading.Thread(target=say, args=(args.say, args.say_after), daemon=True).start()
     if args.flood_log:
         threading.Thread(target=flood, args=(not args.no_newline,), daemon=True).start()
     if args.crash_after is not None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from supervisors import reaper
@@ -35,6 +36,12 @@ def fake_spec(name: str, *flags: str, **settings: Any) -> ServiceSpec:
         return Command((sys.executable, "-S", "-E", str(FAKE), "--port", str(port), *flags))
 
     return ServiceSpec(**{"name": name, "role": name, "command": command, "stop_grace_s": 2.0, **settings})
+
+
+async def ask(base_url: str) -> None:
+    """A canary that asks the fake for a real answer."""
+    async with httpx.AsyncClient(trust_env=False, timeout=None) as client:
+        (await client.post(f"{base_url}/answer", content=b"hi")).raise_for_status()
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil  # type: ignore[import-untyped]
 import pytest
@@ -60,10 +61,10 @@ async def came_back(group: ServiceGroup, before: ServiceStatus) -> None:
             await asyncio.sleep(0.01)
 
 
-async def start_show(folder: Path) -> tuple[asyncio.subprocess.Process, list[int]]:
-    show = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.supervisors.show_stand_in", str(folder), stdout=asyncio.subprocess.PIPE
-    )
+async def start_show(folder: Path, *arguments: str) -> tuple[asyncio.subprocess.Process, list[int]]:
+    program = ("-m", "tests.supervisors.show_stand_in", str(folder), *arguments)
+    piped: dict[str, Any] = {"stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.PIPE}
+    show = await asyncio.create_subprocess_exec(sys.executable, *program, stdin=asyncio.subprocess.PIPE, **piped)
     assert show.stdout
     async with asyncio.timeout(30):
         return show, [int(word) for word in (await show.stdout.readline()).split()]

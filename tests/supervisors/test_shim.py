@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from supervisors import kernel, probes
-from supervisors.process import SHIM, ShimProcess, spawn
-from supervisors.spec import Command, Places
+from supervisors.process import ShimProcess
+from supervisors.spawning import SHIM, spawn
+from supervisors.spec import Command, Places, ServiceSpec
 from tests.supervisors.conftest import FAKE, eventually_gone
 
 Line = dict[str, Any]
@@ -23,7 +24,8 @@ Line = dict[str, Any]
 async def begin(places: Places, *flags: str, window_s: float = 0.0, env: dict[str, str] | None = None) -> ShimProcess:
     port = probes.free_port()
     command = Command((sys.executable, "-S", "-E", str(FAKE), "--port", str(port), *flags), env or {})
-    return await spawn("a", command, places, port, stop_grace_s=1.0, adopt_window_s=window_s)
+    spec = ServiceSpec(name="a", role="a", command=lambda port: command, stop_grace_s=1.0, adopt_window_s=window_s)
+    return await spawn(spec, command, places, port)
 
 
 class Asker:

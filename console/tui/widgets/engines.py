@@ -51,7 +51,7 @@ def _row(picture: Picture, name: str, service: ServiceChanged, width: int) -> Li
     left: list[tuple[str, str]] = [(f"{mark} ", style), (column(name, 9), "bold")]
     left += [(column(service.model or "-", 17 if roomy else 15), "" if ready else "dim")]
     if not live:
-        return (*left, ("gone with the show", "dim"))
+        return (*left, ("waits for a show" if picture.link == "reviving" else "gone with the show", "dim"))
     if not ready:
         waited = f"{(picture.now - picture.state.since.get(name, picture.now)) / 1000:.0f}s"
         return (*left, (column(service.state, 10), style), (f"{waited:>6}", "dim"))

@@ -31,7 +31,7 @@ def air(picture: Picture) -> Span:
     since = clock((picture.now - state.ready_at) / 1000)
     if picture.link == "stopped":
         return " ○ STOPPED ", "offair"
-    if picture.link in ("lost", "failed"):
+    if picture.link in ("lost", "failed", "reviving"):
         return " ✖ NO SHOW ", "alarm"
     if picture.link == "starting":
         return f" ○ SETTING UP {since} ", "offair"

@@ -58,7 +58,7 @@ def _bones(row: str, look: tuple[str, str]) -> Line:
 
 def eyes(picture: Picture) -> tuple[str, str]:
     """Two cells for each socket."""
-    if picture.link in ("lost", "failed") or picture.state.halted:
+    if picture.link in ("lost", "failed", "reviving") or picture.state.halted:
         return "××", "bad"
     if not picture.state.ready or picture.link != "live":
         return "──", "hollow"

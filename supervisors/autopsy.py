@@ -1,0 +1,83 @@
+"""From the last traces of a service to a report that explains its end."""
+
+import itertools
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+from msgspec import Struct
+
+from supervisors import kernel, redact
+from supervisors.crash_report import CrashReport
+from supervisors.exits import CONTROL, TROUBLE, Exit
+from supervisors.spec import Command, ServiceSpec
+
+READ = 4 << 20
+"""Bytes of the log that are looked at, from its end: some 20 ms."""
+BEFORE, AFTER, LAST = 20, 40, 200
+_LENGTH = 4000
+_BIRTH = re.compile(r"\[shim\] started .* as (\d+)$")
+_OURS = re.compile(r"^\S+Z \[shim\] ")
+
+
+class Crash(Struct, frozen=True, kw_only=True):
+    """What the supervisor knows in the moment of the end."""
+
+    spec: ServiceSpec
+    command: Command
+    pid: int
+    end: Exit | None
+    """None: we ended it, because of `reason`."""
+    reason: str
+    uptime_s: float
+    restarts: int
+    memory: tuple[tuple[float, int], ...]
+    log: Path
+
+
+def examine(crash: Crash, during: str, seen: datetime | None = None) -> CrashReport:
+    """Reads the log: to be called in a thread. `during`: what it hit, in the caller's words."""
+    lines = last_words(crash.log, crash.pid)
+    first = next((n for n, text in enumerate(lines) if TROUBLE.search(text) and not _OURS.match(text)), None)
+    context = lines[max(0, first - BEFORE) : first + AFTER + 1] if first is not None else []
+    wall = (seen or datetime.now(UTC)).astimezone(UTC)
+    return CrashReport(
+        service=crash.spec.name,
+        role=crash.spec.role,
+        wall=f"{wall:%Y-%m-%dT%H:%M:%S}.{wall.microsecond // 1000:03d}Z",
+        end=redact.line(crash.reason),
+        code=crash.end.code if crash.end else None,
+        signal=crash.end.signal if crash.end else None,
+        pid=crash.pid,
+        uptime_s=round(crash.uptime_s, 2),
+        restarts=crash.restarts,
+        during=during,
+        argv=redact.arguments(crash.command.argv),
+        env=redact.environment(crash.command.env),
+        log=str(crash.log),
+        first_error=lines[first] if first is not None else "",
+        context=tuple(context),
+        tail=tuple(lines[-LAST:]),
+        memory=crash.memory,
+        kernel=kernel.out_of_memory_line(crash.pid) if crash.end and crash.end.signal == 9 else "",
+    )
+
+
+def last_words(log: Path, pid: int) -> list[str]:
+    """The lines of this very process, as far as they are still there: stamped, plain, secrets taken out."""
+    text = _end_of(log).decode("utf-8", "replace")
+    if len(text) < READ // 2:  # rotated a moment ago
+        text = _end_of(log.with_name(f"{log.name}.1")).decode("utf-8", "replace") + text
+    lines = [CONTROL.sub("", raw.rsplit("\r", 1)[-1])[:_LENGTH] for raw in text.rstrip("\n").split("\n")]
+    births = (n for n in range(len(lines) - 1, -1, -1) if (born := _BIRTH.search(lines[n])) and int(born[1]) == pid)
+    return [redact.line(text) for text in itertools.islice(lines, next(births, 0), None)]
+
+
+def _end_of(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(0, size - READ))
+            return file.read(READ)
+    except OSError:
+        return b""

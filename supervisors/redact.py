@@ -1,0 +1,47 @@
+"""Takes secrets out of what is written down or handed on."""
+
+import re
+from collections.abc import Iterable, Mapping
+
+HIDDEN = "[redacted]"
+_NAME = re.compile(r"token$|secret|passw|credential|(api|access|private)[-_]?key|cookie", re.IGNORECASE)
+_WORDS = re.compile(
+    r"\b(?:hf_|sk-|ghp_|github_pat_|xox[abprs]-)[A-Za-z0-9_-]{8,}"
+    r"|(?<=[Bb]earer )[^\s\"']{8,}"
+    r"|(?<=://)[^\s/:@]+:[^\s/@]+(?=@)"
+    r"|(?<=AKIA)[A-Z0-9]{16}\b"
+)
+_PAIR = re.compile(
+    r"((?:token|secret|password|passwd|api[_-]?key|access[_-]?key)[\"']?\s*[=:]\s*[\"']?)([^\s\"',;&]{4,})",
+    re.IGNORECASE,
+)
+
+
+def is_secret(name: str) -> bool:
+    """By the name of a variable or a flag. Our own token is none: it is a name."""
+    return bool(_NAME.search(name)) and name != "GALACTUS_SERVICE"
+
+
+def environment(variables: Mapping[str, str]) -> dict[str, str]:
+    return {key: HIDDEN if is_secret(key) else line(value) for key, value in variables.items()}
+
+
+def arguments(argv: Iterable[str]) -> tuple[str, ...]:
+    """`--api-key X` and `--api-key=X` lose the X."""
+    out: list[str] = []
+    hide = False
+    for word in argv:
+        flag, equals, _ = word.partition("=")
+        if hide and not word.startswith("-"):
+            out.append(HIDDEN)
+        elif equals and flag.startswith("-") and is_secret(flag):
+            out.append(f"{flag}={HIDDEN}")
+        else:
+            out.append(line(word))
+        hide = word.startswith("-") and not equals and is_secret(word)
+    return tuple(out)
+
+
+def line(text: str) -> str:
+    """Of a log, where secrets are known by their looks alone."""
+    return _PAIR.sub(rf"\1{HIDDEN}", _WORDS.sub(HIDDEN, text))

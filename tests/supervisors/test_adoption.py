@@ -1,0 +1,194 @@
+"""A show dies, the engines stay: the next one takes them over, or what cannot be taken over is gone."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import psutil  # type: ignore[import-untyped]
+import pytest
+
+from supervisors import kernel, reaper, state_file
+from supervisors.group import ServiceGroup
+from supervisors.spec import Places, ServiceSpec
+from supervisors.states import ServiceState
+from tests.supervisors.conftest import EAGER, Fake, Story, eventually_gone, fake_spec, places_in
+from tests.supervisors.test_kills import came_back, start_show
+
+WINDOW = "10"
+
+
+def specs(*flags: str, **settings: object) -> list[ServiceSpec]:
+    kept: dict[str, object] = {"adopt_window_s": 10.0, **settings}
+    return [
+        fake_spec("a", "--fork-grandchild", *flags, **kept),
+        fake_spec("b", "--fork-grandchild", "--ignore-term", **{**kept, "stop_grace_s": 0.3}),
+    ]
+
+
+async def killed_show(home: Path, *flags: str) -> list[int]:
+    """Pids of shim a, engine a, shim b, engine b."""
+    show, pids = await start_show(home, WINDOW, *flags)
+    show.kill()
+    await show.wait()
+    return pids
+
+
+def elsewhere(home: Path) -> Places:
+    """The same state, as in the next run: other logs."""
+    old = places_in(home)
+    return Places(old.state, home / "logs-of-the-next", old.socket, old.prefix)
+
+
+async def test_next_show_takes_over_within_a_second(home: Path, story: Story) -> None:
+    shim_a, engine_a, _, engine_b = await killed_show(home)
+    asked: list[str] = []
+
+    async def canary(base_url: str) -> None:
+        asked.append(base_url)
+
+    began = time.monotonic()
+    async with ServiceGroup(elsewhere(home), specs(canary=canary), story) as group:
+        assert group.reaped == []
+        group.start()
+        await group.wait_ready(timeout=5)
+        took = time.monotonic() - began
+        a, b = group["a"].status, group["b"].status
+        assert (a.pid, b.pid, a.shim_pid) == (engine_a, engine_b, shim_a) and a.adopted and b.adopted
+        assert took < 1.0, took
+        assert asked == [], "the model is left alone"
+        tokens = {p.environ()["GALACTUS_SERVICE"] for p in reaper.find(places_in(home).prefix)}
+        assert len(tokens) == 2
+        os.kill(a.pid or 0, signal.SIGKILL)
+        await came_back(group, a)
+        assert not group["a"].status.adopted and len(asked) == 1
+    assert eventually_gone(places_in(home).prefix, 0.0) == []
+
+
+async def test_its_log_goes_on_in_the_next_run(home: Path) -> None:
+    await killed_show(home, "--chatter", "0.05")
+    async with ServiceGroup(elsewhere(home), specs("--chatter", "0.05")) as group:
+        group.start()
+        await group.wait_ready(timeout=5)
+        old, new = places_in(home).log("a"), elsewhere(home).log("a")
+        size = old.stat().st_size
+        async with asyncio.timeout(2):
+            while new.read_text().count("loading tensors") < 3:
+                await asyncio.sleep(0.02)
+        assert old.stat().st_size == size and f"goes on in {new}" in old.read_text()
+        assert f"began in {old}" in new.read_text().splitlines()[0]
+
+
+async def test_another_command_means_another_engine(home: Path) -> None:
+    _, engine_a, _, engine_b = await killed_show(home)
+    async with ServiceGroup(elsewhere(home), specs("--chatter", "9")) as group:
+        group.start()
+        await group.wait_ready(timeout=10)
+        assert group["a"].status.pid != engine_a and not group["a"].status.adopted
+        assert group["b"].status.pid == engine_b
+        assert not psutil.pid_exists(engine_a)
+
+
+async def test_service_that_the_next_rig_has_not_is_ended(home: Path) -> None:
+    _, engine_a, _, engine_b = await killed_show(home)
+    async with ServiceGroup(elsewhere(home), specs()[:1]) as group:
+        assert engine_b in group.reaped and engine_a not in group.reaped
+        group.start()
+        await group.wait_ready(timeout=5)
+
+
+async def test_what_died_meanwhile_is_explained_and_started_again(home: Path, story: Story) -> None:
+    _, engine_a, _, _ = await killed_show(home)
+    os.kill(engine_a, signal.SIGSEGV)
+    await asyncio.sleep(0.2)
+    async with ServiceGroup(elsewhere(home), specs(), story, rules=EAGER) as group:
+        group.start()
+        await group.wait_ready(timeout=10)
+        assert group["a"].status.last_error == "a: killed by SIGSEGV" and group["a"].status.pid != engine_a
+
+
+async def test_one_that_has_gone_deaf_is_replaced(home: Path, story: Story) -> None:
+    _, engine_a, _, _ = await killed_show(home)
+    os.kill(engine_a, signal.SIGSTOP)
+    async with ServiceGroup(elsewhere(home), specs(), story, rules=EAGER) as group:
+        group.start()
+        async with asyncio.timeout(15):
+            while group["a"].status.state is not ServiceState.READY:
+                await asyncio.sleep(0.05)
+        assert group["a"].status.pid != engine_a and "no answer to 3 probes" in str(group["a"].status.last_error)
+
+
+async def test_shim_that_hangs_is_ended_with_all_it_keeps(home: Path) -> None:
+    shim_a, engine_a, _, _ = await killed_show(home)
+    os.kill(shim_a, signal.SIGSTOP)
+    async with ServiceGroup(elsewhere(home), specs(), rules=EAGER) as group:
+        group.start()
+        await group.wait_ready(timeout=10)
+        assert group["a"].status.pid != engine_a
+        assert len({p.environ()["GALACTUS_SERVICE"] for p in reaper.find(places_in(home).prefix)}) == 2
+
+
+async def test_engine_that_was_still_loading_is_asked_as_always(home: Path) -> None:
+    """Its 200 alone says nothing: no show has heard its canary."""
+    program = ("-m", "tests.supervisors.show_stand_in", str(home), WINDOW, "--slow-start", "1.5")
+    show = await asyncio.create_subprocess_exec(sys.executable, *program)
+    state = places_in(home).state_file("a")
+    while not state_file.read(str(state)):
+        await asyncio.sleep(0.01)
+    show.kill()
+    await show.wait()
+    pid = state_file.read(str(state))["pid"]
+    asked: list[str] = []
+
+    async def canary(base_url: str) -> None:
+        asked.append(base_url)
+
+    async with ServiceGroup(elsewhere(home), specs("--slow-start", "1.5", canary=canary)) as group:
+        group.start()
+        await group.wait_ready(["a"], timeout=10)
+        assert group["a"].status.pid == pid and group["a"].status.adopted and asked
+
+
+@pytest.mark.parametrize("lie", ["shim_started", "boot_id", "token", "nothing"])
+async def test_who_is_not_known_for_sure_is_neither_adopted_nor_signalled(home: Path, fake: Fake, lie: str) -> None:
+    """The number in the file came round again: it is somebody else's process by now."""
+    places = places_in(home)
+    stranger = await asyncio.create_subprocess_exec("sleep", "60")
+    found = kernel.read_proc(stranger.pid)
+    assert found
+    true = {"shim_pid": stranger.pid, "shim_started": found.started, "boot_id": kernel.boot_id()}
+    content = {**true, "token": f"{places.prefix}-a-0", "port": 1, "argv_hash": "", "socket": str(places.socket("a"))}
+    content = {} if lie == "nothing" else {**content, lie: "another"}
+    state_file.write(str(places.state_file("a")), content)
+    async with ServiceGroup(places, [fake("a", adopt_window_s=5.0)]) as group:
+        group.start()
+        await group.wait_ready(timeout=10)
+        assert not group["a"].status.adopted
+    assert stranger.returncode is None
+    stranger.kill()
+    await stranger.wait()
+
+
+async def test_ten_shows_in_a_row_keep_one_engine(home: Path) -> None:
+    _, engine_a, _, engine_b = await killed_show(home)
+    for _ in range(9):
+        show, pids = await start_show(home, WINDOW)
+        assert pids[1::2] == [engine_a, engine_b]
+        show.kill()
+        await show.wait()
+    state = json.loads(places_in(home).state_file("a").read_text())
+    assert state["pid"] == engine_a
+    reaper.reap(places_in(home).prefix)
+
+
+async def test_show_that_dies_of_an_error_of_its_own(home: Path) -> None:
+    show, pids = await start_show(home, WINDOW)
+    _, said = await show.communicate(b"\n")
+    assert show.returncode == 1 and b"this show was told to crash" in said
+    async with ServiceGroup(elsewhere(home), specs()) as group:
+        group.start()
+        await group.wait_ready(timeout=5)
+        assert [s.pid for s in group.statuses] == pids[1::2]
