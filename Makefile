@@ -5,7 +5,8 @@ PY := $(VENV)/bin/python
 UV := $(VENV)/bin/uv
 SYNC := $(UV) pip sync -q --python $(VENV) --require-hashes --compile-bytecode
 
-.PHONY: show setup test check format lock screenshots snapshots bench-turn bench-console
+.PHONY: show setup test check format lock screenshots snapshots bench-turn bench-console \
+  bench-supervision
 
 show: $(VENV)/.console
 	@$(PY) console.py
@@ -38,6 +39,10 @@ bench-turn: $(VENV)/.dev setup
 
 bench-console: $(VENV)/.dev setup
 	@$(PY) -m tests.bench.console
+
+# A smaller one: make bench-supervision KILLS=100 GALACTUS_SEED=7. It needs no engines and no models.
+bench-supervision: $(VENV)/.dev
+	@$(PY) -m tests.bench.supervision
 
 # uv comes first, by hash; it then installs the rest in a second instead of half a minute.
 $(VENV)/bin/uv: requirements/bootstrap.lock

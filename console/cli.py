@@ -61,6 +61,7 @@ def parser() -> argparse.ArgumentParser:
 
     run = verb("run", "run the show in the foreground")
     run.add_argument("--headless", action="store_true", help="events as JSON lines on stdout")
+    run.add_argument("--last", action="store_true", help="the rig and character that played last, if none is named")
     ask = verb("ask", "one turn: ask the character something")
     given = ask.add_mutually_exclusive_group(required=True)
     given.add_argument("--wav", metavar="FILE", type=Path, help="a recorded question, any sound format, 30 s at most")
@@ -81,6 +82,9 @@ def parser() -> argparse.ArgumentParser:
     verb("stop", "stop the show and everything it started")
     verb("check", "what is missing, and the one command that mends it").add_argument(
         "--json", action="store_true", help=_JSON
+    )
+    verb("autostart", "start the show when this machine starts (systemd)").add_argument(
+        "--remove", action="store_true", help="no longer"
     )
     _models(verb("models", "the model store"))
     return out
@@ -123,6 +127,10 @@ def _verb(arguments: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
         from console.models import models
 
         return models
+    if arguments.verb == "autostart":
+        from console.autostart import autostart
+
+        return autostart
     if arguments.verb == "check":
         from console.preflight import check
 

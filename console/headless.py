@@ -15,11 +15,15 @@ import msgspec
 from console import commands as cmd
 from console.background import DEFAULT_RIG
 from console.bus import Subscription
+from console.last_show import recall
+from console.presence import AlreadyRunning
 from console.setting_up import ProgressPrinter
 from console.show import Show
 from profiles.catalogue import Catalogue
+from profiles.errors import ProfileError
 from profiles.home import Home
-from profiles.loader import load_character, load_rig
+from profiles.loader import Loaded, load_character, load_rig
+from profiles.schema import Character, Rig
 
 _LAST_WORDS_S = 1.0
 """How long the end of a show waits for a reader that takes nothing."""
@@ -29,13 +33,19 @@ def run(arguments: Namespace) -> int:
     """Until `stop`, Ctrl-C or TERM; then everything it started is gone."""
     os.umask(0o077)  # what visitors said is nobody else's to read
     words = not getattr(arguments, "headless", False) and sys.stdout.isatty()
-    return asyncio.run(_run(arguments, words))
+    code = cmd.DONE
+    try:
+        code = asyncio.run(_run(arguments, words))
+    except* AlreadyRunning:
+        if not _like_last(arguments):
+            raise
+        print("This show is running already; it is left as it is.", file=sys.stderr)
+    return code
 
 
 async def _run(arguments: Namespace, words: bool) -> int:
     home = Home.from_environment()
-    rig = load_rig(arguments.rig or DEFAULT_RIG, home)
-    character = load_character(arguments.character or rig.value.character, home)
+    rig, character = _chosen(arguments, home)
     show = Show(home, rig, character, Catalogue.load(home))
     interrupted = _on_signals(show)
     with show.bus.subscribe(frozenset({"progress"})) as subscription:
@@ -46,6 +56,23 @@ async def _run(arguments: Namespace, words: bool) -> int:
             finally:
                 subscription.close()
     return cmd.INTERRUPTED if interrupted.is_set() else cmd.DONE
+
+
+def _like_last(arguments: Namespace) -> bool:
+    """Started by the machine, not by a person: what played last plays again, and a show that runs is good news."""
+    return getattr(arguments, "last", False)
+
+
+def _chosen(arguments: Namespace, home: Home) -> tuple[Loaded[Rig], Loaded[Character]]:
+    """Raises ProfileError; but a character of yesterday that is gone must not keep the booth dark."""
+    last = recall(home) if _like_last(arguments) else None
+    rig = load_rig(arguments.rig or (last.rig_given if last else DEFAULT_RIG), home)
+    if last is not None and arguments.character is None:
+        try:
+            return rig, load_character(last.character, home)
+        except ProfileError as error:
+            print(f"{error}; {rig.value.character} plays instead.", file=sys.stderr)
+    return rig, load_character(arguments.character or rig.value.character, home)
 
 
 def _on_signals(show: Show) -> asyncio.Event:

@@ -12,7 +12,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from console import services
+from console import last_show, services
 from console.booth import Booth, open_booth
 from console.bus import Bus
 from console.engines import LiveEngines
@@ -114,7 +114,7 @@ class Show:
                     task.cancel()
 
     def _announce(self) -> None:
-        """For those who look for a show."""
+        """For those who look for a show, and for the one that comes after a power cut."""
         self._presence.announce(
             ShowFile(
                 pid=os.getpid(),
@@ -125,6 +125,7 @@ class Show:
                 logs=str(self.logs),
             )
         )
+        last_show.remember(self.home, self.rig, self.character)
 
     def _tell_started(self) -> None:
         self.bus.publish(

@@ -154,7 +154,7 @@ def _reap(arguments: Namespace, home: Home) -> int:
     from profiles.loader import load_rig
     from supervisors.reaper import reap, token_prefix
 
-    folders = (home.root / "state").glob("*")
+    folders = (home.root / "state").glob("*/")
     rigs = [load_rig(arguments.rig, home).name] if arguments.rig else [f.name for f in folders]
     return sum(len(reap(token_prefix(home.root, rig))) for rig in rigs)
 
