@@ -39,6 +39,8 @@ class ShimProcess(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         self._shim = shim
         self._transport: asyncio.Transport | None = None
+        self._answered = asyncio.Event()
+        self._hung = False
         self._hello: asyncio.Future[None] = loop.create_future()
         self._exit: asyncio.Future[Exit] = loop.create_future()
         self._buffer = b""
@@ -57,7 +59,7 @@ class ShimProcess(asyncio.Protocol):
     async def stop(self, grace_s: float) -> Exit:
         """TERM, and KILL after the grace, for the whole tree; returns when nothing of it is left, the shim included."""
         try:
-            if self.running:
+            if self.running and not self._hung:
                 self._send({"do": "stop", "grace_s": grace_s})
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(grace_s + KILL_PATIENCE_S):
@@ -68,6 +70,17 @@ class ShimProcess(asyncio.Protocol):
             raise
         end = self._exit.result()
         return end if end.shim is None else Exit(shim=self._shim.end)
+
+    async def shim_answers(self, within_s: float) -> bool:
+        """A shim that hangs reads no log: once the pipe is full, its engine hangs as well."""
+        self._answered.clear()
+        self._send({"do": "status"})
+        try:
+            async with asyncio.timeout(within_s):
+                await self._answered.wait()
+        except TimeoutError:
+            self._hung = True
+        return not self._hung
 
     def tell_ready(self) -> None:
         """The shim remembers it for whoever adopts it."""
@@ -128,6 +141,8 @@ class ShimProcess(asyncio.Protocol):
                 self.pid, self.found_ready = message["pid"], message["ready"]
                 if not self._hello.done():  # else nobody waits for it any more
                     self._hello.set_result(None)
+            case "status":
+                self._answered.set()
             case "progress":
                 self.last_output = time.monotonic()
             case "rule":

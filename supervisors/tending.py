@@ -16,6 +16,7 @@ EAGER_S, EAGER_POLL_S, POLL_S = 2.0, 0.05, 0.25
 LIVENESS_S = 1.0
 MISSES = 3
 CANARIES = 3
+SHIM_S, SHIM_EVERY_S = 3.0, 10.0
 DEATH_NOTICE_S = 0.25
 STRANGER_S = 2.0
 """How long a stranger may answer on the port before we say so; our child mostly exits by itself before."""
@@ -80,6 +81,7 @@ class Tender:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._listen_for_canaries())
+                tasks.create_task(self._mind_shim())
                 while True:
                     tasks.create_task(self._probe())
                     await asyncio.sleep(LIVENESS_S)
@@ -97,6 +99,11 @@ class Tender:
     async def _listen_for_canaries(self) -> None:
         """200 at /health says little: servers have been seen that say it and answer nothing else."""
         raise _Deaf(f"{self._spec.name}: {await self._canary.until_silent()}")
+
+    async def _mind_shim(self) -> None:
+        while await self._process.shim_answers(SHIM_S):
+            await asyncio.sleep(SHIM_EVERY_S)
+        raise _Deaf(f"{self._spec.name}: its shim does not answer any more")
 
     def _owns_port(self) -> bool:
         return probes.owns_port(self._process.port, probes.tree(self._process.shim_pid))

@@ -13,6 +13,7 @@ from supervisors.spec import Places, ServiceStatus
 from supervisors.states import ServiceState
 from tests.supervisors.conftest import EAGER, Fake, Story, ask
 from tests.supervisors.test_faults import down, until
+from tests.supervisors.test_kills import came_back
 
 Wanted = Callable[[ServiceStatus], bool]
 
@@ -166,3 +167,17 @@ async def test_stop_lets_a_request_end_but_no_longer_than_its_grace(places: Plac
         await group["a"].stop()
         assert time.monotonic() - began < 0.7, "the next verb ends the wait"
     assert "DRAINING" in story.states()
+
+
+async def test_shim_that_hangs_is_found_before_its_engine_does(
+    places: Places, fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("supervisors.tending.SHIM_EVERY_S", 0.5)
+    async with ServiceGroup(places, [fake("a", "--fork-grandchild", stop_grace_s=0.2)], rules=EAGER) as group:
+        group.start()
+        await group.wait_ready(timeout=10)
+        before = group["a"].status
+        os.kill(before.shim_pid or 0, signal.SIGSTOP)
+        status = await until(group, down)
+        assert status.last_error == "a: its shim does not answer any more"
+        await came_back(group, before)
