@@ -23,6 +23,9 @@ class Row(Struct, frozen=True):
     def key(self) -> tuple[int, int]:
         return self.first.source, self.first.at
 
+    def __contains__(self, line: Line) -> bool:
+        return line.source == self.first.source and self.first.at <= line.at <= self.last.at
+
 
 def collapse(lines: Iterable[Line], room: int, height: Callable[[Row], int], *, backward: bool = False) -> list[Row]:
     """As many rows as fit into `room`, in the order they are to be read. `lines` come newest first if `backward`."""

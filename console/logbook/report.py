@@ -55,7 +55,7 @@ def told(report: CrashReport) -> Iterator[Told]:
         yield Told("fact", _curve(report.memory), "memory")
     yield Told("fact", str(report.pid), "pid")
     yield Told("fact", " ".join(map(_safe, report.argv)), "command")
-    yield from (Told("fact", f"{_safe(k)}={_safe(v)}", "its own setting") for k, v in sorted(report.env.items()))
+    yield from (Told("fact", f"{_safe(k)}={_safe(v)}", "setting") for k, v in sorted(report.env.items()))
     yield Told("fact", _safe(report.log), "log")
     if report.first_error:
         yield Told("heading", "The first line that speaks of trouble")

@@ -57,8 +57,8 @@ class Scan:
 
     def __init__(self, source: Source, wanted: Wanted) -> None:
         self._source, self._wanted = source, wanted
-        self._found: dict[int, "array[int]"] = {}
-        self._growing: dict[int, tuple[int, "array[int]"]] = {}
+        self._found: dict[int, array[int]] = {}
+        self._growing: dict[int, tuple[int, array[int]]] = {}
         """The last blocks, whose lines may still change: where the log ended then, and what was in them."""
         self.matches = 0
 

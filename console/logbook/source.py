@@ -1,7 +1,7 @@
 """One log and the older files it was rotated into, as one long row of bytes; what is on the disk is the truth.
 
-Positions are bytes since the oldest byte that was there when we came. They only grow: a rotation moves no line, and what
-is gone is missing at the front. Nothing is indexed: a place is found by reading around it, also in a file of 1 GB.
+Positions are bytes since the oldest byte that was there when we came. They only grow: a rotation moves no line, and
+what is gone is missing at the front. Nothing is indexed: a place is found by reading around it, also in a file of 1 GB.
 """
 
 import os

@@ -187,10 +187,12 @@ class View:
 
     def index(self) -> int:
         """Of the row with the cursor; of the last one above it where it is filtered away."""
-        if self.cursor is None:
-            return len(self.window.rows) - 1
-        at = order(self.cursor)
-        return max(0, sum(order(row.first) <= at for row in self.window.rows) - 1)
+        rows, here = self.window.rows, self.cursor
+        if here is None:
+            return len(rows) - 1
+        at = order(here)
+        above = sum(order(row.first) <= at for row in rows) - 1
+        return next((number for number, row in enumerate(rows) if here in row), max(0, above))
 
     def selected(self) -> frozenset[int]:
         """Rows of the window."""
@@ -240,8 +242,7 @@ class View:
 
     def _go_to(self, line: Line, patience: Patience) -> None:
         """The cursor on it, and it in the middle, if it is not to be seen already."""
-        rows = self.window.rows
-        if not rows or self.following or not order(rows[0].first) <= order(line) <= order(rows[-1].last):
+        if self.following or not any(line in row for row in self.window.rows):
             place = self.book.at_line(line)
             above = collapse(self.book.backward(place, self.only, patience), self.room // 2, self.height, backward=True)
             self._become(_before(place, above), patience)
