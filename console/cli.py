@@ -83,6 +83,7 @@ def parser() -> argparse.ArgumentParser:
         "--json", action="store_true", help=_JSON
     )
     _models(verb("models", "the model store"))
+    _logs(verb("logs", "what the engines and the show said, now or in the last run"))
     return out
 
 
@@ -92,6 +93,12 @@ def _models(models: argparse.ArgumentParser) -> None:
     models.add_argument("--json", action="store_true", help=_JSON)
     models.add_argument("--from", dest="source", metavar="FILE", type=Path, help="fetch from this file or folder")
     models.add_argument("--for-rig", metavar="NAME|FILE", action="append", default=[], help="all that this rig needs")
+
+
+def _logs(logs: argparse.ArgumentParser) -> None:
+    logs.add_argument("service", nargs="?", default="all", help="its name, show for the show itself, or all (merged)")
+    logs.add_argument("-f", "--follow", action="store_true", help="the last lines, and those to come until Ctrl-C")
+    logs.add_argument("--crash", action="store_true", help="why it crashed last, and a line for each crash before")
 
 
 def has_terminal() -> bool:
@@ -123,6 +130,10 @@ def _verb(arguments: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
         from console.models import models
 
         return models
+    if arguments.verb == "logs":
+        from console.log_verbs import logs
+
+        return logs
     if arguments.verb == "check":
         from console.preflight import check
 

@@ -12,7 +12,7 @@ from supervisors.crash_report import CrashReport
 
 Kind = Literal["title", "fact", "error", "heading", "line"]
 _LEVELS = "▁▂▃▄▅▆▇█"
-_POINTS = 60
+_POINTS = 30
 LINES = 200
 
 
@@ -85,13 +85,13 @@ def _times(restarts: int) -> str:
 
 
 def _curve(memory: tuple[tuple[float, int], ...]) -> str:
-    """Against its highest point, and what it began and ended with."""
+    """Between its lowest and its highest point, which are told."""
     values = [value for _, value in memory]
-    step = max(1, -(-len(values) // _POINTS))
+    step = -(-len(values) // _POINTS)
     peaks = [max(values[n : n + step]) for n in range(0, len(values), step)]
-    top = max(*peaks, 1)
-    line = "".join(_LEVELS[round(peak / top * 7)] for peak in peaks)
-    return f"{line}  {values[0] >> 20} to {values[-1] >> 20} MB in its last {memory[0][0] - memory[-1][0]:.0f} s"
+    low, high = min(peaks), max(peaks)
+    line = "".join(_LEVELS[round((peak - low) / max(1, high - low) * 7)] for peak in peaks)
+    return f"{line}  {low >> 20} to {high >> 20} MB in its last {memory[0][0] - memory[-1][0]:.0f} s"
 
 
 def _safe(text: str) -> str:

@@ -13,12 +13,12 @@ def newest_first(logs: Path, rig: str | None = None) -> list[Path]:
         folders = [folder for folder in logs.iterdir() if folder.is_dir() and folder.name[:8].isdigit()]
     except OSError:
         return []
-    mine = [folder for folder in folders if rig is None or _rig(folder) == rig]
+    mine = [folder for folder in folders if rig is None or rig_of(folder) == rig]
     return sorted(mine, key=lambda folder: folder.name, reverse=True)
 
 
-def _rig(folder: Path) -> str:
-    return "-".join(folder.name.split("-")[2:-1])
+def rig_of(run: Path) -> str:
+    return "-".join(run.name.split("-")[2:-1])
 
 
 def written(run: Path) -> list[str]:

@@ -25,7 +25,7 @@ _INKS: dict[str, tuple[str, str, str]] = {
     "bone": ("bone", "", ""),
     "hollow": ("faint", "", ""),
     "magenta": ("magenta", "", ""),
-    "cursor": ("", "cursor", ""),
+    "cursor": ("", "cursor", "bold"),
     "hit": ("alarm-text", "alarm", ""),
 }
 """Of each ink: foreground and background (variables of the theme), and attributes."""

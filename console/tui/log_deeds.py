@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from functools import partial
 from pathlib import Path
 
 from textual.binding import Binding
@@ -138,10 +139,7 @@ class LogDeeds(Container):
         self._find.open()
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        text = event.value
-        self._want(Wish(lambda view, patience: _look_for(view, text), self._told))
-        if text:
-            self._want(Wish(lambda view, patience: _nearest(view, patience), self._told))
+        self._want(Wish(partial(_look_for, text=event.value), self._told))
 
     def on_find_box_done(self, event: FindBox.Done) -> None:
         self._want(Wish(lambda view, patience: view.found()))
@@ -228,18 +226,15 @@ class LogDeeds(Container):
         self._scroll(3)
 
 
-def _look_for(view: View, text: str) -> str | None:
-    try:
-        view.find(text)
-    except BadPattern as error:
-        return f"{str(error)[:1].upper()}{str(error)[1:]}."
-    return None
-
-
-def _nearest(view: View, patience: Patience) -> str | None:
+def _look_for(view: View, patience: Patience, text: str) -> str | None:
+    if view.pattern is None or view.pattern.text != text:  # else it is looked for already
+        try:
+            view.find(text)
+        except BadPattern as error:
+            return f"{str(error)[:1].upper()}{str(error)[1:]}."
     if view.pattern is None or view.nearest(patience):
         return None
-    return f"“{view.pattern.text}” is nowhere in it."
+    return f"“{text}” is nowhere in it."
 
 
 def _next_hit(view: View, direction: int, patience: Patience) -> str | None:

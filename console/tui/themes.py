@@ -71,7 +71,7 @@ SIXTEEN = Theme(
         "faint": "ansi_bright_black", "muted": "ansi_default", "bone": "ansi_bright_white", "air": "ansi_red",
         "air-text": "ansi_bright_white", "box": "ansi_bright_black", "visitor": "ansi_bright_cyan",
         "alarm": "ansi_bright_yellow", "alarm-text": "ansi_black", "magenta": "ansi_bright_magenta",
-        "cursor": "ansi_blue",
+        "cursor": "ansi_default",
         "ansi-background": "ansi_black", "ansi-foreground": "ansi_white", "border-blurred": "ansi_black",
         "block-cursor-foreground": "ansi_black", "block-cursor-background": "ansi_white",
         "input-cursor-background": "ansi_white", "input-cursor-foreground": "ansi_black",

@@ -165,7 +165,6 @@ async def draw(scene: Scene, logs: Path) -> AsyncIterator[tuple[tuple[int, int],
         await settle(pilot)
         for key in scene.keys:
             await pilot.press(key)
-            await settle_logs(app)
         for size in scene.sizes:
             await pilot.resize_terminal(*size)
             await settle(pilot)

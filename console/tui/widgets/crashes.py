@@ -50,7 +50,7 @@ class CrashList(Panel):
         lines = [spread(head, ((report.when(found), "dim"),), width), ((column("   " + words, width), "dim"),)]
         if not here:
             return lines
-        return [tuple((text, f"{names} cursor") for text, names in line) for line in lines]
+        return [tuple((text, f"cursor {names}") for text, names in line) for line in lines]
 
     def on_click(self, event: Click) -> None:
         at = event.get_content_offset(self)

@@ -56,11 +56,11 @@ class LogView(Panel):
             return ((" " * (cells - 1), ""), *edge)
         number, spans = self.shown.lines[y]
         here, chosen = number == self.shown.cursor, number in self.shown.selected
-        line: Line = (("›" if here else " ", "key"), *spans)
+        line: Line = (("›" if here else "▌" if chosen else " ", "key"), *spans)
         line = fit(line, cells - 1)
         line = (*line, (" " * (cells - 1 - width(line)), ""))
         if here or chosen:
-            line = tuple((text, f"{names} cursor") for text, names in line)
+            line = tuple((text, f"cursor {names}") for text, names in line)
         return (*line, *edge)
 
     def render_line(self, y: int) -> Strip:
