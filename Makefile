@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 UV := $(VENV)/bin/uv
 SYNC := $(UV) pip sync -q --python $(VENV) --require-hashes --compile-bytecode
 
-.PHONY: show setup test check format lock screenshots snapshots bench-turn bench-console
+.PHONY: show setup test check format lock screenshots snapshots bench-turn bench-console bench-logs
 
 show: $(VENV)/.console
 	@$(PY) console.py
@@ -38,6 +38,9 @@ bench-turn: $(VENV)/.dev setup
 
 bench-console: $(VENV)/.dev setup
 	@$(PY) -m tests.bench.console
+
+bench-logs: $(VENV)/.dev
+	@$(PY) -m tests.bench.logs
 
 # uv comes first, by hash; it then installs the rest in a second instead of half a minute.
 $(VENV)/bin/uv: requirements/bootstrap.lock
