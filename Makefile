@@ -6,7 +6,7 @@ UV := $(VENV)/bin/uv
 SYNC := $(UV) pip sync -q --python $(VENV) --require-hashes --compile-bytecode
 
 .PHONY: show setup test check format lock screenshots snapshots bench-turn bench-console \
-  bench-supervision
+  bench-supervision bench-logs
 
 show: $(VENV)/.console
 	@$(PY) console.py
@@ -43,6 +43,9 @@ bench-console: $(VENV)/.dev setup
 # A smaller one: make bench-supervision KILLS=100 GALACTUS_SEED=7. It needs no engines and no models.
 bench-supervision: $(VENV)/.dev
 	@$(PY) -m tests.bench.supervision
+
+bench-logs: $(VENV)/.dev
+	@$(PY) -m tests.bench.logs
 
 # uv comes first, by hash; it then installs the rest in a second instead of half a minute.
 $(VENV)/bin/uv: requirements/bootstrap.lock

@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import importlib
 import logging
 import sys
 from collections.abc import Callable, Sequence
@@ -19,6 +20,15 @@ _EPILOG = (
     "Exit codes: 0 done, 2 usage or profile error, 3 an engine could not be made ready, "
     "4 the turn failed, 5 no show is running, 130 interrupted."
 )
+
+
+_ROOMS = {
+    "models": "console.models",
+    "check": "console.preflight",
+    "autostart": "console.autostart",
+    "logs": "console.log_verbs",
+}
+"""Verbs with a module of their own, where the function has the verb's name."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -87,6 +97,7 @@ def parser() -> argparse.ArgumentParser:
         "--remove", action="store_true", help="no longer"
     )
     _models(verb("models", "the model store"))
+    _logs(verb("logs", "what the engines and the show said, now or in the last run"))
     return out
 
 
@@ -96,6 +107,12 @@ def _models(models: argparse.ArgumentParser) -> None:
     models.add_argument("--json", action="store_true", help=_JSON)
     models.add_argument("--from", dest="source", metavar="FILE", type=Path, help="fetch from this file or folder")
     models.add_argument("--for-rig", metavar="NAME|FILE", action="append", default=[], help="all that this rig needs")
+
+
+def _logs(logs: argparse.ArgumentParser) -> None:
+    logs.add_argument("service", nargs="?", default="all", help="its name, show for the show itself, or all (merged)")
+    logs.add_argument("-f", "--follow", action="store_true", help="the last lines, and those to come until Ctrl-C")
+    logs.add_argument("--crash", action="store_true", help="why it crashed last, and a line for each crash before")
 
 
 def has_terminal() -> bool:
@@ -123,21 +140,8 @@ def _verb(arguments: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
         from console.headless import run
 
         return run
-    if arguments.verb == "models":
-        from console.models import models
-
-        return models
-    if arguments.verb == "autostart":
-        from console.autostart import autostart
-
-        return autostart
-    if arguments.verb == "check":
-        from console.preflight import check
-
-        return check
-    from console import verbs
-
-    found: Callable[[argparse.Namespace], int] = getattr(verbs, arguments.verb)
+    room = importlib.import_module(_ROOMS.get(arguments.verb, "console.verbs"))
+    found: Callable[[argparse.Namespace], int] = getattr(room, arguments.verb)
     return found
 
 

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, ExitStack
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from time import monotonic
+from time import gmtime, monotonic
 from typing import Any
 
 from console import last_show, services
@@ -243,7 +243,10 @@ def _doubt(group: ServiceGroup, event: Event, line: bytes) -> None:
 def _log_file(path: Path) -> Any:
     """The show's own words and every traceback go here, never to an operator's screen."""
     handler = logging.FileHandler(path)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    words = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    words.converter = gmtime  # as the shims stamp the lines of the services: all logs are merged by it
+    words.default_time_format, words.default_msec_format = "%Y-%m-%dT%H:%M:%S", "%s.%03dZ"
+    handler.setFormatter(words)
     root = logging.getLogger()
     root.addHandler(handler)
     root.setLevel(logging.INFO)

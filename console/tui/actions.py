@@ -26,7 +26,7 @@ ACTS = (
     Act("resume", "ctrl+r", "^R", 1, "go on", "Lift a panic: visitors may come again.", True),
     Act("mend", "enter", "ENTER", 2, "mend", "Do what mends the topmost trouble."),
     Act("see('show')", "1", "1", 10, "show", "The show: stages, talk, engines, memory, body."),
-    Act("see('log')", "2", "2", 7, "log", "The end of each engine's log."),
+    Act("see('log')", "2", "2", 7, "log", "The logs of all engines, and why one crashed."),
     Act("see('turns')", "5", "5", 8, "turns", "The last turns, with the time that each stage took."),
     Act("choose_character", "c", "C", 0, "character", "Another character speaks from now on."),
     Act("choose_rig", "g", "G", 0, "rig", "Stop the show and start it with another rig."),
@@ -36,6 +36,20 @@ ACTS = (
     Act("help", "question_mark", "?", 5, "help", "All keys, each with a sentence."),
     Act("leave", "q", "Q", 6, "leave", "Close this screen; the show may go on without it."),
 )  # fmt: skip
+
+LOG_ACTS = (
+    Act("log_service", "right", "←→", 0, "log", "Another log: all of them, one engine's, the show's."),
+    Act("log_find", "f", "F", 3, "find", "Look for words or a regular expression."),
+    Act("log_next(-1)", "n", "N", 0, "next", "The next hit above; ⇧N goes down again."),
+    Act("log_level", "e", "E", 2, "errors", "Only errors; again: warnings too; again: everything."),
+    Act("log_crashes", "tab", "TAB", 1, "crashes", "The crashes of this run, and why."),
+    Act("log_crash(-1)", "u", "U", 0, "crash above", "The log at the crash before; D: at the one after."),
+    Act("log_wrap", "w", "W", 6, "wrap", "Long lines whole, or cut at the edge."),
+    Act("log_pause", "p", "P", 4, "pause", "Stand still, or follow again, as END does."),
+    Act("log_copy", "y", "Y", 5, "copy", "Copy the line, or those chosen with ⇧↑ and ⇧↓."),
+    Act("log_save", "o", "O", 7, "save", "Save the chosen lines, or the last 1000, in a file."),
+)  # fmt: skip
+"""On the log page only; they belong to it (screens/log.py)."""
 
 
 def bindings() -> list[BindingType]:

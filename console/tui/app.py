@@ -6,12 +6,12 @@ from argparse import Namespace
 from time import monotonic
 from typing import Any
 
-from textual.app import ComposeResult, SystemCommand
+from textual.app import ComposeResult
 from textual.driver import Driver
 from textual.events import Resize
 from textual.screen import Screen
 from textual.timer import Timer
-from textual.widgets import ContentSwitcher
+from textual.widgets import ContentSwitcher, Input
 
 from console import commands as cmd
 from console.client import NoShow
@@ -114,7 +114,7 @@ class ConsoleApp(Deeds):
         page: Any = base.query_one(ContentSwitcher).visible_content
         with self.batch_update():
             base.query_one(Header).show(picture)
-            if picture.busy or not self._same(picture, page) or isinstance(page, LogPage):
+            if picture.busy or not self._same(picture, page):
                 page.show(picture)
                 base.query_one(Matters).show(picture)
                 self._show_keys(base, picture)
@@ -138,7 +138,7 @@ class ConsoleApp(Deeds):
 
     def _show_keys(self, base: Screen[Any], picture: Picture) -> None:
         keys = base.query_one(KeyBar)
-        typing = isinstance(base.focused, LineBox)  # then the keys are letters, but for those that come first
+        typing = isinstance(base.focused, Input)  # then the keys are letters, but for those that come first
         can = {act: self.possible(act.action, picture) for act in ACTS}
         keys.open = {act.action: None if typing and can[act] and not act.first else can[act] for act in ACTS}
         keys.show(picture)
@@ -149,16 +149,6 @@ class ConsoleApp(Deeds):
         if action in ("say", "ask"):  # the box opens at any time, or the letters typed for it would be keys
             return True
         return self.possible(action, self.link.picture)
-
-    def get_system_commands(self, screen: Screen[Any]) -> Any:
-        """The palette: every action, by name and with its sentence."""
-        for act in ACTS:
-            if self.possible(act.action, self.link.picture):
-                title = f"{act.label[:1].upper()}{act.label[1:]} ({act.shown})"
-                yield SystemCommand(title, act.sentence, lambda act=act: self.run_action_soon(act.action))
-
-    def run_action_soon(self, action: str) -> None:
-        self.call_later(self.run_action, f"app.{action}")
 
     async def action_see(self, page: str) -> None:
         """Pages are made when they are first looked at: the show must be on the screen at once."""

@@ -2,19 +2,23 @@
 
 import logging
 from argparse import Namespace
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Iterable
+from functools import partial
 from time import monotonic
 from typing import Any
 
-from textual.app import App
+from textual.app import App, SystemCommand
 from textual.driver import Driver
+from textual.screen import Screen
 
 from console import background
 from console import commands as cmd
 from console.client import NoShow
 from console.tui import themes
+from console.tui.actions import ACTS, LOG_ACTS, Act
 from console.tui.link import Link
 from console.tui.picture import Picture
+from console.tui.screens.log import LogPage
 from console.tui.screens.questions import Choice, Leave
 from console.tui.steering import Steering
 from console.tui.troubles import troubles
@@ -82,6 +86,18 @@ class Deeds(App[str]):
         if name in ("choose_character", "choose_service", "restart_service"):
             return live
         return True
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """The palette: every action, by name and with its sentence; those of the page that is open as well."""
+        for act in ACTS:
+            if self.possible(act.action, self.link.picture):
+                yield _command(act, partial(self.run_action_soon, act.action))
+        for page in self.screen_stack[0].query(LogPage):
+            for act in LOG_ACTS if page.display else ():
+                yield _command(act, partial(self.call_later, page.run_action, act.action))
+
+    def run_action_soon(self, action: str) -> None:
+        self.call_later(self.run_action, f"app.{action}")
 
     def action_talk(self) -> None:
         """A key that is held down repeats itself; that is not a wish."""
@@ -203,6 +219,10 @@ class Deeds(App[str]):
     def _left(self, answer: str | None) -> None:
         if answer is not None:
             self.exit(answer)
+
+
+def _command(act: Act, work: Callable[[], Any]) -> SystemCommand:
+    return SystemCommand(f"{act.label[:1].upper()}{act.label[1:]} ({act.shown})", act.sentence, work)
 
 
 def _described(name: str, home: Home) -> str:

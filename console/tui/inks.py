@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from rich.color import Color as RichColor
 from rich.style import Style
 from textual.color import Color
 
@@ -23,13 +24,43 @@ _INKS: dict[str, tuple[str, str, str]] = {
     "key": ("accent", "", "bold"),
     "bone": ("bone", "", ""),
     "hollow": ("faint", "", ""),
+    "magenta": ("magenta", "", ""),
+    "cursor": ("", "cursor", "bold"),
+    "hit": ("alarm-text", "alarm", ""),
 }
 """Of each ink: foreground and background (variables of the theme), and attributes."""
 
 
+_SIXTEEN = ("faint", "error", "success", "warning", "primary", "magenta", "visitor", "")
+"""The terminal's eight colours as variables: on every theme an engine's red is red and can be read."""
+
+
+class Inks(dict[str, Style]):
+    """Besides ours those of the engines, as ansi.py names them: "fg:1", "bg:208", "at:italic"; 540 at most."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        super().__init__({name: _style(variables, *ink) for name, ink in _INKS.items()})
+        self._variables = variables
+
+    def __missing__(self, name: str) -> Style:
+        kind, _, value = name.partition(":")
+        if kind == "at":
+            self[name] = Style.parse(value)
+        elif kind in ("fg", "bg"):
+            number = int(value)
+            basic = _SIXTEEN[number % 8] if number < 16 else ""
+            colour = Color.parse(self._variables[basic]).rich_color if basic else None
+            if number > 15:
+                colour = RichColor.from_ansi(number)
+            self[name] = Style(color=colour) if kind == "fg" else Style(bgcolor=colour)
+        else:
+            raise KeyError(name)
+        return self[name]
+
+
 def styles(variables: Mapping[str, str]) -> dict[str, Style]:
     """By name; they are laid over the widget's own style."""
-    return {name: _style(variables, *ink) for name, ink in _INKS.items()}
+    return Inks(variables)
 
 
 def _style(variables: Mapping[str, str], foreground: str, background: str, attributes: str) -> Style:

@@ -30,7 +30,7 @@ DARK = Theme(
     variables={
         "faint": "#4A5560", "muted": "#8B97A3", "bone": "#E9E2CE", "air": "#C73E00", "air-text": "#FFFFFF",
         "box": "#2D3742", "visitor": _HUES["sky"], "alarm": _HUES["yellow"],
-        "alarm-text": "#000000",
+        "alarm-text": "#000000", "magenta": "#CC79A7", "cursor": "#2D3742",
     },
 )  # fmt: skip
 LIGHT = Theme(
@@ -49,7 +49,7 @@ LIGHT = Theme(
     variables={
         "faint": "#B4B0A6", "muted": "#666C73", "bone": "#5E5747", "air": "#B23A00", "air-text": "#FFFFFF",
         "box": "#CFCBC0", "visitor": "#005A8C", "alarm": _HUES["yellow"],
-        "alarm-text": "#000000",
+        "alarm-text": "#000000", "magenta": "#8E4A72", "cursor": "#DDD8CA",
     },
 )  # fmt: skip
 SIXTEEN = Theme(
@@ -70,7 +70,8 @@ SIXTEEN = Theme(
     variables={
         "faint": "ansi_bright_black", "muted": "ansi_default", "bone": "ansi_bright_white", "air": "ansi_red",
         "air-text": "ansi_bright_white", "box": "ansi_bright_black", "visitor": "ansi_bright_cyan",
-        "alarm": "ansi_bright_yellow", "alarm-text": "ansi_black",
+        "alarm": "ansi_bright_yellow", "alarm-text": "ansi_black", "magenta": "ansi_bright_magenta",
+        "cursor": "ansi_default",
         "ansi-background": "ansi_black", "ansi-foreground": "ansi_white", "border-blurred": "ansi_black",
         "block-cursor-foreground": "ansi_black", "block-cursor-background": "ansi_white",
         "input-cursor-background": "ansi_white", "input-cursor-foreground": "ansi_black",

@@ -16,6 +16,7 @@ from textual.pilot import Pilot
 from console.tui.app import ConsoleApp
 from console.tui.link import Link
 from console.tui.picture import LinkState, Picture
+from console.tui.screens.log import LogPage
 
 RECORDINGS = Path(__file__).parent.parent / "recordings"
 Row = dict[str, Any]
@@ -94,7 +95,14 @@ SCENES: dict[str, Scene] = {
     ),
     "stopped": Scene(link="stopped"),
     "say": Scene(until=ended(4), keys=("slash", *"Mind your head")),
-    "log": Scene(until=ended(4), keys=("2", "right")),
+    "log": Scene(until=ended(4), keys=("2",)),
+    "log-search": Scene(until=ended(4), keys=("2", "f", *"tokens", "enter", "n")),
+    "log-errors": Scene(until=ended(4), keys=("2", "e")),
+    "log-one": Scene(until=ended(4), keys=("2", "right", "right", "w", "up", "up", "shift+up", "shift+up")),
+    "log-crash": Scene(until=ended(4), keys=("2", "tab", "down")),
+    "log-empty": Scene(until=ended(4), keys=("2", "left", "left")),
+    "log-light": Scene(until=ended(4), keys=("2",), theme="booth-light", sizes=((120, 36),)),
+    "log-16": Scene(until=ended(4), keys=("2", "tab", "tab", "u"), theme="terminal-16", sizes=((120, 36),)),
     "turns": Scene(until=ended(5), keys=("5", "up", "up", "up", "up")),
     "help": Scene(until=ended(4), keys=("question_mark",)),
     "leave": Scene(until=ended(4), keys=("q",)),
@@ -169,4 +177,14 @@ async def settle(pilot: Pilot[Any]) -> None:
         app = pilot.app
         assert isinstance(app, ConsoleApp)
         app.draw()
+        await settle_logs(app)
     await pilot.pause()
+
+
+async def settle_logs(app: ConsoleApp) -> None:
+    """The logs are read beside the screen; until there is nothing new in them."""
+    for page in app.screen_stack[0].query(LogPage):
+        while page.is_on_screen and page.idle < 3:
+            page.look_again()
+            await asyncio.sleep(0.005)
+        page.idle = 0

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import resvg_py
 
+from tests.console.evening_logs import write_logs
 from tests.console.scenes import SCENES, draw
 
 DOCS = {
@@ -17,7 +18,6 @@ DOCS = {
     "turns": ("turns", (160, 48)),
     "light": ("speaking-light", (160, 48)),
 }
-LOG = "main: model loaded\nslot 0: prompt eval 142 ms, 31.2 tokens per second\n" * 20 + "error: cannot open cache\n"
 
 
 def png(svg: str) -> bytes:
@@ -29,7 +29,7 @@ def png(svg: str) -> bytes:
 async def main(folder: Path, names: list[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as logs:
-        (Path(logs) / "llm.log").write_text(LOG)
+        write_logs(Path(logs))
         for scene in SCENES if names == ["all"] else names or {scene for scene, _ in DOCS.values()}:
             async for size, svg in draw(SCENES[scene], Path(logs)):
                 given = [name for name, wanted in DOCS.items() if wanted == (scene, size)]

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.console.evening_logs import write_logs
 from tests.console.scenes import SCENES, draw
-from tests.console.screenshots import LOG
 
 KEPT = Path(__file__).parent / "__snapshots__"
 
@@ -31,7 +31,7 @@ def own_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.parametrize("name", SCENES)
 async def test_picture(name: str, tmp_path: Path, own_environment: None) -> None:
-    (tmp_path / "llm.log").write_text(LOG)
+    write_logs(tmp_path)
     others = []
     async for size, now in draw(SCENES[name], tmp_path):
         kept = KEPT / f"{name}-{size[0]}x{size[1]}.svg"

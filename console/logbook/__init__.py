@@ -1,0 +1,1 @@
+"""Logs as they lie on the disk, for the screen and for the command line; knows neither."""

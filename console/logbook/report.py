@@ -1,0 +1,98 @@
+"""A crash report in plain words, for the screen and for the command line."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from msgspec import Struct
+
+from console.logbook.line import coloured, local_time, plain
+from supervisors import crash_report
+from supervisors.crash_report import CrashReport
+
+Kind = Literal["title", "fact", "error", "heading", "line"]
+_LEVELS = "▁▂▃▄▅▆▇█"
+_POINTS = 30
+LINES = 200
+
+
+class Told(Struct, frozen=True):
+    """One line of it."""
+
+    kind: Kind
+    text: str
+    label: str = ""
+    """Of a fact: "uptime"."""
+
+
+def newest_first(logs: Path, service: str | None = None, most: int = 50) -> list[CrashReport]:
+    """The crashes of one run; files that are no reports are passed over."""
+    found = (crash_report.read(path) for path in reversed(crash_report.listed(logs, service)))
+    fitting = (report for report in found if report is not None and service in (None, report.service))
+    return [report for _, report in zip(range(most), fitting, strict=False)]
+
+
+def headline(report: CrashReport) -> str:
+    return f"{report.service} ended: {_safe(report.end)}"
+
+
+def when(report: CrashReport, form: str = "%H:%M:%S") -> str:
+    at = local_time(report.wall.encode())
+    return f"{at:{form}}" if at else _safe(report.wall)[:24]
+
+
+def told(report: CrashReport) -> Iterator[Told]:
+    """From what matters most to what is only sometimes needed."""
+    yield Told("title", headline(report))
+    yield Told("fact", when(report, "%Y-%m-%d %H:%M:%S"), "when")
+    if report.during:
+        yield Told("fact", _safe(report.during), "during")
+    yield Told("fact", _lasted(report.uptime_s), "ran for")
+    yield Told("fact", _times(report.restarts), "before")
+    if report.kernel:
+        yield Told("error", _safe(report.kernel), "kernel")
+    if report.memory:
+        yield Told("fact", _curve(report.memory), "memory")
+    yield Told("fact", str(report.pid), "pid")
+    yield Told("fact", " ".join(map(_safe, report.argv)), "command")
+    yield from (Told("fact", f"{_safe(k)}={_safe(v)}", "setting") for k, v in sorted(report.env.items()))
+    yield Told("fact", _safe(report.log), "log")
+    if report.first_error:
+        yield Told("heading", "The first line that speaks of trouble")
+        yield from _marked(report.context or (report.first_error,), report.first_error)
+    if report.tail:
+        yield Told("heading", f"Its last {len(report.tail)} lines")
+        yield from _marked(report.tail[-LINES:], report.first_error)
+
+
+def _marked(lines: tuple[str, ...], error: str) -> Iterator[Told]:
+    for line in lines:
+        yield Told("error" if line == error else "line", coloured(line.encode("utf-8", "replace")))
+
+
+def _lasted(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def _times(restarts: int) -> str:
+    return (
+        "it had not been restarted" if not restarts else f"restarted {'once' if restarts == 1 else f'{restarts} times'}"
+    )
+
+
+def _curve(memory: tuple[tuple[float, int], ...]) -> str:
+    """Between its lowest and its highest point, which are told."""
+    values = [value for _, value in memory]
+    step = -(-len(values) // _POINTS)
+    peaks = [max(values[n : n + step]) for n in range(0, len(values), step)]
+    low, high = min(peaks), max(peaks)
+    line = "".join(_LEVELS[round((peak - low) / max(1, high - low) * 7)] for peak in peaks)
+    return f"{line}  {low >> 20} to {high >> 20} MB in its last {memory[0][0] - memory[-1][0]:.0f} s"
+
+
+def _safe(text: str) -> str:
+    return plain(text.replace("\n", " ").encode("utf-8", "replace"))

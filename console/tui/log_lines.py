@@ -1,0 +1,115 @@
+"""A row of a log as lines of the screen. Pure; done beside the screen, in the thread that reads."""
+
+from itertools import pairwise
+
+from msgspec import Struct
+from rich.cells import cell_len, get_character_cell_size
+
+from console.logbook.line import Level, coloured, level, local_time
+from console.logbook.repeats import Row
+from console.logbook.search import Pattern
+from console.tui.ansi import spans
+from console.tui.ink import Line, Span, column, fit
+from console.tui.ink import width as cells_of
+
+_MARKS = {Level.ALL: ("  ", ""), Level.WARNING: ("▲ ", "warn"), Level.ERROR: ("✖ ", "bad")}
+_NAMES = ("info", "good", "magenta", "bone")
+_LONGEST_NAME = 10
+
+
+class Look(Struct, frozen=True):
+    """How rows are laid out."""
+
+    width: int = 80
+    names: tuple[str, ...] = ()
+    """Of the logs, where several are shown; else none."""
+    wrap: bool = False
+    pattern: Pattern | None = None
+
+    @property
+    def exact(self) -> bool:
+        """Times with milliseconds."""
+        return self.width >= 100
+
+    @property
+    def name_cells(self) -> int:
+        return min(_LONGEST_NAME, max(map(len, self.names))) + 2 if self.names else 0
+
+
+def lines_of(row: Row, look: Look) -> list[Line]:
+    """One, or as many as it takes where lines are wrapped."""
+    first = row.first
+    bad = level(first.data)
+    body = spans(coloured(first.data))
+    if not any(names for _, names in body):
+        body = [(text, _MARKS[bad][1]) for text, _ in body]
+    if look.pattern is not None:
+        body = _marked(body, look.pattern)
+    head = _head(row, look, bad)
+    count = _count(row)
+    room = max(8, look.width - cells_of(head) - cells_of(count))
+    if not look.wrap:
+        return [(*head, *fit(tuple(body), room), *count)]
+    rows = folded(body, max(8, look.width - cells_of(head)), room)
+    indent: Line = ((" " * cells_of(head), ""),)
+    return [(*head, *rows[0], *count), *((*indent, *more) for more in rows[1:])]
+
+
+def _head(row: Row, look: Look, bad: Level) -> Line:
+    at = local_time(row.first.stamp)
+    clock = "" if at is None else f"{at:%H:%M:%S}" + (f".{at.microsecond // 1000:03d}" if look.exact else "")
+    cells = 12 if look.exact else 8
+    name: Line = ()
+    if look.names:
+        number = row.first.source
+        name = ((column(look.names[number], look.name_cells), _NAMES[number % len(_NAMES)]),)
+    return (clock.ljust(cells) + " ", "dim"), *name, _MARKS[bad]
+
+
+def _count(row: Row) -> Line:
+    return ((f" × {row.count}{'+' if row.more else ''}", "key"),) if row.count > 1 else ()
+
+
+def _marked(body: list[Span], pattern: Pattern) -> list[Span]:
+    """What was looked for, wherever it is; also where its letters have several colours."""
+    found = list(pattern.spans("".join(text for text, _ in body)))
+    out: list[Span] = []
+    at = 0
+    for text, names in body:
+        edges = {0, len(text)}
+        for edge in (edge for span in found for edge in span if at < edge < at + len(text)):
+            edges.add(edge - at)
+        for a, b in pairwise(sorted(edges)):
+            inside = any(begin <= at + a < end for begin, end in found)
+            out.append((text[a:b], "hit" if inside else names))
+        at += len(text)
+    return out
+
+
+def folded(body: list[Span], cells: int, first: int) -> list[Line]:
+    """Broken at the cell, as a terminal does it: a log is no prose."""
+    rows: list[list[Span]] = [[]]
+    left = first
+    for text, names in body:
+        while text:
+            taken = text[:left] if text.isascii() else _fitting(text, left)
+            if not taken and left < cells:
+                rows.append([])
+                left = cells
+                continue
+            taken = taken or text[0]
+            rows[-1].append((taken, names))
+            left -= cell_len(taken)
+            text = text[len(taken) :]
+            if text and left <= 0:
+                rows.append([])
+                left = cells
+    return [tuple(row) for row in rows]
+
+
+def _fitting(text: str, cells: int) -> str:
+    for number, character in enumerate(text):
+        cells -= get_character_cell_size(character)
+        if cells < 0:
+            return text[:number]
+    return text

@@ -1,0 +1,103 @@
+"""The lines of the logs: draws what the reader has laid out, and tells where the mouse was."""
+
+from textual.events import Click, MouseDown, MouseMove
+from textual.message import Message
+from textual.strip import Strip
+
+from console.logbook.line import Level
+from console.tui.ink import Line, fit, width
+from console.tui.log_reader import Shown
+from console.tui.panel import Panel
+from console.tui.picture import Picture
+
+_KEPT = 400
+_LEVELS = {Level.ALL: "", Level.WARNING: "errors and warnings", Level.ERROR: "errors"}
+
+
+class LogView(Panel):
+    class Pointed(Message):
+        """At a row of the log."""
+
+        def __init__(self, row: int, select: bool) -> None:
+            super().__init__()
+            self.row, self.select = row, select
+
+    class Jumped(Message):
+        """So far into the whole, 0..1."""
+
+        def __init__(self, share: float) -> None:
+            super().__init__()
+            self.share = share
+
+    def __init__(self) -> None:
+        super().__init__(id="lines-of-log", classes="box")
+        self.shown = Shown()
+        self.name_of_log = "all"
+        self._strips: dict[tuple[Line, int], Strip] = {}
+
+    def title(self, picture: Picture) -> str:
+        shown = self.shown
+        news = f" · {shown.new_lines:,} new" if shown.new_lines else ""
+        place = "following" if shown.following else f"paused{news}"
+        return " · ".join(part for part in (self.name_of_log, place, _LEVELS[shown.level]) if part)
+
+    def draw(self, picture: Picture, width: int, height: int) -> list[Line]:
+        shown = self.shown
+        if not shown.lines:
+            return [((f" {_nothing(shown)}", "dim"),)]
+        begin, end = shown.part
+        first = min(height - 1, round(begin * height))
+        thumb = range(first, max(first + 1, round(end * height)))
+        return [self._row(y, width, y in thumb) for y in range(height)]
+
+    def _row(self, y: int, cells: int, thumb: bool) -> Line:
+        edge: Line = (("┃", "dim") if thumb else ("│", "faint"),)
+        if y >= len(self.shown.lines):
+            return ((" " * (cells - 1), ""), *edge)
+        number, spans = self.shown.lines[y]
+        here, chosen = number == self.shown.cursor, number in self.shown.selected
+        line: Line = (("›" if here else "▌" if chosen else " ", "key"), *spans)
+        line = fit(line, cells - 1)
+        line = (*line, (" " * (cells - 1 - width(line)), ""))
+        if here or chosen:
+            line = tuple((text, f"cursor {names}") for text, names in line)
+        return (*line, *edge)
+
+    def render_line(self, y: int) -> Strip:
+        """A line that moves up is the same strip one row higher, and costs nothing."""
+        if y >= len(self._lines):
+            return super().render_line(y)
+        key = (self._lines[y], self.content_size.width)
+        if (known := self._strips.get(key)) is None:
+            if len(self._strips) >= _KEPT:
+                self._strips.clear()
+            known = self._strips[key] = super().render_line(y)
+        return known
+
+    def notify_style_update(self) -> None:
+        self._strips.clear()
+        super().notify_style_update()
+
+    def on_mouse_down(self, event: MouseDown) -> None:
+        self._point(event, select=event.shift)
+
+    def on_mouse_move(self, event: MouseMove) -> None:
+        if event.button:
+            self._point(event, select=True)
+
+    def _point(self, event: MouseDown | MouseMove | Click, *, select: bool) -> None:
+        at = event.get_content_offset(self)
+        if at is None:
+            return
+        if at.x == self.content_size.width - 1:
+            self.post_message(self.Jumped(at.y / max(1, self.content_size.height - 1)))
+        elif at.y < len(self.shown.lines):
+            self.post_message(self.Pointed(self.shown.lines[at.y][0], select))
+
+
+def _nothing(shown: Shown) -> str:
+    if shown.looking is not None:
+        return f"Looking … {shown.looking:.0%}"
+    if not shown.written or shown.level is Level.ALL:
+        return "Nothing has been written yet."
+    return f"There are no {_LEVELS[shown.level].replace(' and ', ' or ')} in it; E shows everything."
