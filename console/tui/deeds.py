@@ -137,6 +137,10 @@ class Deeds(App[str]):
         if first is not None:
             await self.run_action(f"app.{first.action}")
 
+    async def action_crash_report(self, name: str) -> None:
+        await self.run_action("app.see('log')")
+        self.screen_stack[0].query_one(LogPage).read_newest(name)
+
     def action_restart_service(self, name: str) -> None:
         self.do(self.steering.send(cmd.Restart(service=name)))
 

@@ -57,6 +57,7 @@ class LogDeeds(Container):
         self._wishes: deque[Wish] = deque()
         self._woken = asyncio.Event()
         self._wrap = False
+        self._awaited = ""
         self._room = Size(80, 20)
         self.idle = 0
         """Looks in a row that found nothing new."""
@@ -160,6 +161,18 @@ class LogDeeds(Container):
             self._read_report(0)
         else:
             self._say("No engine has crashed in this run.", "good")
+
+    def read_newest(self, service: str) -> None:
+        """Of this engine; as soon as the report is there."""
+        self._awaited = service
+        self._show_awaited()
+        self._woken.set()
+
+    def _show_awaited(self) -> None:
+        found = [n for n, report in enumerate(self._reader.reports) if report.service == self._awaited]
+        if self._awaited and found:
+            self._awaited = ""
+            self._read_report(found[0])
 
     def _read_report(self, number: int) -> None:
         reports = self._reader.reports

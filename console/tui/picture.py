@@ -52,7 +52,12 @@ class Picture(Struct, frozen=True, kw_only=True):
 
     @property
     def on_air(self) -> bool:
-        return self.state.ready and not self.state.halted and self.link == "live" and not self.state.stopping
+        return (
+            self.state.ready
+            and not self.state.halted
+            and self.link == "live"
+            and not (self.state.stopping or self.hangs)
+        )
 
     @property
     def busy(self) -> bool:

@@ -91,7 +91,8 @@ def _service(service: ServiceChanged, state: ShowState) -> Trouble | None:
                 f"restart {service.name}",
             )
         case ServiceState.BACKOFF:
-            return Trouble("warn", f"{service.name} stopped: {why}; it starts again by itself.")
+            report = f"crash_report('{service.name}')" if crash is not None and crash.report else ""
+            return Trouble("warn", f"{service.name} stopped: {why}; it starts again by itself.", report, "report")
         case ServiceState.DEGRADED:
             return Trouble("warn", f"{service.name} is in trouble: {why}.")
         case ServiceState.FETCHING | ServiceState.STARTING | ServiceState.LOADING if service.last_error:

@@ -12,6 +12,7 @@ from typing import Any
 
 from msgspec import Struct, structs
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from console.tui.app import ConsoleApp
 from console.tui.link import Link
@@ -32,6 +33,9 @@ class Scene(Struct, frozen=True, kw_only=True):
     more: tuple[Row, ...] = ()
     """Events that the recording has not."""
     link: LinkState = "live"
+    crashed: bool = False
+    """The show before this one crashed, a moment ago."""
+    hangs: bool = False
     trouble: str = ""
     keys: tuple[str, ...] = ()
     theme: str = "booth-dark"
@@ -65,6 +69,42 @@ UNHEARD = {
     "type": "TurnEnded", "turn": 6, "outcome": "unheard", "stage": "LISTENING", "marks": {},
     "message": "LISTENING: no speech was heard; speak closer to the microphone while the button is held",
 }  # fmt: skip
+CRASHED = {
+    "type": "ServiceCrashed",
+    "name": "tts",
+    "end": "killed by SIGSEGV",
+    "during": "turn 4, SPEAKING",
+    "first_error": "piper: cannot allocate a tensor of 512 MB",
+    "report": "crashes/20270115T080100000Z-tts.json",
+}
+DEAD = {
+    "type": "ServiceChanged",
+    "name": "tts",
+    "role": "tts",
+    "state": "BACKOFF",
+    "model": "piper-joe",
+    "device": "cpu",
+    "restarts": 1,
+    "last_error": "tts: killed by SIGSEGV: piper: cannot allocate a tensor of 512 MB",
+}
+BACK = {**DEAD, "state": "READY", "pid": 4711}
+ADOPTED = tuple(
+    {
+        "type": "ServiceChanged",
+        "name": name,
+        "role": role,
+        "state": "READY",
+        "model": model,
+        "device": "cpu",
+        "adopted": True,
+        "pid": 4711,
+    }
+    for name, role, model in (
+        ("stt", "stt", "whisper-tiny.en"),
+        ("llm", "llm", "qwen-0.5b"),
+        ("tts", "tts", "piper-joe"),
+    )
+)
 BEGUN = {"type": "TurnStarted", "turn": 6, "source": "button"}
 EVER = lambda row: False  # noqa: E731
 RESUMED = event("ShowResumed")
@@ -90,6 +130,12 @@ SCENES: dict[str, Scene] = {
     "many-troubles": Scene(until=RESUMED, more=(HELD, MUTE, BEGUN, FAILED)),
     "unheard": Scene(until=RESUMED, more=(BEGUN, UNHEARD)),
     "lost": Scene(until=ended(4), link="lost"),
+    "reviving": Scene(until=ended(4), link="reviving"),
+    "show-back": Scene(until=ended(4), more=ADOPTED, crashed=True),
+    "hangs": Scene(until=stage("THINKING", 4), later_ms=9000, hangs=True),
+    "crashed": Scene(until=ended(4), more=(DEAD, CRASHED)),
+    "crash-over": Scene(until=ended(4), more=(CRASHED, BACK)),
+    "crash-report": Scene(until=ended(4), more=(CRASHED, BACK), keys=("enter",)),
     "failed": Scene(
         until=lambda row: True, link="failed", trouble="the port 8080 is taken by another program (pid 4711)"
     ),
@@ -138,7 +184,10 @@ class StillLink(Link):
     def picture(self) -> Picture:
         now = self._now + self._scene.later_ms
         state = structs.replace(super().picture.state, logs=str(self._logs) if self._state.logs else "")
-        return structs.replace(super().picture, now=now, clock=1_800_000_000 + now / 1000, state=_dated(state))
+        clock = 1_800_000_000 + now / 1000
+        crashed = clock - 20 if self._scene.crashed else 0.0
+        hangs = self._scene.hangs
+        return structs.replace(super().picture, now=now, clock=clock, state=_dated(state), crashed=crashed, hangs=hangs)
 
 
 def _dated(state: Any) -> Any:
@@ -176,6 +225,8 @@ async def settle(pilot: Pilot[Any]) -> None:
         await pilot.pause()
         app = pilot.app
         assert isinstance(app, ConsoleApp)
+        for field in app.screen.query(Input):
+            field.cursor_blink = False
         app.draw()
         await settle_logs(app)
     await pilot.pause()

@@ -98,5 +98,6 @@ class LogPage(LogDeeds):
             self._woken.set()
         if self._reader.shown is before and self._reader.reports is reports:
             return False
+        self._show_awaited()
         self._paint()
         return True

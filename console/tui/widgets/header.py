@@ -33,6 +33,8 @@ def air(picture: Picture) -> Span:
         return " ○ STOPPED ", "offair"
     if picture.link in ("lost", "failed", "reviving"):
         return " ✖ NO SHOW ", "alarm"
+    if picture.hangs:
+        return " ✖ HANGS ", "alarm"
     if picture.link == "starting":
         return f" ○ SETTING UP {since} ", "offair"
     if state.stopping:
