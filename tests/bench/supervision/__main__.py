@@ -74,8 +74,8 @@ async def side_by_side(folder: Path, rounds: int, rng: random.Random) -> tuple[F
         for one in contestants:
             await one.start_and_serve()
         out: Figures = {rival.name: f"not to be had: {missing}" for rival in (rivals.Supervisord, rivals.Circus)}
-        times, seed = await duel.crashes(contestants, rounds, rng), rng.random()
-        out["engine_start_ms"] = percentile(await duel.own_starts(rounds), 50)
+        (times, alone), seed = await duel.crashes(contestants, rounds, rng), rng.random()
+        out["engine_start_ms"] = percentile(alone, 50)
         stopped = {one.name: await duel.stops(one) for one in contestants}
         for one in contestants:
             left = await duel.same_kills(one, random.Random(seed))

@@ -31,15 +31,22 @@ class Times(Struct):
     """Not seen, or not serving, within the bound."""
 
 
-async def crashes(contestants: Sequence[Contestant], rounds: int, rng: random.Random) -> dict[str, Times]:
-    """Interleaved; the pause before a kill is random, for who looks once a period must be hit at any point of it."""
+async def crashes(
+    contestants: Sequence[Contestant], rounds: int, rng: random.Random
+) -> tuple[dict[str, Times], list[float]]:
+    """By name; and what a start takes that nobody supervises.
+
+    Interleaved; the pause before a kill is random, for who looks once a period must be hit at any point of it.
+    """
+    alone = []
     out = {one.name: Times({kind: [] for kind in KINDS}, {kind: [] for kind in KINDS}) for one in contestants}
     for _ in range(rounds):
         for number, kind in enumerate(KINDS):
             for one in contestants:
                 await asyncio.sleep(rng.uniform(0.2, 0.7))
                 await _crash(one, one.engines[number], kind, out[one.name])
-    return out
+        alone.append(await _own_start())
+    return out, alone
 
 
 async def _crash(one: Contestant, engine: Engine, kind: str, times: Times) -> None:
@@ -62,18 +69,16 @@ async def _crash(one: Contestant, engine: Engine, kind: str, times: Times) -> No
     times.serving[kind].append(1000 * (served - killed))
 
 
-async def own_starts(rounds: int) -> list[float]:
+async def _own_start() -> float:
     """Milliseconds from launch to the first 200 of an engine that nobody supervises: nobody can be faster."""
-    out = []
-    for _ in range(rounds):
-        (engine,) = engines(alone=())
-        began = time.monotonic()
-        process = await asyncio.create_subprocess_exec(*engine.argv, stdout=asyncio.subprocess.DEVNULL)
-        await served_by_another(engine.port, None, SERVING_S)
-        out.append(1000 * (time.monotonic() - began))
-        process.kill()
-        await process.wait()
-    return out
+    (engine,) = engines(alone=())
+    began = time.monotonic()
+    process = await asyncio.create_subprocess_exec(*engine.argv, stdout=asyncio.subprocess.DEVNULL)
+    await served_by_another(engine.port, None, SERVING_S)
+    took = 1000 * (time.monotonic() - began)
+    process.kill()
+    await process.wait()
+    return took
 
 
 class Stops(Struct):
@@ -146,7 +151,7 @@ async def _kill(one: Contestant, kind: str, engine: Engine) -> None:
 
 
 async def _all_serve(one: Contestant) -> bool:
-    answers = [await served_by_another(engine.port, None, SERVING_S) for engine in one.engines]
+    answers = await asyncio.gather(*(served_by_another(engine.port, None, SERVING_S) for engine in one.engines))
     return None not in answers
 
 

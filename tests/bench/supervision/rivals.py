@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import textwrap
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -58,7 +59,7 @@ async def install(folder: Path) -> str:
             process.kill()
             return f"the package index did not answer within {_INSTALL_S:g} s"
         if process.returncode:
-            return " ".join(said.decode("utf-8", "replace").split())[-120:] or "uv could not install it"
+            return textwrap.shorten(said.decode("utf-8", "replace"), 160) or "uv could not install them"
     return ""
 
 

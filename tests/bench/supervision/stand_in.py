@@ -36,9 +36,11 @@ def places(folder: Path) -> Places:
 
 
 def forget(folder: Path, engines: list[Engine]) -> None:
-    """The sockets of killed shims lie outside, where paths are short."""
+    """The sockets of killed shims lie outside, where paths are short; also those that had no proper name yet."""
     for engine in engines:
-        places(folder).socket(engine.name).unlink(missing_ok=True)
+        socket = places(folder).socket(engine.name)
+        for path in (socket, *socket.parent.glob(f"{socket.name}~*")):
+            path.unlink(missing_ok=True)
 
 
 def _spec(engine: Engine, order: Order) -> ServiceSpec:
