@@ -72,7 +72,10 @@ def last_state(data: bytes) -> bytes:
 
 def coloured(data: bytes, most: int = SHOWN) -> str:
     """The text with its colours, and nothing else that a terminal would obey."""
-    text = last_state(data)[:most].decode("utf-8", "replace").expandtabs(4)
+    text = last_state(data)[:most].decode("utf-8", "replace")
+    if text.isprintable():  # nearly all are, and a search goes through millions
+        return text
+    text = text.expandtabs(4)
     if "\x1b" in text:
         text = _without_orders(text)
     return text.translate(_DROPPED)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from time import monotonic
 from typing import Protocol
 
-from console.logbook.line import Level, level, troubled
+from console.logbook.line import Level, level, split_stamp, troubled
 from console.logbook.source import Source
 
 BLOCK = 256 << 10
@@ -99,13 +99,16 @@ class Scan:
         return found
 
     def _look(self, low: int) -> Iterator[int]:
-        source, high = self._source, low + BLOCK
-        data = source.read(max(low, source.start), high - max(low, source.start))
-        tail = source.read(high, _LONGEST) if data else b""
-        if not self._wanted.block(data + tail[: tail.find(b"\n") + 1 or len(tail)]):
+        """The lines that begin in a block."""
+        source = self._source
+        begin, end = source.begin_of_line(low), source.begin_of_line(low + BLOCK)
+        data = source.read(begin, end - begin)
+        if not self._wanted.block(data):
             return
-        for line in source.forward(source.begin_of_line(low)):
-            if line.at >= high:
-                return
-            if self._wanted.line(line.data):
-                yield line.at
+        rows = data.split(b"\n")
+        if not rows[-1]:
+            rows.pop()
+        for row in rows:
+            if self._wanted.line(split_stamp(row)[1]):
+                yield begin
+            begin += len(row) + 1

@@ -7,6 +7,10 @@ from console.logbook.line import plain
 
 _SPECIAL = re.compile(r"[\\.^$*+?{}\[\]|()]")
 _REPEATED_GROUP = re.compile(r"(?<!\\)\)(?:[*+]|\{)")
+_COLOUR = re.compile(rb"\x1b\[[0-9;:]*m")
+_HIDDEN = re.compile(rb"\xc2[\x80-\x9f]|\xe2\x80[\xa8-\xae]|\xe2\x81[\xa6-\xa9]")
+_CONTROL = bytes((*range(10), *range(11, 32), 127))
+"""What is not shown of a line, as bytes; words are found across it."""
 LONGEST = 200
 
 
@@ -37,7 +41,12 @@ class Pattern:
 
     def block(self, data: bytes) -> bool:
         """False only if no line of it can match: words are looked for in all lines at once."""
-        return not self._words or b"\x1b" in data or self._words in data.lower()
+        if not self._words:
+            return True
+        data = _COLOUR.sub(b"", data) if b"\x1b[" in data else data
+        if b"\x1b" in data or (b"\t" in data and b" " in self._words):
+            return True
+        return self._words in _HIDDEN.sub(b"", data.translate(None, _CONTROL)).lower()
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
         """Where it is found in a text, for those who mark it."""

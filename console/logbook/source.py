@@ -192,9 +192,10 @@ class Source:
         return next(self.forward(at), None)
 
     def begin_of_line(self, at: int) -> int:
-        """Of the first line that begins at `at` or after it."""
+        """Of the first line that begins at `at` or after it; where there is no end of line for long, it is broken."""
         at = max(at, self.start)
-        while self.start < at < self._end:
+        last = at + _MOST
+        while self.start < at < min(last, self._end):
             data = self.read(at - 1, _FIRST)
             found = data.find(b"\n")
             if found >= 0 or not data:

@@ -257,8 +257,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="galactus-bench-", dir=root) as folder:
         for part in (append, stall, huge):
             began = time.monotonic()
-            figures |= part(Path(folder))
-            print(f"  {part.__name__:<12} {time.monotonic() - began:5.1f} s", flush=True)
+            figures |= (found := part(Path(folder)))
+            print(f"  {part.__name__:<8} {time.monotonic() - began:5.1f} s  {json.dumps(found)}", flush=True)
     print(table(figures))
     print(json.dumps(figures))
 

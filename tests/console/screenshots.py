@@ -16,6 +16,7 @@ DOCS = {
     "setting-up": ("setting-up", (160, 48)),
     "trouble": ("many-troubles", (160, 48)),
     "turns": ("turns", (160, 48)),
+    "log": ("log", (160, 48)),
     "light": ("speaking-light", (160, 48)),
 }
 
