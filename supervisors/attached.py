@@ -2,8 +2,7 @@
 
 import asyncio
 import time
-
-import httpx
+from urllib.parse import urlsplit
 
 from supervisors import probes
 from supervisors.service import Clock, Gate, Service, open_gate
@@ -20,15 +19,13 @@ class AttachedService(Service):
     def __init__(
         self,
         spec: AttachedSpec,
-        client: httpx.AsyncClient,
         on_status: OnStatus,
         *,
         gate: Gate = open_gate,
         clock: Clock = time.monotonic,
     ) -> None:
-        super().__init__(spec.name, spec.role, on_status, gate, clock, httpx.URL(spec.base_url).port)
+        super().__init__(spec.name, spec.role, on_status, gate, clock, urlsplit(spec.base_url).port)
         self.spec = spec
-        self._client = client
         self._suspicion = ""
 
     @property
@@ -41,7 +38,7 @@ class AttachedService(Service):
         url = self.spec.base_url.rstrip("/") + self.spec.health_path
         misses = 0
         while True:
-            status = await probes.health(self._client, url)
+            status = await probes.health(url)
             if status == 200:
                 misses = 0
                 if self._status.state is not ServiceState.READY or self._suspicion:

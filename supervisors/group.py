@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from supervisors import adoption, crash_report, kernel, probes, reaper
+from supervisors import adoption, crash_report, kernel, reaper
 from supervisors.attached import AttachedService
 from supervisors.autopsy import Crash, examine
 from supervisors.crash_report import CrashReport
@@ -62,17 +62,15 @@ class ServiceGroup:
     async def __aenter__(self) -> Self:
         kernel.become_subreaper()
         self.reaped = await asyncio.to_thread(reaper.reap, self._places.prefix, self._adoptable())
-        client = await self._stack.enter_async_context(probes.open_client())
         tasks = self._tasks = await self._stack.enter_async_context(asyncio.TaskGroup())
         for spec in self._specs:
             gate = partial(self._until_ready, spec.after) if spec.after else open_gate
             self._services[spec.name] = (
-                AttachedService(spec, client, self._note, gate=gate)
+                AttachedService(spec, self._note, gate=gate)
                 if isinstance(spec, AttachedSpec)
                 else Supervisor(
                     spec,
                     self._places,
-                    client,
                     self._note,
                     on_progress=self._on_progress,
                     on_crash=self._explain,

@@ -17,6 +17,7 @@ from supervisors.spec import Places
 KILL_PATIENCE_S = 4.0
 """How long after the grace a shim may take to end a tree, before we end the shim."""
 LEAVE_PATIENCE_S = 1.0
+HELLO_S = 10.0
 
 
 class Refused(ServiceError):
@@ -163,7 +164,12 @@ class ShimProcess(asyncio.Protocol):
         try:
             await asyncio.get_running_loop().create_unix_connection(lambda: self, sock=ours)
             self._send(order)
-            await self._hello
+            async with asyncio.timeout(HELLO_S):
+                await self._hello
+        except TimeoutError:
+            self._shim.kill()
+            await self.bury(LEAVE_PATIENCE_S)
+            raise ServiceError(self.name, f"its shim did not come up within {HELLO_S:g} s") from None
         except BaseException:
             self._hello.cancel()
             # By the shim, if it has its order: it collects its engine, whose number we never learnt.

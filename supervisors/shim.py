@@ -150,8 +150,10 @@ class Shim:
 
     def _open_door(self) -> None:
         """The socket gets its name after the state file has: whoever finds it finds a whole shim."""
-        path, early = self._order["socket"], f"{self._order['socket']}~{os.getpid()}"
+        path, early = self._order["socket"], f"{self._order['socket']}~"
         try:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(early)  # of a shim that was killed in this very place
             listener = socket.socket(socket.AF_UNIX)
             listener.bind(early)
             os.chmod(early, 0o600)
@@ -215,6 +217,7 @@ def main() -> None:
         return  # All that can follow is a stop: called off before it began.
     kernel.become_subreaper()
     Shim(owner, orders[0]).run()
+    os._exit(0)  # a show waits for our end before it starts the next one; there is nothing to tidy up
 
 
 if __name__ == "__main__":

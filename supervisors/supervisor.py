@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import httpx
 from msgspec.structs import replace
 
 from supervisors import adoption, probes, tending
@@ -19,7 +18,7 @@ from supervisors.probes import PortTaken
 from supervisors.process import ShimProcess
 from supervisors.restart import RestartPolicy, RestartRules
 from supervisors.service import Clock, Gate, Service, open_gate
-from supervisors.spawning import command_hash, spawn
+from supervisors.spawning import IdleShim, command_hash, spawn
 from supervisors.spec import Command, OnStatus, Places, ServiceSpec
 from supervisors.states import ServiceState
 
@@ -36,7 +35,6 @@ class Supervisor(Service):
         self,
         spec: ServiceSpec,
         places: Places,
-        client: httpx.AsyncClient,
         on_status: OnStatus,
         *,
         on_progress: Callable[[str, Any], None] = lambda name, progress: None,
@@ -48,12 +46,13 @@ class Supervisor(Service):
     ) -> None:
         super().__init__(spec.name, spec.role, on_status, gate, clock, spec.port or None)
         self.spec = spec
-        self._places, self._client, self._on_progress, self._on_crash = places, client, on_progress, on_crash
+        self._places, self._on_progress, self._on_crash = places, on_progress, on_crash
         self._rules = rules or RestartRules()
         self._policy = RestartPolicy(self._rules, clock, rng or random.Random())
         self._port = spec.port
         self._ready_at: float | None = None
         self._command = Command(())
+        self._idle: IdleShim | None = None
         self._tender: tending.Tender | None = None
         self._meter = MemoryMeter(spec, clock)
 
@@ -70,6 +69,14 @@ class Supervisor(Service):
         self._policy.reset()
 
     async def _live(self) -> None:
+        try:
+            await self._live_on()
+        finally:
+            idle, self._idle = self._idle, None
+            if idle is not None:
+                idle.dismiss()
+
+    async def _live_on(self) -> None:
         while True:
             self._ready_at = None
             reason, hopeless = await self._once()
@@ -119,7 +126,8 @@ class Supervisor(Service):
             await left.stop(self.spec.stop_grace_s)
         self._port = await self._choose_port()
         self._command = self.spec.command(self._port)
-        return await spawn(self.spec, self._command, self._places, self._port)
+        idle, self._idle = self._idle, None
+        return await spawn(self.spec, self._command, self._places, self._port, idle)
 
     async def _choose_port(self) -> int:
         if not self.spec.port:
@@ -150,6 +158,11 @@ class Supervisor(Service):
             await process.stop(self.spec.stop_grace_s)
             raise
         died = not process.running
+        if (
+            died and (told := await process.wait_exit()).shim is None
+        ):  # seen now; the rest of the shim may take its time
+            gone = f"{self.spec.name}: {describe(told)}"
+            self._become(ServiceState.BACKOFF, pid=None, shim_pid=None, rss_bytes=None, last_error=gone)
         end = await process.stop(self.spec.stop_grace_s)
         reason = f"{self.spec.name}: {describe(end)}" if died or complaint is None else complaint
         self._report(process, end if died else None, reason, self._clock() - born)
@@ -171,7 +184,7 @@ class Supervisor(Service):
 
     async def _tend(self, process: ShimProcess) -> str:
         """Brings it to READY and watches it there; returns what is wrong with it."""
-        tender = self._tender = tending.Tender(self.spec, process, self._client, self._clock)
+        tender = self._tender = tending.Tender(self.spec, process, self._clock)
         try:
             if not (process.found_ready and await tender.still_answers()):
                 await tender.until_it_listens()
@@ -180,6 +193,8 @@ class Supervisor(Service):
         except ServiceError as error:
             return str(error)
         process.tell_ready()
+        if self._idle is None:
+            self._idle = IdleShim(self._places, self.spec.name)
         self._ready_at = self._clock()
         self._become(ServiceState.READY)
         complaint = await tender.until_it_is_deaf()

@@ -4,8 +4,6 @@ import asyncio
 import time
 from collections.abc import Callable
 
-import httpx
-
 from supervisors import probes
 from supervisors.canary import Canary
 from supervisors.errors import ServiceError
@@ -31,10 +29,9 @@ class Tender:
         self,
         spec: ServiceSpec,
         process: ShimProcess,
-        client: httpx.AsyncClient,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._spec, self._process, self._client, self._clock = spec, process, client, clock
+        self._spec, self._process, self._clock = spec, process, clock
         self._born = clock()
         self._misses = 0
         self._base = f"http://127.0.0.1:{process.port}"
@@ -58,13 +55,13 @@ class Tender:
         Raises ServiceError when it gives none: it is deaf, not loading.
         """
         for _ in range(MISSES):
-            if await probes.health(self._client, self._health) == 200:
+            if await probes.health(self._health) == 200:
                 return self._owns_port()
         raise ServiceError(self._spec.name, f"no answer to {MISSES} probes of {self._spec.health_path} in a row")
 
     async def until_it_answers(self) -> None:
         """200 from our own process, and the canary."""
-        while (status := await probes.health(self._client, self._health)) != 200 or not self._owns_port():
+        while (status := await probes.health(self._health)) != 200 or not self._owns_port():
             self._mind_stall(f"answers {status} at {self._spec.health_path}" if status else "answers nothing")
             await asyncio.sleep(self._pause())
         for attempt in range(1, CANARIES + 1):
@@ -91,7 +88,7 @@ class Tender:
 
     async def _probe(self) -> None:
         """A miss does not count while a request of ours is under way, or the canary: it may be merely busy."""
-        heard = await probes.health(self._client, self._health) == 200
+        heard = await probes.health(self._health) == 200
         self._misses = 0 if heard or self._spec.busy() or self._canary.singing else self._misses + 1
         if self._misses >= MISSES:
             raise _Deaf(f"{self._spec.name}: no answer to {MISSES} probes of {self._spec.health_path} in a row")

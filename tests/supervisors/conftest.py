@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil  # type: ignore[import-untyped]
 import pytest
 
 from supervisors import reaper
@@ -88,6 +89,11 @@ class Story:
 @pytest.fixture
 def story() -> Story:
     return Story()
+
+
+def working(prefix: str) -> list[psutil.Process]:
+    """Without the shims that wait for an order: one for each service that is READY."""
+    return [p for p in reaper.find(prefix) if "shim.py" not in " ".join(p.cmdline()) or p.children()]
 
 
 def eventually_gone(prefix: str, within_s: float = 3.0) -> list[str]:

@@ -16,7 +16,7 @@ from supervisors import reaper
 from supervisors.group import ServiceGroup
 from supervisors.spec import Places, ServiceStatus
 from supervisors.states import ServiceState
-from tests.supervisors.conftest import EAGER, Fake, eventually_gone, places_in
+from tests.supervisors.conftest import EAGER, Fake, eventually_gone, places_in, working
 
 KILLS = 21
 
@@ -50,7 +50,7 @@ async def test_shim_engine_grandchild(places: Places, fake: Fake, rng: random.Ra
                 await came_back(group, before)
                 assert not any(map(lives, kin)), f"left of {name} after {victim} was killed"
             await asyncio.sleep(rng.uniform(0, 0.05))
-        tokens = [p.environ()["GALACTUS_SERVICE"] for p in reaper.find(places.prefix)]
+        tokens = [p.environ()["GALACTUS_SERVICE"] for p in working(places.prefix)]
         assert len(set(tokens)) == 2 and len(tokens) <= 6, "a service is there twice"
     assert eventually_gone(places.prefix, 0.0) == []
 
@@ -81,7 +81,7 @@ async def test_show(home: Path, also: str) -> None:
         "the engines": [engine_a, engine_b],
         "everybody": [shim_a, engine_a, shim_b, engine_b],
     }[also]
-    assert len(reaper.find(prefix)) == 6
+    assert len(working(prefix)) == 6
     for pid in (show.pid, *victims):
         os.kill(pid, signal.SIGKILL)
     await show.wait()

@@ -21,7 +21,7 @@ class Found(Struct, frozen=True, eq=False):
 
     proc: Proc
     role: str
-    """"engine", "shim", "grandchild", or "other": the supervisor itself and what helps it."""
+    """"engine", "shim", "idle" (it waits for an order), "grandchild", or "other": the supervisor and its helpers."""
     port: int = 0
     """Of an engine: two that were given the same one are the same service twice."""
     token: str = ""
@@ -63,6 +63,8 @@ def census(mark: str) -> list[Found]:
 def _known(proc: Proc, argv: list[str], token: str) -> Found:
     line = " ".join(argv)
     role = next((role for sign, role in _ROLES if sign in line), "other")
+    if role == "shim" and not kernel.descendants(proc.pid):
+        role = "idle"
     port = int(argv[argv.index("--port") + 1]) if role == "engine" else 0
     return Found(proc, role, port, token)
 
