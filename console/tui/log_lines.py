@@ -1,5 +1,6 @@
 """A row of a log as lines of the screen. Pure; done beside the screen, in the thread that reads."""
 
+from functools import lru_cache
 from itertools import pairwise
 
 from msgspec import Struct
@@ -49,21 +50,34 @@ def lines_of(row: Row, look: Look) -> list[Line]:
     count = _count(row)
     room = max(8, look.width - cells_of(head) - cells_of(count))
     if not look.wrap:
-        return [(*head, *fit(tuple(body), room), *count)]
+        return [_padded((*head, *fit(tuple(body), room), *count), look.width)]
     rows = folded(body, max(8, look.width - cells_of(head)), room)
     indent: Line = ((" " * cells_of(head), ""),)
-    return [(*head, *rows[0], *count), *((*indent, *more) for more in rows[1:])]
+    return [_padded(line, look.width) for line in ((*head, *rows[0], *count), *((*indent, *more) for more in rows[1:]))]
+
+
+def _padded(line: Line, cells: int) -> Line:
+    """Exactly so wide, so that nobody has to measure it again."""
+    left = cells - cells_of(line)
+    return (*line, (" " * left, "")) if left >= 0 else fit(line, cells)
 
 
 def _head(row: Row, look: Look, bad: Level) -> Line:
-    at = local_time(row.first.stamp)
-    clock = "" if at is None else f"{at:%H:%M:%S}" + (f".{at.microsecond // 1000:03d}" if look.exact else "")
+    second = _clock(row.first.stamp[:19])
+    clock = second + (row.first.stamp[19:23].decode() if second and look.exact else "")
     cells = 12 if look.exact else 8
     name: Line = ()
     if look.names:
         number = row.first.source
         name = ((column(look.names[number], look.name_cells), _NAMES[number % len(_NAMES)]),)
     return (clock.ljust(cells) + " ", "dim"), *name, _MARKS[bad]
+
+
+@lru_cache(1000)
+def _clock(second: bytes) -> str:
+    """On the wall here; a busy log says the same second a thousand times."""
+    at = local_time(second + b".000Z")
+    return f"{at:%H:%M:%S}" if at else ""
 
 
 def _count(row: Row) -> Line:
