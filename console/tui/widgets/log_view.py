@@ -15,7 +15,7 @@ from console.tui.log_reader import Shown
 from console.tui.panel import Inked, Panel
 from console.tui.picture import Picture
 
-_KEPT = 400
+_KEPT = 150
 _SINGLY = 4
 """Lines that are painted each by itself."""
 _LEVELS = {Level.ALL: "", Level.WARNING: "errors and warnings", Level.ERROR: "errors"}
