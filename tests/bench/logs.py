@@ -222,7 +222,7 @@ def _stall(run: Path, memory: Path) -> Figures:
     for name, lag in (("", page_lag), ("empty_", empty_lag)):
         begin = float(lag.read_text().split(maxsplit=1)[0])
         late, own = lateness(lag, [(begin, begin + STALL_S - 0.5)])  # its end is not a part of it
-        figures |= {f"{name}worst_stall_ms": late[-1], f"own_{name}worst_stall_ms": own[-1]}
+        figures |= {f"{name}worst_stall_ms": round(late[-1], 1), f"own_{name}worst_stall_ms": round(own[-1], 1)}
         figures |= {f"{name}stall_p99_ms": late[int(len(late) * 0.99)], f"{name}ticks": len(late)}
     return figures | {"stall_watched_s": STALL_S, "lines_per_s": round(told["written"] / told["wrote_s"])}
 
