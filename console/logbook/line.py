@@ -96,9 +96,13 @@ def _without_orders(text: str) -> str:
 
 def level(data: bytes) -> Level:
     said = last_state(data)[:SHOWN].lower()
-    if any(word in said for word in _WORDS[2]):
-        return Level.ERROR
-    return Level.WARNING if any(word in said for word in _WORDS[1]) else Level.ALL
+    for word in _WORDS[2]:
+        if word in said:
+            return Level.ERROR
+    for word in _WORDS[1]:
+        if word in said:
+            return Level.WARNING
+    return Level.ALL
 
 
 def troubled(block: bytes, least: Level) -> bool:

@@ -192,5 +192,5 @@ class ConsoleApp(Deeds):
 def _settle() -> None:
     """The widgets stay for good; a collection that looks at all of them would be a stutter of 0.1 s."""
     gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(2_000, 2, 500)  # small and often: strips come with caches, and 50,000 objects at once were 0.15 s
     gc.enable()

@@ -1,6 +1,6 @@
 """Lines of styled text with a fixed width: what every panel is made of. Pure; knows no widgets."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len, set_cell_size
 
@@ -17,20 +17,20 @@ _CONTROL = {number: " " if number in (9, 10, 13) else None for number in (*range
 
 def clean(text: str) -> str:
     """Without what a terminal would obey: a visitor's or a client's words must not move the cursor."""
-    return text.translate(_CONTROL)
+    return text if text.isprintable() else text.translate(_CONTROL)
 
 
 def line(*spans: Span | str) -> Line:
     return tuple((span, "") if isinstance(span, str) else span for span in spans)
 
 
-def width(spans: Line) -> int:
-    return sum(cell_len(text) for text, _ in spans)
+def width(spans: Sequence[Span]) -> int:
+    return sum(len(text) if text.isascii() else cell_len(text) for text, _ in spans)
 
 
 def cut(text: str, cells: int) -> str:
     """At most so many cells; what is cut ends in an ellipsis."""
-    if cell_len(text) <= cells:
+    if (len(text) if text.isascii() else cell_len(text)) <= cells:
         return text
     return set_cell_size(text, cells - 1).rstrip() + "…" if cells > 0 else ""
 
@@ -45,11 +45,12 @@ def column(text: str, cells: int, *, right: bool = False) -> str:
 def fit(spans: Line, cells: int) -> Line:
     """Cut to the width; the rest of the line is left empty."""
     out: list[Span] = []
+    room = cells
     for text, style in spans:
-        room = cells - width(tuple(out))
         if room <= 0:
             break
         out.append((cut(clean(text), room), style))
+        room -= width(out[-1:])
     return tuple(out)
 
 

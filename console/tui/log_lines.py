@@ -1,5 +1,6 @@
 """A row of a log as lines of the screen. Pure; done beside the screen, in the thread that reads."""
 
+from functools import lru_cache
 from itertools import pairwise
 
 from msgspec import Struct
@@ -31,39 +32,53 @@ class Look(Struct, frozen=True):
         """Times with milliseconds."""
         return self.width >= 100
 
-    @property
-    def name_cells(self) -> int:
-        return min(_LONGEST_NAME, max(map(len, self.names))) + 2 if self.names else 0
-
 
 def lines_of(row: Row, look: Look) -> list[Line]:
-    """One, or as many as it takes where lines are wrapped."""
+    """One, or as many as it takes where lines are wrapped; each exactly so wide: nobody has to measure it again."""
     first = row.first
     bad = level(first.data)
     body = spans(coloured(first.data))
-    if not any(names for _, names in body):
-        body = [(text, _MARKS[bad][1]) for text, _ in body]
+    if len(body) == 1 and not body[0][1]:
+        body = [(body[0][0], _MARKS[bad][1])]
     if look.pattern is not None:
         body = _marked(body, look.pattern)
-    head = _head(row, look, bad)
+    names, name_cells = _columns(look.names)
+    second = _clock(first.stamp[:19])
+    clock = second + first.stamp[19:23].decode() if second and look.exact else second
+    time_cells = 13 if look.exact else 9
+    head = (clock.ljust(time_cells), "dim"), *names[first.source : first.source + 1], _MARKS[bad]
+    indent = time_cells + name_cells + 2
     count = _count(row)
-    room = max(8, look.width - cells_of(head) - cells_of(count))
-    if not look.wrap:
-        return [(*head, *fit(tuple(body), room), *count)]
-    rows = folded(body, max(8, look.width - cells_of(head)), room)
-    indent: Line = ((" " * cells_of(head), ""),)
-    return [(*head, *rows[0], *count), *((*indent, *more) for more in rows[1:])]
+    room = max(8, look.width - indent - cells_of(count))
+    if look.wrap:
+        rows = folded(body, max(8, look.width - indent), room)
+        more: list[Line] = [((" " * indent, ""), *rest) for rest in rows[1:]]
+        return [_padded(line, look.width) for line in ((*head, *rows[0], *count), *more)]
+    used = cells_of(body)
+    if used > room:
+        body = list(fit(tuple(body), room))
+        used = cells_of(body)
+    left = look.width - indent - used - cells_of(count)
+    return [(*head, *body, *count, (" " * left, ""))] if left >= 0 else [_padded((*head, *body, *count), look.width)]
 
 
-def _head(row: Row, look: Look, bad: Level) -> Line:
-    at = local_time(row.first.stamp)
-    clock = "" if at is None else f"{at:%H:%M:%S}" + (f".{at.microsecond // 1000:03d}" if look.exact else "")
-    cells = 12 if look.exact else 8
-    name: Line = ()
-    if look.names:
-        number = row.first.source
-        name = ((column(look.names[number], look.name_cells), _NAMES[number % len(_NAMES)]),)
-    return (clock.ljust(cells) + " ", "dim"), *name, _MARKS[bad]
+@lru_cache(16)
+def _columns(names: tuple[str, ...]) -> tuple[tuple[Span, ...], int]:
+    """The names of the logs as one column, and its cells."""
+    cells = min(_LONGEST_NAME, max(map(len, names))) + 2 if names else 0
+    return tuple((column(name, cells), _NAMES[n % len(_NAMES)]) for n, name in enumerate(names)), cells
+
+
+def _padded(line: Line, cells: int) -> Line:
+    left = cells - cells_of(line)
+    return (*line, (" " * left, "")) if left >= 0 else fit(line, cells)
+
+
+@lru_cache(1000)
+def _clock(second: bytes) -> str:
+    """On the wall here; a busy log says the same second a thousand times."""
+    at = local_time(second + b".000Z")
+    return f"{at:%H:%M:%S}" if at else ""
 
 
 def _count(row: Row) -> Line:

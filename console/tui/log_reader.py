@@ -21,7 +21,7 @@ from supervisors.crash_report import CrashReport, folder
 _SLICE_S = 0.02
 """How long one step looks for something; then others come first."""
 _REPORTS_S = 1.0
-_CACHED = 1000
+_CACHED = 200
 
 
 class Wish(Struct, frozen=True):

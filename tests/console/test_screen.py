@@ -124,7 +124,7 @@ def test_pages_logs_turns_help_and_palette(window: Terminal) -> None:
     window.type("2")
     window.wait_for("following", 3)
     window.type("Right")
-    window.wait_for("llm.log")
+    window.wait_for("stt · following")
     window.type("5")
     seen = window.wait_for("from the release on", 3)
     assert "interrupted" in seen and "Why did the skeleton" in seen

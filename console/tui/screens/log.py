@@ -12,8 +12,8 @@ from console.tui.log_deeds import LogDeeds
 from console.tui.log_lines import Look
 from console.tui.picture import Picture
 
-_FRAME_S, _QUIET_S = 0.05, 0.25
-"""How often the files are looked at while they grow, and while they do not."""
+_FRAME_S, _QUIET_S = 0.1, 0.25
+"""How often the files are looked at while they grow, and while they do not; a key is answered at once."""
 
 
 class LogPage(LogDeeds):
@@ -60,7 +60,7 @@ class LogPage(LogDeeds):
             panel.show(picture)
 
     async def _read(self) -> None:
-        """Looks at the files, at most 20 times a second, and never while nobody looks at us."""
+        """Looks at the files, ten times a second, and never while nobody looks at us."""
         changed_at = 0.0
         while True:
             quiet = monotonic() - changed_at > 1

@@ -1,16 +1,23 @@
 """The lines of the logs: draws what the reader has laid out, and tells where the mouse was."""
 
+from typing import cast
+
+from rich.segment import Segment
+from rich.style import Style
 from textual.events import Click, MouseDown, MouseMove
+from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 
 from console.logbook.line import Level
-from console.tui.ink import Line, fit, width
+from console.tui.ink import Line
 from console.tui.log_reader import Shown
-from console.tui.panel import Panel
+from console.tui.panel import Inked, Panel
 from console.tui.picture import Picture
 
-_KEPT = 400
+_KEPT = 150
+_SINGLY = 4
+"""Lines that are painted each by itself."""
 _LEVELS = {Level.ALL: "", Level.WARNING: "errors and warnings", Level.ERROR: "errors"}
 
 
@@ -34,6 +41,8 @@ class LogView(Panel):
         self.shown = Shown()
         self.name_of_log = "all"
         self._strips: dict[tuple[Line, int], Strip] = {}
+        self._plain: Style | None = None
+        """How the widget is styled; to compute it for each line took a third of a frame."""
 
     def title(self, picture: Picture) -> str:
         shown = self.shown
@@ -57,25 +66,45 @@ class LogView(Panel):
         number, spans = self.shown.lines[y]
         here, chosen = number == self.shown.cursor, number in self.shown.selected
         line: Line = (("›" if here else "▌" if chosen else " ", "key"), *spans)
-        line = fit(line, cells - 1)
-        line = (*line, (" " * (cells - 1 - width(line)), ""))
         if here or chosen:
             line = tuple((text, f"cursor {names}") for text, names in line)
         return (*line, *edge)
 
+    def show(self, picture: Picture) -> None:
+        """As a panel does it, but lines come measured, and where most of them are others they are one region: in a
+        flood each of both would be a third of a frame.
+        """
+        before = self._lines
+        self._picture = picture
+        width, height = self.content_size
+        if not self.display or not self.is_attached or width <= 0 or height <= 0:
+            return
+        if (title := self.title(picture)) != (self.border_title or ""):
+            self.border_title = title
+        self._lines = self.draw(picture, width, height)
+        rows = max(len(before), len(self._lines))
+        changed = [y for y in range(rows) if before[y : y + 1] != self._lines[y : y + 1]]
+        if len(changed) > _SINGLY:
+            self.refresh(Region(0, 0, width, height))
+        elif changed:
+            self.refresh(*(Region(0, y, width, 1) for y in changed))
+
     def render_line(self, y: int) -> Strip:
         """A line that moves up is the same strip one row higher, and costs nothing."""
-        if y >= len(self._lines):
-            return super().render_line(y)
-        key = (self._lines[y], self.content_size.width)
-        if (known := self._strips.get(key)) is None:
+        width = self.content_size.width
+        line = self._lines[y] if y < len(self._lines) else ()
+        if (known := self._strips.get((line, width))) is None:
             if len(self._strips) >= _KEPT:
                 self._strips.clear()
-            known = self._strips[key] = super().render_line(y)
+            plain = self._plain = self._plain or self.rich_style
+            inks = cast(Inked, self.app).inks
+            segments = [Segment(text, sum((inks[name] for name in names.split()), plain)) for text, names in line]
+            known = self._strips[(line, width)] = Strip(segments).adjust_cell_length(width, plain)
         return known
 
     def notify_style_update(self) -> None:
         self._strips.clear()
+        self._plain = None
         super().notify_style_update()
 
     def on_mouse_down(self, event: MouseDown) -> None:
