@@ -1,6 +1,7 @@
 """A real little request to a server: before it is READY, now and then when nobody needs it, and when in doubt."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 from supervisors import kernel, probes
@@ -10,7 +11,7 @@ from supervisors.spec import ServiceSpec
 LEAST_S = 4.0
 FACTOR = 3.0
 """An answer is due within this multiple of the time that the first took: that one had to warm everything up."""
-_LOOK_S = 0.1
+_LOOK_S, _PATIENCE_S = 0.1, 0.5
 _TRIES, _AGAIN_S = 2, 0.5
 """A refusal may be a passing one; silence has been waited for long enough."""
 _BUSY = 0.3
@@ -22,11 +23,13 @@ class Canary:
         self._spec, self._base, self._pid, self._clock = spec, base_url, pid, clock
         self._due_s = LEAST_S
         self._suspicion = ""
+        self._doubted = asyncio.Event()
         self._last = clock()
         self.singing = False
 
     def suspect(self, why: str) -> None:
         self._suspicion = self._suspicion or why
+        self._doubted.set()
 
     async def first(self, stalled: Callable[[], bool]) -> None:
         """For as long as the log shows that somebody works on it. Raises ServiceError."""
@@ -60,13 +63,15 @@ class Canary:
                 return f"{why}, and {trouble}" if why else trouble
 
     async def _until_due(self) -> None:
+        """Asleep for nearly all of the evening: with four services even ten looks a second are 1 % of a core."""
         while True:
-            late = self._clock() - self._last >= self._spec.canary_every_s
-            if self._suspicion and not self._spec.busy():
+            left = self._spec.canary_every_s - (self._clock() - self._last)
+            if not self._spec.busy() and (self._suspicion or (left <= 0 and self._spec.idle())):
                 return
-            if late and self._spec.idle() and not self._spec.busy():
-                return
-            await asyncio.sleep(_LOOK_S)
+            self._doubted.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_S if self._suspicion else max(left, _PATIENCE_S)):
+                    await self._doubted.wait()
 
     async def _ask(self, why: str) -> str:
         """What is wrong; "" when it answered, or when somebody came who needs it more: a suspicion waits for that."""

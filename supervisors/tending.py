@@ -14,7 +14,7 @@ EAGER_S, EAGER_POLL_S, POLL_S = 2.0, 0.05, 0.25
 LIVENESS_S = 1.0
 MISSES = 3
 CANARIES = 3
-SHIM_S, SHIM_EVERY_S = 3.0, 10.0
+SHIM_S, SHIM_EVERY_S = 3.0, 15.0
 DEATH_NOTICE_S = 0.25
 STRANGER_S = 2.0
 """How long a stranger may answer on the port before we say so; our child mostly exits by itself before."""
