@@ -2,11 +2,12 @@
 
 import asyncio
 import contextlib
+import re
 import socket
 from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import psutil  # type: ignore[import-untyped]
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     import ssl
 
 TIMEOUT_S = 2.0
+_ANSWER = 4096
+_LENGTH = re.compile(rb"^content-length: *(\d{1,9})\r?$", re.IGNORECASE | re.MULTILINE)
 
 
 class PortTaken(ServiceError):
@@ -26,26 +29,51 @@ class PortTaken(ServiceError):
 async def health(address: str) -> int | None:
     """The HTTP status of a http:// or https:// URL, or None when nothing answers in time.
 
-    Asked once a second of each service for the whole evening: by hand it costs 0.5 ms of the processor, by httpx 4.
+    Asked once a second of each service for the whole evening: on a bare socket it costs 0.2 ms of the processor, on
+    asyncio's streams 0.6, by httpx 4.
     """
     url = urlsplit(address)
-    secure = url.scheme == "https"
     target = (url.path or "/") + (f"?{url.query}" if url.query else "")
+    question = f"GET {target} HTTP/1.1\r\nHost: {url.netloc}\r\nConnection: close\r\n\r\n".encode()
+    here = url.scheme == "http" and url.hostname == "127.0.0.1"
     try:
         async with asyncio.timeout(TIMEOUT_S):
-            reader, writer = await asyncio.open_connection(
-                url.hostname, url.port or (443 if secure else 80), ssl=_certificates() if secure else None
-            )
-            try:
-                head = f"GET {target} HTTP/1.1\r\nHost: {url.netloc}\r\nConnection: close\r\n\r\n"
-                writer.write(head.encode())
-                version, status = (await reader.readline()).split()[:2]
-                await reader.read(4096)  # to hang up on an answer makes some servers complain in their logs
-                return int(status) if version.startswith(b"HTTP/") else None
-            finally:
-                writer.close()
+            answer = await (_ask_here(url.port or 80, question) if here else _ask(url, question))
+        version, status = answer.split(None, 2)[:2]
+        return int(status) if version.startswith(b"HTTP/") else None
     except (OSError, TimeoutError, ValueError):
         return None
+
+
+async def _ask_here(port: int, question: bytes) -> bytes:
+    """All of the answer is read: to hang up on one makes some servers complain in their logs."""
+    loop = asyncio.get_running_loop()
+    with socket.socket() as sock:
+        sock.setblocking(False)
+        await loop.sock_connect(sock, ("127.0.0.1", port))
+        await loop.sock_sendall(sock, question)
+        answer = b""
+        while not _whole(answer) and (more := await loop.sock_recv(sock, _ANSWER)):
+            answer += more
+    return answer
+
+
+def _whole(answer: bytes) -> bool:
+    head, end, body = answer.partition(b"\r\n\r\n")
+    length = _LENGTH.search(head)
+    return len(answer) > _ANSWER or (bool(end) and (length is None or len(body) >= int(length[1])))
+
+
+async def _ask(url: SplitResult, question: bytes) -> bytes:
+    """The same of another machine's, which may have a name and a certificate."""
+    secure = url.scheme == "https"
+    port, context = url.port or (443 if secure else 80), _certificates() if secure else None
+    reader, writer = await asyncio.open_connection(url.hostname, port, ssl=context)
+    try:
+        writer.write(question)
+        return await reader.read(_ANSWER)
+    finally:
+        writer.close()
 
 
 @cache
