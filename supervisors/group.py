@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
@@ -19,6 +20,8 @@ from supervisors.service import Service, open_gate
 from supervisors.spec import AttachedSpec, OnStatus, Places, ServiceSpec, ServiceStatus
 from supervisors.states import ServiceState
 from supervisors.supervisor import Supervisor
+
+_log = logging.getLogger(__name__)
 
 
 def _ignore(*_: object) -> None:
@@ -151,11 +154,14 @@ class ServiceGroup:
         self._tasks.create_task(self._report(crash, self._during()), name=f"report on {crash.spec.name}")
 
     async def _report(self, crash: Crash, during: str) -> None:
-        report = await asyncio.to_thread(examine, crash, during)
-        path = None
-        with contextlib.suppress(OSError):  # a full disk costs the file, not the word on the screen
-            path = await asyncio.to_thread(crash_report.write, self._places.logs, report)
-        self._on_crash(report, path)
+        """Whatever goes wrong here costs a report, never the show."""
+        try:
+            report, path = await asyncio.to_thread(examine, crash, during), None
+            with contextlib.suppress(OSError):  # a full disk costs the file, not the word on the screen
+                path = await asyncio.to_thread(crash_report.write, self._places.logs, report)
+            self._on_crash(report, path)
+        except Exception:
+            _log.exception("no report on %s", crash.spec.name)
 
     def _note(self, status: ServiceStatus) -> None:
         self._changed.set()

@@ -1,6 +1,7 @@
 """A server of our own: fetched, started, watched, restarted and stopped."""
 
 import asyncio
+import contextlib
 import logging
 import random
 import time
@@ -194,7 +195,8 @@ class Supervisor(Service):
             return str(error)
         process.tell_ready()
         if self._idle is None:
-            self._idle = IdleShim(self._places, self.spec.name)
+            with contextlib.suppress(ServiceError):  # a reserve that cannot be had must not cost what runs
+                self._idle = IdleShim(self._places, self.spec.name)
         self._ready_at = self._clock()
         self._become(ServiceState.READY)
         complaint = await tender.until_it_is_deaf()
