@@ -38,13 +38,31 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def server(args: argparse.Namespace) -> ThreadingHTTPServer:
+class Moods:
+    """What signals make of it: USR1 deaf for good, USR2 half a second slow for 3 s, HUP half a second of flood."""
+
+    def __init__(self) -> None:
+        self.deaf = False
+        self.slow_until = 0.0
+        signal.signal(signal.SIGUSR1, lambda *_: setattr(self, "deaf", True))
+        signal.signal(signal.SIGUSR2, lambda *_: setattr(self, "slow_until", time.monotonic() + 3))
+        signal.signal(signal.SIGHUP, lambda *_: threading.Thread(target=flood, args=(True, 0.5), daemon=True).start())
+
+    def suffer(self) -> None:
+        if self.deaf:
+            time.sleep(3600)
+        if time.monotonic() < self.slow_until:
+            time.sleep(0.5)
+
+
+def server(args: argparse.Namespace, moods: Moods) -> ThreadingHTTPServer:
     born = time.monotonic()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
+            moods.suffer()
             age = time.monotonic() - born
             if args.deaf is not None and age >= args.deaf:
                 time.sleep(3600)
@@ -76,9 +94,10 @@ def server(args: argparse.Namespace) -> ThreadingHTTPServer:
     return Server(("127.0.0.1", args.port), Handler)
 
 
-def flood(newline: bool) -> None:
+def flood(newline: bool, seconds: float = float("inf")) -> None:
     line = b"x" * 199 + (b"\n" if newline else b"x")
-    while True:
+    over = time.monotonic() + seconds
+    while time.monotonic() < over:
         os.write(1, line * 300)
 
 
@@ -110,6 +129,7 @@ def chatter(every: float) -> None:
 
 def main() -> None:
     args = parse()
+    moods = Moods()
     if args.ignore_term:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     print(f"engine {os.getpid()} on port {args.port}", flush=True)
@@ -133,7 +153,7 @@ def main() -> None:
     time.sleep(args.slow_start)
     if args.never_bind:
         time.sleep(3600)
-    server(args).serve_forever()
+    server(args, moods).serve_forever()
 
 
 if __name__ == "__main__":

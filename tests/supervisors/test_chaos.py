@@ -41,9 +41,11 @@ async def test_fifty_kills(short: Path) -> None:
 def test_the_seed_says_who_dies() -> None:
     steps = plan(400, random.Random(7))
     assert steps == plan(400, random.Random(7)) != plan(400, random.Random(8))
-    assert sum(step.kind != "freeze" for step in steps) == 400
-    count = {kind: sum(step.kind == kind for step in steps) for kind in (*chaos.WEIGHTS, "freeze")}
-    assert count["show"] < count["grandchild"] < count["shim"] < count["engine"] and count["freeze"] > 0
+    assert sum(step.kind not in chaos.MOODS for step in steps) == 400
+    count = {kind: sum(step.kind == kind for step in steps) for kind in (*chaos.WEIGHTS, *chaos.MOODS)}
+    assert count["show"] < count["grandchild"] < count["shim"] < count["engine"] and all(
+        count[mood] for mood in chaos.MOODS
+    )
     assert any(step.hasty for step in steps) and any(step.late for step in steps)
     assert {step.service for step in steps} == set(FLAGS)
 

@@ -6,6 +6,7 @@ known by its number and its birth, never by the number alone.
 
 import asyncio
 import random
+import signal
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
@@ -24,9 +25,12 @@ from tests.bench.supervision.engines import Engine, answerer, engines
 from tests.bench.supervision.reports import Row, ear
 
 WEIGHTS = {"show": 1, "shim": 3, "engine": 4, "grandchild": 2}
-FREEZES, HASTE, LATE = 0.02, 0.15, 0.1
-"""Shares: a SIGSTOP of an engine beside the kills; a kill that does not wait until all is well again; a show that comes
-back only after the adopt window."""
+MOODS = {"freeze": signal.SIGSTOP, "deaf": signal.SIGUSR1, "slow": signal.SIGUSR2, "flood": signal.SIGHUP}
+"""What befalls an engine beside the kills; tests/fakes/engine_server.py says what it makes of them."""
+FATAL = ("freeze", "deaf")
+SPELLS, HASTE, LATE = 0.06, 0.15, 0.1
+"""Shares: a mood beside the kills; a kill that does not wait until all is well again; a show that comes back only after
+the adopt window."""
 BOUND_S = 20.0
 LOOK_S = 0.5
 ORPHAN_GRACE_S = 2.0
@@ -36,7 +40,7 @@ FLAGS = {"a": ("--fork-grandchild",), "b": ("--fork-grandchild", "--ignore-term"
 
 class Step(Struct, frozen=True):
     kind: str
-    """Of WEIGHTS, or "freeze"."""
+    """Of WEIGHTS, or of MOODS."""
     service: str
     pause_s: float
     """Before it; before the next show, when it is the show that is killed."""
@@ -47,6 +51,9 @@ class Step(Struct, frozen=True):
 class Tally(Struct):
     kills: int = 0
     frozen: int = 0
+    """Stopped, or made deaf: they must be found and replaced."""
+    bothered: int = 0
+    """Slow for a while, or flooding: they must be left alone."""
     wedged: int = 0
     orphans: int = 0
     duplicates: int = 0
@@ -65,10 +72,11 @@ def plan(kills: int, rng: random.Random) -> list[Step]:
     steps: list[Step] = []
     left = kills
     while left:
-        kind = "freeze" if rng.random() < FREEZES else rng.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
-        left -= kind != "freeze"
+        mood, kind = rng.random() < SPELLS, rng.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+        kind = rng.choice(list(MOODS)) if mood else kind
+        left -= not mood
         service, pause, hasty, late = rng.choice(list(FLAGS)), rng.uniform(0, 0.2), rng.random(), rng.random()
-        steps.append(Step(kind, service, pause, hasty < HASTE and kind != "freeze", late < LATE and kind == "show"))
+        steps.append(Step(kind, service, pause, hasty < HASTE and not mood, late < LATE and kind == "show"))
     return steps
 
 
@@ -100,9 +108,9 @@ class House:
         await self._close(in_order)
 
     async def _do(self, number: int, step: Step) -> None:
-        if step.kind == "freeze":
+        if step.kind in MOODS:
             await self._well()  # It is meant for an engine, and after a hasty kill there may be none.
-        if step.kind == "show" or not await self._strike(step):
+        if step.kind == "show" or not (await self._strike(step) or step.kind in MOODS):
             await self._kill_show(step)
         if step.hasty:
             return
@@ -113,13 +121,15 @@ class House:
 
     async def _strike(self, step: Step) -> bool:
         """False when there is nobody: between two lives of a service there is only the show."""
-        number, status = (19 if step.kind == "freeze" else 9), self.show.statuses.get(step.service)
+        number, status = MOODS.get(step.kind, signal.SIGKILL), self.show.statuses.get(step.service)
+        fatal = step.kind not in MOODS or step.kind in FATAL
         while victim := self._victim(step, await asyncio.to_thread(self.show.census)):
             if kernel.signal_exactly(victim.proc, number):
-                if victim.role in ("shim", "engine") and status is not None:
+                if fatal and victim.role in ("shim", "engine") and status is not None:
                     self._stale[step.service] = status
-                self.tally.frozen += number == 19
-                self.tally.kills += number == 9
+                self.tally.frozen += step.kind in FATAL
+                self.tally.bothered += not fatal
+                self.tally.kills += number == signal.SIGKILL
                 return True
         return False
 
@@ -127,7 +137,7 @@ class House:
         """Of the kind that the plan wants, or else the engine or the shim of that service."""
         port = self._by_name[step.service].port
         mine = [one for one in found if one.port == port or f"-{step.service}-" in one.token]
-        kinds = ("engine" if step.kind == "freeze" else step.kind, "engine", "shim")
+        kinds = ("engine",) if step.kind in MOODS else (step.kind, "engine", "shim")
         return next((one for kind in kinds for one in mine if one.role == kind), None)
 
     async def _kill_show(self, step: Step) -> None:
@@ -252,6 +262,7 @@ def figures(tally: Tally, seed: int) -> dict[str, Any]:
         "duplicates": tally.duplicates,
         "wedged": tally.wedged,
         "frozen": tally.frozen,
+        "bothered": tally.bothered,
         "chaos_back_p50_ms": percentile(tally.back_ms, 50),
         "chaos_back_p95_ms": percentile(tally.back_ms, 95),
         "chaos_adopt_p50_ms": percentile(tally.adopt_ms, 50),
