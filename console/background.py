@@ -65,6 +65,8 @@ def spawn(arguments: Namespace, home: Home) -> Newborn:
     folder = home.state(rig.name)
     folder.mkdir(parents=True, exist_ok=True)
     words = folder / "start.log"
+    for farewell in folder.glob("stopped-*"):
+        farewell.unlink(missing_ok=True)
     with suppress(OSError):
         words.replace(folder / "start.log.1")  # what a show that crashed said last
     argv = [sys.executable, str(CHECKOUT / "console.py"), "run", "--headless", "--rig", arguments.rig or DEFAULT_RIG]
@@ -92,12 +94,13 @@ async def until_it_answers(newborn: Newborn) -> tuple[ShowFile, bool]:
         if (show := alive(newborn.folder)) is not None and Path(show.socket).exists():
             return show, show.pid == newborn.child.pid
         if newborn.child.poll() is not None and not held(newborn.folder):  # else somebody else was quicker
-            raise _last_words(newborn.child.returncode, newborn.words)
+            raise last_words(newborn.child.returncode, newborn.words)
         await asyncio.sleep(0.03)
     raise cmd.CommandError(cmd.NO_ENGINE, f"the show did not come up within {_START_S:g} s; see {newborn.words}")
 
 
-def _last_words(code: int, words: Path) -> cmd.CommandError:
+def last_words(code: int, words: Path) -> cmd.CommandError:
+    """Why it ended, as it said itself."""
     said = words.read_text("utf-8", "replace").strip().splitlines()
     unknown = "the show did not start and could not say why; see what this prints: console.py run --headless"
     return cmd.CommandError(
@@ -106,7 +109,7 @@ def _last_words(code: int, words: Path) -> cmd.CommandError:
 
 
 def end(child: subprocess.Popen[bytes]) -> None:
-    """In order, if it can; with it go its engines, however it ends."""
+    """In order, if it can; then its engines go with it. Of one that must be killed they wait for the next show."""
     child.terminate()
     try:
         child.wait(_STOP_S)
@@ -127,6 +130,8 @@ async def stop(show: ShowFile, home: Home, *, when_idle: bool = False) -> None:
     """
     from supervisors.reaper import reap, token_prefix
 
+    if not when_idle:
+        _farewell(show, home).touch()
     with suppress(NoShow, TimeoutError):
         async with asyncio.timeout(_HEAR_S), OperatorClient(Path(show.socket)) as client:
             answer = await client.call(cmd.Stop(when_idle=when_idle))
@@ -135,6 +140,15 @@ async def stop(show: ShowFile, home: Home, *, when_idle: bool = False) -> None:
     if not await wait_gone(show, home):
         kill(show, home)
     await asyncio.to_thread(reap, token_prefix(home.root, show.rig))
+
+
+def _farewell(show: ShowFile, home: Home) -> Path:
+    return home.state(show.rig) / f"stopped-{show.pid}"
+
+
+def was_stopped(show: ShowFile, home: Home) -> bool:
+    """Somebody wanted its end, whatever it took: no screen is to take that for a crash."""
+    return _farewell(show, home).exists()
 
 
 async def wait_gone(show: ShowFile, home: Home) -> bool:

@@ -99,17 +99,19 @@ class Show:
                 forever = (server.serve(listening), loop.run(), sampler.run())
                 background = [tasks.create_task(work) for work in forever]
                 tasks.create_task(asyncio.to_thread(detector.warm))  # 0.15 s that no adopted engine should wait for
-                await listening.wait()
-                self._announce()
-                self._tell_started()
-                if group.reaped:
-                    text = f"{len(group.reaped)} processes of an earlier show were still there and have been ended"
-                    self.bus.publish(Note(text=text, level="warning"))
-                booth.player.open()
-                group.start()
-                await self._stopping.wait()
-                booth.player.cancel()
-                server.hang_up()
+                try:
+                    await listening.wait()
+                    self._announce()
+                    self._tell_started()
+                    if group.reaped:
+                        text = f"{len(group.reaped)} processes of an earlier show were still there and have been ended"
+                        self.bus.publish(Note(text=text, level="warning"))
+                    booth.player.open()
+                    group.start()
+                    await self._stopping.wait()
+                    booth.player.cancel()
+                finally:
+                    server.hang_up()  # also in a crash: nobody may keep it from its end
                 for task in background:
                     task.cancel()
 
@@ -123,6 +125,7 @@ class Show:
                 character=self.character.name,
                 socket=str(self.home.socket(self.rig.name, "show")),
                 logs=str(self.logs),
+                kept=os.environ.get("SYSTEMD_EXEC_PID") == str(os.getpid()),
             )
         )
         last_show.remember(self.home, self.rig, self.character)

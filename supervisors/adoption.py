@@ -1,7 +1,6 @@
 """Takes over the engine that a dead show's shim still keeps: by identity, never by number alone."""
 
 import asyncio
-import contextlib
 import time
 from typing import Any
 
@@ -37,10 +36,15 @@ async def adopt(places: Places, spec: ServiceSpec) -> ShimProcess | None:
     give_up = time.monotonic() + PATIENCE_S
     while time.monotonic() < give_up:
         process = ShimProcess(spec.name, found["token"], found["port"], places, shim, found["argv_hash"])
-        with contextlib.suppress(OSError, TimeoutError, ServiceError):
+        try:
             async with asyncio.timeout(max(0.0, give_up - time.monotonic())):
                 await process.take_over(found["socket"], _wishes(places, spec))
             return process
+        except (OSError, TimeoutError, ServiceError):
+            pass
+        except BaseException:
+            process.abandon()  # nobody wants it any more
+            raise
         process.let_go()
         await asyncio.sleep(_AGAIN_S)
     await process.bury()

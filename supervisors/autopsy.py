@@ -1,6 +1,5 @@
 """From the last traces of a service to a report that explains its end."""
 
-import itertools
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,12 +30,14 @@ class Crash(Struct, frozen=True, kw_only=True):
     reason: str
     uptime_s: float
     restarts: int
+    during: str
+    """What it hit, in the words of the caller, when it was seen."""
     memory: tuple[tuple[float, int], ...]
     log: Path
 
 
-def examine(crash: Crash, during: str, seen: datetime | None = None) -> CrashReport:
-    """Reads the log: to be called in a thread. `during`: what it hit, in the caller's words."""
+def examine(crash: Crash, seen: datetime | None = None) -> CrashReport:
+    """Reads the log: to be called in a thread."""
     lines = last_words(crash.log, crash.pid)
     first = next((n for n, text in enumerate(lines) if TROUBLE.search(text) and not _OURS.match(text)), None)
     context = lines[max(0, first - BEFORE) : first + AFTER + 1] if first is not None else []
@@ -51,26 +52,26 @@ def examine(crash: Crash, during: str, seen: datetime | None = None) -> CrashRep
         pid=crash.pid,
         uptime_s=round(crash.uptime_s, 2),
         restarts=crash.restarts,
-        during=during,
+        during=crash.during,
         argv=redact.arguments(crash.command.argv),
         env=redact.environment(crash.command.env),
         log=str(crash.log),
-        first_error=lines[first] if first is not None else "",
-        context=tuple(context),
-        tail=tuple(lines[-LAST:]),
+        first_error=redact.line(lines[first]) if first is not None else "",
+        context=tuple(map(redact.line, context)),
+        tail=tuple(map(redact.line, lines[-LAST:])),
         memory=crash.memory,
         kernel=kernel.out_of_memory_line(crash.pid) if crash.end and crash.end.signal == 9 else "",
     )
 
 
 def last_words(log: Path, pid: int) -> list[str]:
-    """The lines of this very process, as far as they are still there: stamped, plain, secrets taken out."""
+    """The lines of this very process, as far as they are still there: stamped and plain."""
     text = _end_of(log).decode("utf-8", "replace")
     if len(text) < READ // 2:  # rotated a moment ago
         text = _end_of(log.with_name(f"{log.name}.1")).decode("utf-8", "replace") + text
-    lines = [CONTROL.sub("", raw.rsplit("\r", 1)[-1])[:_LENGTH] for raw in text.rstrip("\n").split("\n")]
+    lines = [CONTROL.sub("", raw.rstrip("\r").rsplit("\r", 1)[-1])[:_LENGTH] for raw in text.rstrip("\n").split("\n")]
     births = (n for n in range(len(lines) - 1, -1, -1) if (born := _BIRTH.search(lines[n])) and int(born[1]) == pid)
-    return [redact.line(text) for text in itertools.islice(lines, next(births, 0), None)]
+    return lines[next(births, 0) :]
 
 
 def _end_of(path: Path) -> bytes:

@@ -19,9 +19,12 @@ _BUSY = 0.3
 
 
 class Canary:
-    def __init__(self, spec: ServiceSpec, base_url: str, pid: int, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, spec: ServiceSpec, base_url: str, pid: int, clock: Callable[[], float], due_s: float = 0.0
+    ) -> None:
         self._spec, self._base, self._pid, self._clock = spec, base_url, pid, clock
-        self._due_s = LEAST_S
+        self.due_s = max(LEAST_S, due_s)
+        """An answer is due within so many seconds."""
         self._suspicion = ""
         self._doubted = asyncio.Event()
         self._last = clock()
@@ -50,7 +53,7 @@ class Canary:
                 else ServiceError(self._spec.name, f"the first request failed: {str(error) or type(error).__name__}")
             )
         self._last = self._clock()
-        self._due_s = max(LEAST_S, FACTOR * (self._last - began))
+        self.due_s = max(LEAST_S, FACTOR * (self._last - began))
 
     async def until_silent(self) -> str:
         """Returns why it is of no more use. A visitor who comes meanwhile is never kept waiting by a canary."""
@@ -88,7 +91,7 @@ class Canary:
                 self._suspicion = self._suspicion or why
                 return ""
             if silent:
-                return f"it did not answer a test request within {self._due_s:.0f} s"
+                return f"it did not answer a test request within {self.due_s:.0f} s"
             if (error := song.result()) is None:
                 return ""
             await asyncio.sleep(_AGAIN_S)
@@ -97,9 +100,9 @@ class Canary:
     async def _wait(self, song: asyncio.Task[Exception | None], *, urgent: bool) -> None:
         for _ in range(2):
             began, used = self._clock(), self._cpu_s()
-            while not song.done() and not self._disturbs(urgent=urgent) and self._clock() - began < self._due_s:
+            while not song.done() and not self._disturbs(urgent=urgent) and self._clock() - began < self.due_s:
                 await asyncio.wait([song], timeout=_LOOK_S)
-            if song.done() or self._disturbs(urgent=urgent) or self._cpu_s() - used < _BUSY * self._due_s:
+            if song.done() or self._disturbs(urgent=urgent) or self._cpu_s() - used < _BUSY * self.due_s:
                 return
 
     def _disturbs(self, *, urgent: bool) -> bool:

@@ -77,6 +77,7 @@ class ServiceGroup:
                     self._note,
                     on_progress=self._on_progress,
                     on_crash=self._explain,
+                    during=self._during,
                     gate=gate,
                     rules=self._rules,
                 )
@@ -97,6 +98,8 @@ class ServiceGroup:
                 for service in self._services.values():
                     service.leave()
             await self.stop()
+            if not isinstance(error, Exception):  # nor shall an engine live on that nobody had come to adopt yet
+                await asyncio.to_thread(reaper.reap, self._places.prefix)
         finally:
             for service in self._services.values():
                 service.quit()
@@ -151,12 +154,12 @@ class ServiceGroup:
 
     def _explain(self, crash: Crash) -> None:
         """Beside the restart, which never waits for it."""
-        self._tasks.create_task(self._report(crash, self._during()), name=f"report on {crash.spec.name}")
+        self._tasks.create_task(self._report(crash), name=f"report on {crash.spec.name}")
 
-    async def _report(self, crash: Crash, during: str) -> None:
+    async def _report(self, crash: Crash) -> None:
         """Whatever goes wrong here costs a report, never the show."""
         try:
-            report, path = await asyncio.to_thread(examine, crash, during), None
+            report, path = await asyncio.to_thread(examine, crash), None
             with contextlib.suppress(OSError):  # a full disk costs the file, not the word on the screen
                 path = await asyncio.to_thread(crash_report.write, self._places.logs, report)
             self._on_crash(report, path)

@@ -32,10 +32,12 @@ class ShimProcess(asyncio.Protocol):
         self.command_hash = command_hash
         self.pid = 0
         self.adopted = False
-        self.found_ready = False
-        """The show before us had found it READY."""
+        self.found_ready = 0.0
+        """The show before us had found it READY, and its canary to be due within so many seconds; 0 = it had not."""
         self.last_output = time.monotonic()
-        self.on_rule: Callable[[str], None] = lambda line: None
+        self.early_rules: list[str] = []
+        """What `on_rule` would have been called with before somebody took it over."""
+        self.on_rule: Callable[[str], None] = self.early_rules.append
         """Called with each line of the log that speaks of a trouble after which it may hang."""
         loop = asyncio.get_running_loop()
         self._shim = shim
@@ -67,7 +69,7 @@ class ShimProcess(asyncio.Protocol):
                         await self.wait_exit()
             await self.bury(0 if self.running else LEAVE_PATIENCE_S)
         except asyncio.CancelledError:
-            self._abandon()
+            self.abandon() if self.running else self._bury_now()
             raise
         end = self._exit.result()
         return end if end.shim is None else Exit(shim=self._shim.end)
@@ -80,17 +82,28 @@ class ShimProcess(asyncio.Protocol):
             async with asyncio.timeout(within_s):
                 await self._answered.wait()
         except TimeoutError:
-            self._hung = True
-        return not self._hung
+            return False
+        return True
 
-    def tell_ready(self) -> None:
-        """The shim remembers it for whoever adopts it."""
-        self._send({"do": "ready"})
+    def give_up_shim(self) -> None:
+        """It will be ended without being asked."""
+        self._hung = True
 
-    def _abandon(self) -> None:
+    def tell_ready(self, due_s: float) -> None:
+        """The shim remembers it for whoever adopts it. `due_s`: when a canary's answer is due."""
+        self._send({"do": "ready", "due_s": due_s})
+
+    def abandon(self) -> None:
         """No time left for a stop: the shim does it alone, at once."""
         self._send({"do": "stop", "grace_s": 0})
         self.let_go()
+
+    def _bury_now(self) -> None:
+        """Its tree is gone, and nobody has the time to see its shim off."""
+        self._shim.kill()
+        self._shim.collect()
+        self.let_go()
+        self._forget()
 
     def let_go(self) -> None:
         """Leave it to its shim, and to whoever adopts it."""
@@ -113,10 +126,13 @@ class ShimProcess(asyncio.Protocol):
             self._transport.close()
         if not self._shim.left_well:
             await asyncio.to_thread(reaper.sweep, self.token, self.pid)
-            self._places.state_file(self.name).unlink(missing_ok=True)
-            self._places.socket(self.name).unlink(missing_ok=True)
+            self._forget()
         if self.running:
             self._exit.set_result(Exit(shim="stuck"))
+
+    def _forget(self) -> None:
+        self._places.state_file(self.name).unlink(missing_ok=True)
+        self._places.socket(self.name).unlink(missing_ok=True)
 
     # asyncio.Protocol
 
@@ -133,7 +149,7 @@ class ShimProcess(asyncio.Protocol):
         if not self._hello.done():
             self._hello.set_exception(ServiceError(self.name, "its shim ended before the service had started"))
         if self.running:
-            # The engine dies with its shim; what its tree left is swept in `_bury`, before anything starts again.
+            # The engine dies with its shim; what its tree left is swept in `bury`, before anything starts again.
             self._exit.set_result(Exit(shim="lost"))
 
     def _understand(self, message: dict[str, Any]) -> None:

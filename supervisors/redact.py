@@ -4,15 +4,17 @@ import re
 from collections.abc import Iterable, Mapping
 
 HIDDEN = "[redacted]"
-_NAME = re.compile(r"token$|secret|passw|credential|(api|access|private)[-_]?key|cookie", re.IGNORECASE)
+_NAME = re.compile(
+    r"token$|secret|passw|_pass$|_pwd$|credential|_key$|(api|access|private)[-_]?key|cookie", re.IGNORECASE
+)
 _WORDS = re.compile(
     r"\b(?:hf_|sk-|ghp_|github_pat_|xox[abprs]-)[A-Za-z0-9_-]{8,}"
-    r"|(?<=[Bb]earer )[^\s\"']{8,}"
+    r"|(?<=[Bb]earer )[^\s\"']{8,}|(?<=[Bb]asic )[A-Za-z0-9+/=]{8,}"
     r"|(?<=://)[^\s/:@]+:[^\s/@]+(?=@)"
     r"|(?<=AKIA)[A-Z0-9]{16}\b"
 )
 _PAIR = re.compile(
-    r"((?:token|secret|password|passwd|api[_-]?key|access[_-]?key)[\"']?\s*[=:]\s*[\"']?)([^\s\"',;&]{4,})",
+    r"((?:token|secret|password|passwd|api[_-]?key|access[_-]?key)[\"']?\s*[=:]\s*[\"']?)([^\s\"',;&]{8,})",
     re.IGNORECASE,
 )
 

@@ -33,8 +33,8 @@ class Shim:
         self._selector = selectors.DefaultSelector()
         self._engine = EngineProcess(order, LogFile(order["log"], order.get("log_limit", 20_000_000)), self._selector)
         self._listener: socket.socket | None = None
-        self._ready = False
-        """The show has found it READY; whoever adopts it need not ask again."""
+        self._ready = 0.0
+        """The show has found it READY, with answers due within so many seconds; whoever adopts it need not ask."""
         self._told = False
         self._reported = 0
         self._reported_at = 0.0
@@ -73,7 +73,7 @@ class Shim:
                 case "adopt" if self._owner is None:
                     self._belong_to(link, message)
                 case "ready" if link is self._owner:
-                    self._ready = True
+                    self._ready = float(message["due_s"])
                 case "stop" if link is self._owner:
                     self._engine.begin_stop(float(message.get("grace_s", 0)))
                 case _:

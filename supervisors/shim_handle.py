@@ -20,6 +20,10 @@ class ShimHandle(ABC):
     def kill(self) -> None:
         """It ends with its engine; what else it kept is found by its token."""
 
+    @abstractmethod
+    def collect(self) -> None:
+        """After `kill`: waits for its end, a millisecond, if that is ours to do."""
+
     @property
     @abstractmethod
     def left_well(self) -> bool:
@@ -40,6 +44,9 @@ class ChildShim(ShimHandle):
 
     def kill(self) -> None:
         self._popen.kill()
+
+    def collect(self) -> None:
+        self._popen.wait()
 
     @property
     def left_well(self) -> bool:
@@ -65,6 +72,9 @@ class AdoptedShim(ShimHandle):
         if found and found.started == self._started:
             self._killed = True
             kernel.signal_exactly(found, _KILL)
+
+    def collect(self) -> None:
+        """Whoever adopted it does."""
 
     @property
     def left_well(self) -> bool:

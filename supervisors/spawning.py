@@ -25,14 +25,16 @@ class IdleShim:
     def __init__(self, places: Places, name: str) -> None:
         """Raises ServiceError. From the main thread only."""
         self.token = reaper.make_token(places.prefix, name)
-        self.sock, its = socket.socketpair()
         try:
-            self.popen = _launch_shim(name, self.token, its)
+            self.sock, its = socket.socketpair()
+            with its:
+                try:
+                    self.popen = _launch_shim(name, self.token, its)
+                except OSError:
+                    self.sock.close()
+                    raise
         except OSError as error:
-            self.sock.close()
             raise ServiceError(name, f"no process can be started: {error.strerror}", "close other programs") from error
-        finally:
-            its.close()
         self.sock.setblocking(False)
 
     @property

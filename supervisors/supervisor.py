@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from supervisors import adoption, probes, tending
+from supervisors import adoption, probes, redact, tending
 from supervisors.autopsy import Crash
 from supervisors.errors import ServiceError
 from supervisors.exits import Exit, describe
@@ -40,6 +40,7 @@ class Supervisor(Service):
         *,
         on_progress: Callable[[str, Any], None] = lambda name, progress: None,
         on_crash: Callable[[Crash], None] = lambda crash: None,
+        during: Callable[[], str] = str,
         gate: Gate = open_gate,
         rules: RestartRules | None = None,
         rng: random.Random | None = None,
@@ -48,6 +49,7 @@ class Supervisor(Service):
         super().__init__(spec.name, spec.role, on_status, gate, clock, spec.port or None)
         self.spec = spec
         self._places, self._on_progress, self._on_crash = places, on_progress, on_crash
+        self._during = during
         self._rules = rules or RestartRules()
         self._policy = RestartPolicy(self._rules, clock, rng or random.Random())
         self._port = spec.port
@@ -116,11 +118,17 @@ class Supervisor(Service):
             self._become(ServiceState.FETCHING)
             await self.spec.prepare(lambda progress: self._on_progress(self.spec.name, progress))
             self._become(ServiceState.STARTING)
-            if left and command_hash(command := self.spec.command(left.port)) == left.command_hash:
+            if (
+                left
+                and self.spec.port in (0, left.port)
+                and command_hash(command := self.spec.command(left.port)) == left.command_hash
+            ):
                 self._port, self._command = left.port, command
                 return left
         except BaseException:
-            if left:
+            if left and self._leaving:
+                left.let_go()
+            elif left:
                 await left.stop(self.spec.stop_grace_s)
             raise
         if left:
@@ -158,15 +166,14 @@ class Supervisor(Service):
             self._become(ServiceState.STOPPING)
             await process.stop(self.spec.stop_grace_s)
             raise
-        died = not process.running
-        if (
-            died and (told := await process.wait_exit()).shim is None
-        ):  # seen now; the rest of the shim may take its time
-            gone = f"{self.spec.name}: {describe(told)}"
+        died, during = not process.running, self._during()
+        if died and (told := await process.wait_exit()).shim is None:
+            # Said at once; what the shim still has to do may take its time.
+            gone = f"{self.spec.name}: {redact.line(describe(told))}"
             self._become(ServiceState.BACKOFF, pid=None, shim_pid=None, rss_bytes=None, last_error=gone)
         end = await process.stop(self.spec.stop_grace_s)
-        reason = f"{self.spec.name}: {describe(end)}" if died or complaint is None else complaint
-        self._report(process, end if died else None, reason, self._clock() - born)
+        reason = f"{self.spec.name}: {redact.line(describe(end))}" if died or complaint is None else complaint
+        self._report(process, end if died else None, reason, self._clock() - born, during)
         return reason
 
     async def _watch(self, process: ShimProcess) -> str | None:
@@ -193,7 +200,7 @@ class Supervisor(Service):
                 await tender.until_it_answers()
         except ServiceError as error:
             return str(error)
-        process.tell_ready()
+        process.tell_ready(tender.due_s)
         if self._idle is None:
             with contextlib.suppress(ServiceError):  # a reserve that cannot be had must not cost what runs
                 self._idle = IdleShim(self._places, self.spec.name)
@@ -204,12 +211,14 @@ class Supervisor(Service):
         return complaint
 
     async def _mind_memory(self, process: ShimProcess) -> str:
-        """Measures it; returns when it has more than it may for a while, and nobody waits for an answer of it."""
-        while not self._meter.too_much:
+        """Measures it; returns when it has had too much for a while, and a request under way has had its time."""
+        while True:
             rss = self._meter.measure(process.pid, ready=self._status.state is ServiceState.READY)
             self._status = replace(self._status, rss_bytes=rss)
+            if self._meter.too_much:
+                break
             await asyncio.sleep(self._meter.pause)
-        await self._until_not_busy()
+        await self._drain()
         return f"{self.spec.name}: {self._meter.complaint}"
 
     async def _drain(self) -> None:
@@ -222,7 +231,7 @@ class Supervisor(Service):
         while self.spec.busy() and self._clock() < due and self._inbox.empty():
             await asyncio.sleep(0.02)
 
-    def _report(self, process: ShimProcess, end: Exit | None, reason: str, uptime_s: float) -> None:
+    def _report(self, process: ShimProcess, end: Exit | None, reason: str, uptime_s: float, during: str) -> None:
         """What is known by now; the rest is found out beside the restart, which never waits for it."""
         self._on_crash(
             Crash(
@@ -233,6 +242,7 @@ class Supervisor(Service):
                 reason=reason.removeprefix(f"{self.spec.name}: "),
                 uptime_s=uptime_s,
                 restarts=self._status.restarts,
+                during=during,
                 memory=self._meter.curve(),
                 log=self._places.log(self.spec.name),
             )

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from supervisors import probes
+from supervisors import kernel, probes
 from supervisors.canary import Canary
 from supervisors.errors import ServiceError
 from supervisors.process import ShimProcess
@@ -15,6 +15,9 @@ LIVENESS_S = 1.0
 MISSES = 3
 CANARIES = 3
 SHIM_S, SHIM_EVERY_S = 3.0, 15.0
+BUSY_S, BUSY, AGAIN_S = 30.0, 0.3, 0.5
+"""How long an adopted engine may be at work on what a dead show asked, the share of a core that tells work, and the
+pause between two questions."""
 DEATH_NOTICE_S = 0.25
 STRANGER_S = 2.0
 """How long a stranger may answer on the port before we say so; our child mostly exits by itself before."""
@@ -36,8 +39,10 @@ class Tender:
         self._misses = 0
         self._base = f"http://127.0.0.1:{process.port}"
         self._health = self._base + spec.health_path
-        self._canary = Canary(spec, self._base, process.pid, clock)
+        self._canary = Canary(spec, self._base, process.pid, clock, process.found_ready)
         process.on_rule = lambda line: self.suspect(f'its log says "{line}"')
+        for line in process.early_rules:
+            process.on_rule(line)
 
     def suspect(self, why: str) -> None:
         """It is asked for a real answer at once, once it has been READY."""
@@ -54,9 +59,14 @@ class Tender:
 
         Raises ServiceError when it gives none: it is deaf, not loading.
         """
-        for _ in range(MISSES):
+        give_up, misses = self._clock() + BUSY_S, 0
+        while misses < MISSES and self._clock() < give_up:
+            used = self._cpu_s()
             if await probes.health(self._health) == 200:
                 return self._owns_port()
+            await asyncio.sleep(AGAIN_S)
+            # It may still be at work for the show that is gone.
+            misses = 0 if self._cpu_s() - used > BUSY * AGAIN_S else misses + 1
         raise ServiceError(self._spec.name, f"no answer to {MISSES} probes of {self._spec.health_path} in a row")
 
     async def until_it_answers(self) -> None:
@@ -98,9 +108,19 @@ class Tender:
         raise _Deaf(f"{self._spec.name}: {await self._canary.until_silent()}")
 
     async def _mind_shim(self) -> None:
-        while await self._process.shim_answers(SHIM_S):
-            await asyncio.sleep(SHIM_EVERY_S)
+        misses = 0
+        while misses < MISSES:  # it may wait for a slow disk
+            misses = 0 if await self._process.shim_answers(SHIM_S) else misses + 1
+            await asyncio.sleep(0 if misses else SHIM_EVERY_S)
+        self._process.give_up_shim()
         raise _Deaf(f"{self._spec.name}: its shim does not answer any more")
+
+    @property
+    def due_s(self) -> float:
+        return self._canary.due_s
+
+    def _cpu_s(self) -> float:
+        return sum(map(kernel.cpu_s, probes.tree(self._process.pid)))
 
     def _owns_port(self) -> bool:
         return probes.owns_port(self._process.port, probes.tree(self._process.shim_pid))

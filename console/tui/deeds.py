@@ -4,6 +4,7 @@ import logging
 from argparse import Namespace
 from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -14,6 +15,7 @@ from textual.screen import Screen
 from console import background
 from console import commands as cmd
 from console.client import NoShow
+from console.last_show import recall
 from console.tui import themes
 from console.tui.actions import ACTS, LOG_ACTS, Act
 from console.tui.link import Link
@@ -182,7 +184,10 @@ class Deeds(App[str]):
 
     def _as_before(self) -> Namespace:
         """The rig and the character that were."""
-        rig = self.link.show.rig_file if self.link.show else self.arguments.rig
+        show = self.link.show or self.link.before
+        rig = self.arguments.rig if show is None else show.rig
+        if show is not None and Path(show.rig_file).stem != show.rig:  # one that was given as a file
+            rig = show.rig_file
         return Namespace(rig=rig, character=self._character())
 
     def _revive(self) -> background.Newborn:
@@ -190,8 +195,13 @@ class Deeds(App[str]):
 
     def _character(self) -> str | None:
         """Who speaks now goes on speaking, also in another show."""
-        now = self.link.picture.state.character
-        return now if now in known("characters", Home.from_environment()) else self.arguments.character
+        now, home = self.link.picture.state.character, Home.from_environment()
+        if now in known("characters", home):
+            return now
+        last = recall(home)
+        return (
+            last.character if last is not None and now in ("", Path(last.character).stem) else self.arguments.character
+        )
 
     async def _start(self, arguments: Namespace) -> None:
         """Stop what runs, wait until all of it is gone, and start anew; its setting up is on the screen."""

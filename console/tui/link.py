@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import subprocess
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -17,15 +16,18 @@ from console.bus import VERSION
 from console.client import NoShow, OperatorClient
 from console.commands import CommandError
 from console.events import AnyEvent
-from console.presence import ShowFile, alive
+from console.presence import ShowFile, alive, held
 from console.readings import Levels, Memory
 from console.state import ShowState, reduce
 from console.tui.picture import Fetching, LinkState, Picture
 from profiles.errors import ProfileError
+from profiles.home import Home
 from supervisors.restart import RestartPolicy, RestartRules
 
 _LOG = logging.getLogger(__name__)
 SHOW_RULES = RestartRules(good_s=5.0, cap_s=10.0)
+KEPT_S = 5.0
+"""How long systemd may take to start again what it keeps."""
 HANGS_S = 8.0
 """A show has a pulse every 2 s."""
 _LOOK_S = 0.25
@@ -51,7 +53,11 @@ class Link:
         self._trouble = ""
         self._zero = monotonic()
         self.show: ShowFile | None = None
-        self._child: subprocess.Popen[bytes] | None = None
+        self.before: ShowFile | None = None
+        """The one that was, while another comes up in its place."""
+        self.born: background.Newborn | None = None
+        """The last that this screen started."""
+        self._connected = False
 
     @property
     def picture(self) -> Picture:
@@ -65,12 +71,13 @@ class Link:
             link=self._link,
             trouble=self._trouble,
             crashed=self._crashed,
-            hangs=self._link == "live" and monotonic() - self._heard > HANGS_S,
+            hangs=self._connected and monotonic() - self._heard > HANGS_S,
         )
 
     def take_over(self, folder: Path, newborn: background.Newborn) -> None:
         """Another show has been started in place of the one that is gone."""
         self._folder, self._newborn = folder, newborn
+        self.before, self.show = self.show or self.before, None
         self._state = ShowState(rig=self._state.rig, character_name=self._state.character_name)
         self._zero = monotonic()
         self._become("starting")
@@ -82,6 +89,7 @@ class Link:
                 await self._find()
                 assert self.show is not None
                 async with OperatorClient(Path(self.show.socket)) as client:
+                    self._connected, self._heard = True, monotonic()
                     async for row in client.events():
                         self._take(row)
             except (NoShow, OSError):
@@ -90,6 +98,8 @@ class Link:
                 _LOG.warning("a line of the show could not be read: %s", error)  # a new snapshot puts it right
             except CommandError as error:
                 self._become("failed", str(error))
+            finally:
+                self._connected = False
             if self._link == "live":
                 await self._mourn()
             else:
@@ -97,15 +107,22 @@ class Link:
 
     async def _mourn(self) -> None:
         """A show that was not stopped has crashed, and is started again: its engines wait for it, but not for long."""
-        if self._state.stopping:
+        assert self.show is not None
+        if self._state.stopping or background.was_stopped(self.show, Home.from_environment()):
             return self._become("stopped")
+        if (now := alive(self._folder)) is not None and now.pid == self.show.pid:
+            return await asyncio.sleep(_LOOK_S)  # only the line was lost
         self._crashed = time()
         delay = self._policy.crashed(monotonic() - self._live_since)
         self._become("lost" if delay is None else "reviving")
         if delay is None:
             return
-        await asyncio.sleep(delay)
-        if alive(self._folder) is None:  # else another screen was quicker
+        await asyncio.sleep(KEPT_S if self.show.kept else delay)
+        if self._newborn is not None or self._link != "reviving":
+            return  # the operator was quicker
+        while held(self._folder) and alive(self._folder) is None:
+            await asyncio.sleep(_LOOK_S)  # somebody starts one, or has only looked
+        if not held(self._folder):  # else another screen was quicker, or systemd
             try:
                 newborn = self.revive()
             except (ProfileError, OSError) as error:
@@ -117,16 +134,22 @@ class Link:
         """Raises CommandError when a show that we started does not come up."""
         if self._newborn is not None:
             newborn, self._newborn = self._newborn, None
-            self._child = newborn.child
+            self.born = newborn
             self.show, _ = await background.until_it_answers(newborn)
             return
         while (show := alive(self._folder)) is None or not Path(show.socket).exists():
             if self._newborn is not None:
                 return await self._find()
-            if self._child is not None:
-                self._child.poll()  # a show of ours that has ended must not stay as a zombie
+            self._mind_born()
             await asyncio.sleep(_LOOK_S)
         self.show = show
+
+    def _mind_born(self) -> None:
+        """A show of ours that has ended must not stay as a zombie. Raises CommandError if it never spoke to us."""
+        ended = self.born is not None and self.born.child.poll() is not None
+        if self.born and ended and self._link == "starting" and not held(self._folder):
+            born, self.born = self.born, None
+            raise background.last_words(born.child.returncode, born.words)
 
     def _take(self, row: dict[str, Any]) -> None:
         self._heard = monotonic()

@@ -45,8 +45,8 @@ def main(arguments: Namespace) -> int:
     answer = app.run()
     if app.return_code:
         return FAILED
-    if answer == "stop" and app.link.show is None and newborn is not None:
-        background.end(newborn.child)
+    if answer == "stop" and app.link.show is None and (born := app.link.born or newborn) is not None:
+        background.end(born.child)
     return _after(answer or "leave", app, home)
 
 

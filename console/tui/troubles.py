@@ -31,6 +31,8 @@ class Trouble(Struct, frozen=True):
 
 def troubles(picture: Picture) -> list[Trouble]:
     state = picture.state
+    if picture.hangs:
+        return [Trouble("bad", "The show hangs: it has said nothing for a while.", "end_show", "end it and start anew")]
     if picture.link == "failed":
         return [Trouble("bad", f"The show did not start: {picture.trouble}.", "start_show", "try again")]
     if picture.link == "lost":
@@ -41,8 +43,6 @@ def troubles(picture: Picture) -> list[Trouble]:
         return [Trouble("info", "The show was stopped.", "start_show", "start it again")]
     if picture.link == "starting":
         return [Trouble("info", "The show is coming up.")]
-    if picture.hangs:
-        return [Trouble("bad", "The show hangs: it has said nothing for a while.", "end_show", "end it and start anew")]
     found = [
         *_crash(picture),
         *_back_again(picture),

@@ -34,6 +34,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--say", help="a line of log, after --say-after seconds")
     parser.add_argument("--say-after", type=float, default=1.0)
     parser.add_argument("--leak", type=float, help="MB of memory a second, from the start")
+    parser.add_argument("--grind", action="store_true", help="WINCH: compute for 7 s, and answer nothing meanwhile")
     parser.add_argument("--chatter", type=float, help="a line of log every so many seconds")
     return parser.parse_args()
 
@@ -109,6 +110,13 @@ def crash(args: argparse.Namespace) -> None:
     os._exit(args.exit_code)
 
 
+def grind(seconds: float) -> None:
+    """In the main thread, which accepts connections."""
+    over = time.monotonic() + seconds
+    while time.monotonic() < over:
+        pass
+
+
 def leak(mb_per_s: float) -> None:
     kept = []
     while True:
@@ -138,6 +146,8 @@ def main() -> None:
         print("grandchild", subprocess.Popen([sys.executable, "-S", *hold], start_new_session=True).pid, flush=True)
     if args.chatter:
         threading.Thread(target=chatter, args=(args.chatter,), daemon=True).start()
+    if args.grind:
+        signal.signal(signal.SIGWINCH, lambda *_: grind(7))
     if args.daemonize and os.fork():
         os._exit(0)
     if args.binary_log:

@@ -192,3 +192,16 @@ async def test_show_that_dies_of_an_error_of_its_own(home: Path) -> None:
         group.start()
         await group.wait_ready(timeout=5)
         assert [s.pid for s in group.statuses] == pids[1::2]
+
+
+async def test_one_that_is_still_at_work_for_the_dead_show_is_waited_for(home: Path) -> None:
+    """It answers nothing for 7 s, but computes: three probes are missed."""
+    _, engine_a, _, _ = await killed_show(home, "--grind")
+    os.kill(engine_a, signal.SIGWINCH)
+    await asyncio.sleep(0.1)
+    async with ServiceGroup(elsewhere(home), specs("--grind"), rules=EAGER) as group:
+        group.start()
+        async with asyncio.timeout(15):
+            while group["a"].status.state is not ServiceState.READY:
+                await asyncio.sleep(0.05)
+        assert group["a"].status.pid == engine_a and group["a"].status.restarts == 0

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from supervisors.group import ServiceGroup
-from supervisors.spec import Places, ServiceStatus
+from supervisors.spec import Command, Places, ServiceStatus
 from supervisors.states import ServiceState
 from tests.supervisors.conftest import EAGER, Fake, Story, ask
 from tests.supervisors.test_faults import down, until
@@ -143,11 +143,22 @@ async def test_stopped_by_a_signal_is_found_in_time(places: Places, fake: Fake) 
 
 
 async def test_memory_limit(places: Places, fake: Fake) -> None:
-    spec = fake("a", "--leak", "40", memory_limit=60_000_000)
+    """The first leaks; the one that is started in its place does not, and stays."""
+    started: list[int] = []
+
+    def command(port: int) -> Command:
+        started.append(port)
+        flags = ("--leak", "40") if len(started) == 1 else ()
+        return fake("a", *flags).command(port)
+
+    spec = fake("a", command=command, memory_limit=60_000_000)
     async with ServiceGroup(places, [spec], rules=EAGER) as group:
         group.start()
         status = await until(group, down, within_s=10)
         assert "more than its limit of 0.06 GB" in str(status.last_error)
+        await until(group, lambda s: s.state is ServiceState.READY)
+        await asyncio.sleep(4.0)
+        assert group["a"].status.state is ServiceState.READY and len(started) == 2
 
 
 async def test_stop_lets_a_request_end_but_no_longer_than_its_grace(places: Places, fake: Fake, story: Story) -> None:
@@ -173,6 +184,7 @@ async def test_shim_that_hangs_is_found_before_its_engine_does(
     places: Places, fake: Fake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("supervisors.tending.SHIM_EVERY_S", 0.5)
+    monkeypatch.setattr("supervisors.tending.SHIM_S", 0.5)
     async with ServiceGroup(places, [fake("a", "--fork-grandchild", stop_grace_s=0.2)], rules=EAGER) as group:
         group.start()
         await group.wait_ready(timeout=10)

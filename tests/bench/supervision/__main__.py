@@ -109,9 +109,9 @@ def chaos_table(tally: chaos.Tally, seed: int, seconds: float) -> str:
     shows = f"{tally.adopted} of {tally.shows} shows found every engine as it was"
     return "\n".join(
         [
-            f"{tally.kills} random kills, {tally.frozen} engines stopped or deafened, {tally.bothered} slowed or flooding, "
-            f"in {seconds:.0f} s, seed {seed}: {tally.orphans} orphans, {tally.duplicates} twice, {tally.wedged} wedged; "
-            f"{shows}",
+            f"{tally.kills} random kills, {tally.frozen} engines stopped or deaf, {tally.bothered} slow or flooding, "
+            f"in {seconds:.0f} s, seed {seed}:",
+            f"{tally.orphans} orphans, {tally.duplicates} twice, {tally.wedged} wedged; {shows}",
             *tally.stories,
         ]
     )
