@@ -13,6 +13,7 @@ import psutil  # type: ignore[import-untyped]
 from supervisors.kernel import TOKEN_VARIABLE
 
 PATIENCE_S = 3.0
+EXEC_S = 0.02
 
 
 def token_prefix(home: Path, rig: str) -> str:
@@ -31,16 +32,24 @@ def find(token: str, spare: Iterable[int] = ()) -> list[psutil.Process]:
 
 
 def reap(token: str, spare: Iterable[int] = ()) -> list[int]:
-    """Kill all of them, again and again, for they may fork meanwhile; returns the pids. None there: some 5 ms."""
+    """Kill all of them, again and again, for they may fork meanwhile; returns the pids. None there: some 30 ms.
+
+    Only who is not there at two looks is gone: in the midst of an exec a process shows no environment, and so no token.
+    """
     spared, killed = tuple(spare), dict[int, psutil.Process]()
     give_up = time.monotonic() + PATIENCE_S
-    while (found := find(token, spared)) and time.monotonic() < give_up:
+    while time.monotonic() < give_up and (found := find(token, spared) or _second_look(token, spared)):
         for process in found:
             killed[process.pid] = process
             with contextlib.suppress(psutil.Error):
                 process.kill()  # psutil compares the start time first: a number that came round again is left alone.
         _await_end(found, give_up)
     return list(killed)
+
+
+def _second_look(token: str, spare: Iterable[int]) -> list[psutil.Process]:
+    time.sleep(EXEC_S)
+    return find(token, spare)
 
 
 def sweep(token: str, pid: int) -> list[int]:
