@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from console import commands as cmd
 from console.client import NoShow, OperatorClient
-from console.presence import ShowFile, alive, held, running, starting
+from console.presence import ShowFile, alive, farewell, held, running, starting
 from profiles.home import CHECKOUT, Home
 from profiles.loader import load_character, load_rig
 
@@ -65,8 +65,6 @@ def spawn(arguments: Namespace, home: Home) -> Newborn:
     folder = home.state(rig.name)
     folder.mkdir(parents=True, exist_ok=True)
     words = folder / "start.log"
-    for farewell in folder.glob("stopped-*"):
-        farewell.unlink(missing_ok=True)
     with suppress(OSError):
         words.replace(folder / "start.log.1")  # what a show that crashed said last
     argv = [sys.executable, str(CHECKOUT / "console.py"), "run", "--headless", "--rig", arguments.rig or DEFAULT_RIG]
@@ -131,7 +129,7 @@ async def stop(show: ShowFile, home: Home, *, when_idle: bool = False) -> None:
     from supervisors.reaper import reap, token_prefix
 
     if not when_idle:
-        _farewell(show, home).touch()
+        farewell(home.state(show.rig), show.pid).touch()
     with suppress(NoShow, TimeoutError):
         async with asyncio.timeout(_HEAR_S), OperatorClient(Path(show.socket)) as client:
             answer = await client.call(cmd.Stop(when_idle=when_idle))
@@ -142,13 +140,9 @@ async def stop(show: ShowFile, home: Home, *, when_idle: bool = False) -> None:
     await asyncio.to_thread(reap, token_prefix(home.root, show.rig))
 
 
-def _farewell(show: ShowFile, home: Home) -> Path:
-    return home.state(show.rig) / f"stopped-{show.pid}"
-
-
 def was_stopped(show: ShowFile, home: Home) -> bool:
     """Somebody wanted its end, whatever it took: no screen is to take that for a crash."""
-    return _farewell(show, home).exists()
+    return farewell(home.state(show.rig), show.pid).exists()
 
 
 async def wait_gone(show: ShowFile, home: Home) -> bool:

@@ -11,6 +11,8 @@ from msgspec import Struct
 
 from profiles.home import Home
 
+_FAREWELL = "stopped-"
+
 
 class ShowFile(Struct, frozen=True, kw_only=True):
     """`show.json`: what others need to know of a running show."""
@@ -48,6 +50,8 @@ class Presence:
                 f"a show of the rig {self._rig} is running already{who}; stop it first: console.py stop"
             )
         (self._folder / "show.json").unlink(missing_ok=True)  # a killed show's: its pid may be anybody's by now
+        for mark in self._folder.glob(f"{_FAREWELL}*"):  # its pid may come round again
+            mark.unlink(missing_ok=True)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
@@ -59,6 +63,11 @@ class Presence:
         part = self._folder / "show.json.part"
         part.write_bytes(msgspec.json.encode(show))
         part.replace(self._folder / "show.json")
+
+
+def farewell(folder: Path, pid: int) -> Path:
+    """A mark that somebody wants the end of this show, whatever it takes; the next one clears it away."""
+    return folder / f"{_FAREWELL}{pid}"
 
 
 def running(home: Home) -> list[ShowFile]:

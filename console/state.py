@@ -40,7 +40,6 @@ class Exchange(Struct, frozen=True, kw_only=True):
     playing_at: float = 0.0
     playing_s: float | None = None
     """Length of that clause, where it is known."""
-    failures: tuple[turn.StageFailed, ...] = ()
     ended: TurnEnded | None = None
     ended_at: float = 0.0
 
@@ -167,6 +166,4 @@ def _grow(now: Exchange, event: turn.TurnEvent, at: float) -> Exchange:
             return structs.replace(now, clauses=(*now.clauses, event.text))
         case turn.ClausePlaying():
             return structs.replace(now, playing=event.index, playing_at=at, playing_s=event.seconds)
-        case turn.StageFailed():
-            return structs.replace(now, failures=(*now.failures, event))
     return now

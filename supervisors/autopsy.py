@@ -1,7 +1,6 @@
 """From the last traces of a service to a report that explains its end."""
 
 import re
-from datetime import UTC, datetime
 from pathlib import Path
 
 from msgspec import Struct
@@ -30,22 +29,23 @@ class Crash(Struct, frozen=True, kw_only=True):
     reason: str
     uptime_s: float
     restarts: int
+    wall: str
+    """When it was seen, as in its log."""
     during: str
     """What it hit, in the words of the caller, when it was seen."""
     memory: tuple[tuple[float, int], ...]
     log: Path
 
 
-def examine(crash: Crash, seen: datetime | None = None) -> CrashReport:
+def examine(crash: Crash) -> CrashReport:
     """Reads the log: to be called in a thread."""
     lines = last_words(crash.log, crash.pid)
     first = next((n for n, text in enumerate(lines) if TROUBLE.search(text) and not _OURS.match(text)), None)
     context = lines[max(0, first - BEFORE) : first + AFTER + 1] if first is not None else []
-    wall = (seen or datetime.now(UTC)).astimezone(UTC)
     return CrashReport(
         service=crash.spec.name,
         role=crash.spec.role,
-        wall=f"{wall:%Y-%m-%dT%H:%M:%S}.{wall.microsecond // 1000:03d}Z",
+        wall=crash.wall,
         end=redact.line(crash.reason),
         code=crash.end.code if crash.end else None,
         signal=crash.end.signal if crash.end else None,

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 
-from supervisors import kernel, probes
+from supervisors import probes
 from supervisors.errors import ServiceError
 from supervisors.spec import ServiceSpec
 
@@ -14,7 +14,7 @@ FACTOR = 3.0
 _LOOK_S, _PATIENCE_S = 0.1, 0.5
 _TRIES, _AGAIN_S = 2, 0.5
 """A refusal may be a passing one; silence has been waited for long enough."""
-_BUSY = 0.3
+BUSY = 0.3
 """Of a core: one that computes so much while we wait is at work on something, and gets the same time again."""
 
 
@@ -99,17 +99,14 @@ class Canary:
 
     async def _wait(self, song: asyncio.Task[Exception | None], *, urgent: bool) -> None:
         for _ in range(2):
-            began, used = self._clock(), self._cpu_s()
+            began, used = self._clock(), probes.tree_cpu_s(self._pid)
             while not song.done() and not self._disturbs(urgent=urgent) and self._clock() - began < self.due_s:
                 await asyncio.wait([song], timeout=_LOOK_S)
-            if song.done() or self._disturbs(urgent=urgent) or self._cpu_s() - used < _BUSY * self.due_s:
+            if song.done() or self._disturbs(urgent=urgent) or probes.tree_cpu_s(self._pid) - used < BUSY * self.due_s:
                 return
 
     def _disturbs(self, *, urgent: bool) -> bool:
         return self._spec.busy() or not (urgent or self._spec.idle())
-
-    def _cpu_s(self) -> float:
-        return sum(map(kernel.cpu_s, probes.tree(self._pid)))
 
     async def _sing(self) -> Exception | None:
         """Its error as a value, for in a TaskGroup it would come as a group."""

@@ -22,20 +22,20 @@ class LogFile:
     def write(self, data: bytes) -> None:
         """`data` is one read from the pipe. Stamps cost one `replace` a read, whatever the number of lines."""
         self._tail = (self._tail + data)[-TAIL:]
-        stamp = _stamp()
+        now = _head()
         head = data.find(b"\n")
-        start = stamp if self._column == 0 else b""
+        start = now if self._column == 0 else b""
         if self._column + (len(data) if head < 0 else head) > LINE_CAP and self._column:
-            start = b"\n" + stamp
+            start = b"\n" + now
             self._column = 0
         ends = data.endswith(b"\n")
         body = data[:-1] if ends else data
-        self._put(start + body.replace(b"\n", b"\n" + stamp) + (b"\n" if ends else b""))
+        self._put(start + body.replace(b"\n", b"\n" + now) + (b"\n" if ends else b""))
         self._column = len(data) - data.rfind(b"\n") - 1 if head >= 0 else self._column + len(data)
 
     def note(self, text: str) -> None:
         """A line of our own, apart from what the service says."""
-        self._put((b"\n" if self._column else b"") + _stamp() + b"[shim] " + text.encode() + b"\n")
+        self._put((b"\n" if self._column else b"") + _head() + b"[shim] " + text.encode() + b"\n")
         self._column = 0
 
     def move(self, path: str) -> None:
@@ -90,6 +90,11 @@ class LogFile:
         self._open()
 
 
-def _stamp() -> bytes:
+def stamp() -> str:
+    """Now, as at the head of each line: UTC, ISO 8601 with milliseconds."""
     seconds, rest = divmod(time.time_ns(), 1_000_000_000)
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{rest // 1_000_000:03d}Z ".encode()
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{rest // 1_000_000:03d}Z"
+
+
+def _head() -> bytes:
+    return f"{stamp()} ".encode()

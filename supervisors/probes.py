@@ -96,6 +96,11 @@ def tree_rss(root: int) -> int:
     return total
 
 
+def tree_cpu_s(root: int) -> float:
+    """Processor time that it has used, seconds; 0 where /proc does not tell."""
+    return sum(map(kernel.cpu_s, tree(root)))
+
+
 def owns_port(port: int, pids: Iterable[int]) -> bool:
     """Whether one of these processes listens there: a 200 from somebody else's server means nothing."""
     numbers = list(pids)

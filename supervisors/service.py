@@ -3,7 +3,7 @@
 import asyncio
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from enum import Enum, auto
 from typing import Any
 
@@ -14,6 +14,10 @@ from supervisors.states import ServiceState
 
 Gate = Callable[[], Awaitable[None]]
 Clock = Callable[[], float]
+
+
+NO_PROCESS: Mapping[str, None] = {"pid": None, "shim_pid": None, "rss_bytes": None}
+"""What the status of a service says while it has no process."""
 
 
 class Verb(Enum):
@@ -129,7 +133,7 @@ class Service(ABC):
             self._life.cancel()
             await asyncio.wait([self._life])
             self._life = None
-        self._become(ServiceState.STOPPED, pid=None, shim_pid=None, rss_bytes=None)
+        self._become(ServiceState.STOPPED, **NO_PROCESS)
 
     @abstractmethod
     async def _drain(self) -> None:

@@ -14,11 +14,12 @@ from supervisors import adoption, probes, redact, tending
 from supervisors.autopsy import Crash
 from supervisors.errors import ServiceError
 from supervisors.exits import Exit, describe
+from supervisors.log_file import stamp
 from supervisors.memory_meter import MemoryMeter
 from supervisors.probes import PortTaken
 from supervisors.process import ShimProcess
 from supervisors.restart import RestartPolicy, RestartRules
-from supervisors.service import Clock, Gate, Service, open_gate
+from supervisors.service import NO_PROCESS, Clock, Gate, Service, open_gate
 from supervisors.spawning import IdleShim, command_hash, spawn
 from supervisors.spec import Command, OnStatus, Places, ServiceSpec
 from supervisors.states import ServiceState
@@ -85,11 +86,10 @@ class Supervisor(Service):
             reason, hopeless = await self._once()
             ready_s = self._clock() - self._ready_at if self._ready_at is not None else 0.0
             delay = None if hopeless else self._policy.crashed(ready_s)
-            gone: dict[str, Any] = {"pid": None, "shim_pid": None, "rss_bytes": None}
             if delay is None:
-                self._become(ServiceState.HELD, last_error=self._held_because(reason, hopeless), **gone)
+                self._become(ServiceState.HELD, last_error=self._held_because(reason, hopeless), **NO_PROCESS)
                 return
-            self._become(ServiceState.BACKOFF, last_error=reason, restarts=self._status.restarts + 1, **gone)
+            self._become(ServiceState.BACKOFF, last_error=reason, restarts=self._status.restarts + 1, **NO_PROCESS)
             await asyncio.sleep(delay)
 
     async def _once(self) -> tuple[str, bool]:
@@ -166,14 +166,14 @@ class Supervisor(Service):
             self._become(ServiceState.STOPPING)
             await process.stop(self.spec.stop_grace_s)
             raise
-        died, during = not process.running, self._during()
+        died, wall, during = not process.running, stamp(), self._during()
         if died and (told := await process.wait_exit()).shim is None:
             # Said at once; what the shim still has to do may take its time.
             gone = f"{self.spec.name}: {redact.line(describe(told))}"
-            self._become(ServiceState.BACKOFF, pid=None, shim_pid=None, rss_bytes=None, last_error=gone)
+            self._become(ServiceState.BACKOFF, last_error=gone, **NO_PROCESS)
         end = await process.stop(self.spec.stop_grace_s)
         reason = f"{self.spec.name}: {redact.line(describe(end))}" if died or complaint is None else complaint
-        self._report(process, end if died else None, reason, self._clock() - born, during)
+        self._report(process, end if died else None, reason, self._clock() - born, wall, during)
         return reason
 
     async def _watch(self, process: ShimProcess) -> str | None:
@@ -231,7 +231,9 @@ class Supervisor(Service):
         while self.spec.busy() and self._clock() < due and self._inbox.empty():
             await asyncio.sleep(0.02)
 
-    def _report(self, process: ShimProcess, end: Exit | None, reason: str, uptime_s: float, during: str) -> None:
+    def _report(
+        self, process: ShimProcess, end: Exit | None, reason: str, uptime_s: float, wall: str, during: str
+    ) -> None:
         """What is known by now; the rest is found out beside the restart, which never waits for it."""
         self._on_crash(
             Crash(
@@ -242,6 +244,7 @@ class Supervisor(Service):
                 reason=reason.removeprefix(f"{self.spec.name}: "),
                 uptime_s=uptime_s,
                 restarts=self._status.restarts,
+                wall=wall,
                 during=during,
                 memory=self._meter.curve(),
                 log=self._places.log(self.spec.name),

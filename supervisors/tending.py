@@ -4,8 +4,8 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from supervisors import kernel, probes
-from supervisors.canary import Canary
+from supervisors import probes
+from supervisors.canary import BUSY, Canary
 from supervisors.errors import ServiceError
 from supervisors.process import ShimProcess
 from supervisors.spec import ServiceSpec
@@ -15,9 +15,8 @@ LIVENESS_S = 1.0
 MISSES = 3
 CANARIES = 3
 SHIM_S, SHIM_EVERY_S = 3.0, 15.0
-BUSY_S, BUSY, AGAIN_S = 30.0, 0.3, 0.5
-"""How long an adopted engine may be at work on what a dead show asked, the share of a core that tells work, and the
-pause between two questions."""
+BUSY_S, AGAIN_S = 30.0, 0.5
+"""How long an adopted engine may be at work on what a dead show asked, and the pause between two questions."""
 DEATH_NOTICE_S = 0.25
 STRANGER_S = 2.0
 """How long a stranger may answer on the port before we say so; our child mostly exits by itself before."""
@@ -61,12 +60,12 @@ class Tender:
         """
         give_up, misses = self._clock() + BUSY_S, 0
         while misses < MISSES and self._clock() < give_up:
-            used = self._cpu_s()
+            used = probes.tree_cpu_s(self._process.pid)
             if await probes.health(self._health) == 200:
                 return self._owns_port()
             await asyncio.sleep(AGAIN_S)
             # It may still be at work for the show that is gone.
-            misses = 0 if self._cpu_s() - used > BUSY * AGAIN_S else misses + 1
+            misses = 0 if probes.tree_cpu_s(self._process.pid) - used > BUSY * AGAIN_S else misses + 1
         raise ServiceError(self._spec.name, f"no answer to {MISSES} probes of {self._spec.health_path} in a row")
 
     async def until_it_answers(self) -> None:
@@ -118,9 +117,6 @@ class Tender:
     @property
     def due_s(self) -> float:
         return self._canary.due_s
-
-    def _cpu_s(self) -> float:
-        return sum(map(kernel.cpu_s, probes.tree(self._process.pid)))
 
     def _owns_port(self) -> bool:
         return probes.owns_port(self._process.port, probes.tree(self._process.shim_pid))

@@ -7,11 +7,11 @@ from typing import Literal
 from msgspec import Struct
 
 from console.logbook.line import coloured, local_time, plain
+from console.sparks import spark
 from supervisors import crash_report
 from supervisors.crash_report import CrashReport
 
 Kind = Literal["title", "fact", "error", "heading", "line"]
-_LEVELS = "▁▂▃▄▅▆▇█"
 _POINTS = 30
 LINES = 200
 
@@ -90,7 +90,7 @@ def _curve(memory: tuple[tuple[float, int], ...]) -> str:
     step = -(-len(values) // _POINTS)
     peaks = [max(values[n : n + step]) for n in range(0, len(values), step)]
     low, high = min(peaks), max(peaks)
-    line = "".join(_LEVELS[round((peak - low) / max(1, high - low) * 7)] for peak in peaks)
+    line = spark((peak - low) / max(1, high - low) for peak in peaks)
     return f"{line}  {low >> 20} to {high >> 20} MB in its last {memory[0][0] - memory[-1][0]:.0f} s"
 
 

@@ -84,7 +84,7 @@ class Deeds(App[str]):
         if name == "start_show":
             return picture.link in ("reviving", "lost", "failed", "stopped")
         if name == "end_show":
-            return any(trouble.action == "end_show" for trouble in troubles(picture))
+            return picture.hangs
         if name in ("choose_character", "choose_service", "restart_service"):
             return live
         return True

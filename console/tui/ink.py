@@ -1,6 +1,6 @@
 """Lines of styled text with a fixed width: what every panel is made of. Pure; knows no widgets."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from rich.cells import cell_len, set_cell_size
 
@@ -9,7 +9,6 @@ Span = tuple[str, str]
 Line = tuple[Span, ...]
 
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
-_LEVELS = "▁▂▃▄▅▆▇█"
 
 
 _CONTROL = {number: " " if number in (9, 10, 13) else None for number in (*range(32), *range(127, 160))}
@@ -73,11 +72,6 @@ def rule(share: float, cells: int, style: str) -> Line:
     """A thin bar: what has run of what there is."""
     full = round(max(0.0, min(1.0, share)) * cells)
     return ("━" * full, style), ("─" * (cells - full), "faint")
-
-
-def spark(values: Iterable[float]) -> str:
-    """One character per value 0..1."""
-    return "".join(_LEVELS[round(max(0.0, min(1.0, value)) * 7)] for value in values)
 
 
 def wrap(text: str, cells: int) -> list[str]:

@@ -71,7 +71,7 @@ class Link:
             link=self._link,
             trouble=self._trouble,
             crashed=self._crashed,
-            hangs=self._connected and monotonic() - self._heard > HANGS_S,
+            hangs=(self._connected or self._link == "live") and monotonic() - self._heard > HANGS_S,
         )
 
     def take_over(self, folder: Path, newborn: background.Newborn) -> None:

@@ -69,10 +69,6 @@ class LogDeeds(Container):
     def show(self, picture: Picture) -> None:
         raise NotImplementedError
 
-    def look_again(self) -> None:
-        """Now, and not at the next tick."""
-        self._woken.set()
-
     def _want(self, wish: Wish) -> None:
         self._say("")
         self._wishes.append(wish)

@@ -236,6 +236,6 @@ async def settle_logs(app: ConsoleApp) -> None:
     """The logs are read beside the screen; until there is nothing new in them."""
     for page in app.screen_stack[0].query(LogPage):
         while page.is_on_screen and page.idle < 3:
-            page.look_again()
+            page._woken.set()  # now, and not at the next tick
             await asyncio.sleep(0.005)
         page.idle = 0

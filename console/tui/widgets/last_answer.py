@@ -1,7 +1,8 @@
 """Where the time of the last answered turn went, and how the waits of the evening ran."""
 
+from console.sparks import spark
 from console.tui import figures
-from console.tui.ink import Line, cut, seconds, spark
+from console.tui.ink import Line, cut, seconds
 from console.tui.panel import Panel
 from console.tui.picture import Picture
 from console.tui.widgets.waterfall import waterfall
