@@ -86,12 +86,21 @@ class Bus:
         """Called whenever somebody subscribes."""
         self._arrivals.append(call)
 
+    @contextmanager
+    def listening(self, sink: Callable[[Event, bytes], None]) -> Iterator[None]:
+        """A sink for the time of a block."""
+        self._sinks.append(sink)
+        try:
+            yield
+        finally:
+            self._sinks.remove(sink)
+
     def publish(self, event: Event) -> None:
         self._seq += 1
         stamp = self._stamp()
         self.state = reduce(self.state, event, stamp["t_mono_ms"])
         line = msgspec.json.encode(stamp | msgspec.to_builtins(event)) + b"\n"
-        for sink in self._sinks:
+        for sink in tuple(self._sinks):
             sink(event, line)
         for subscriber in self._subscribers:
             subscriber.put(line)

@@ -1,6 +1,6 @@
 """What an operator may ask of a show: the vocabulary of the operator API."""
 
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -73,6 +73,24 @@ class Play(Command, frozen=True, kw_only=True):
     character: str
 
 
+class Swap(Command, frozen=True, kw_only=True):
+    """Another model for a service, while the show is on. Answered with SwapEnded's fields when it is decided."""
+
+    service: str
+    model: str
+    device: Literal["auto", "cpu", "gpu"] = "auto"
+    timeout_s: float = 900.0
+    """How long the client waits: a model may have to be fetched first."""
+
+
+class Forecast(Command, frozen=True, kw_only=True):
+    """What such a swap would mean. Answered with console.forecast.Forecast's fields."""
+
+    service: str
+    model: str
+    device: Literal["auto", "cpu", "gpu"] = "auto"
+
+
 class Stop(Command, frozen=True, kw_only=True):
     """Answered at once with {"stopping"}; the show then stops its engines in order."""
 
@@ -80,7 +98,22 @@ class Stop(Command, frozen=True, kw_only=True):
     """Whoever started a show for one question stops it so: if others are asking, the last of them takes it along."""
 
 
-AnyCommand = Status | Subscribe | Press | Release | Interrupt | Ask | Say | Panic | Resume | Restart | Play | Stop
+AnyCommand = (
+    Status
+    | Subscribe
+    | Press
+    | Release
+    | Interrupt
+    | Ask
+    | Say
+    | Panic
+    | Resume
+    | Restart
+    | Play
+    | Swap
+    | Forecast
+    | Stop
+)
 
 
 class Failure(Struct, frozen=True, kw_only=True):

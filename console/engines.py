@@ -1,7 +1,9 @@
 """Which engines can be used right now: services that are READY, each with a client."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 from clients.http import Engine as Client
 from clients.openai_chat import OpenAIChat
@@ -20,24 +22,47 @@ class LiveEngines:
     def __init__(self, launchers: Mapping[str, BaseLauncher], standbys: frozenset[str]) -> None:
         self._launchers, self._standbys = launchers, standbys
         self._clients: dict[str, Client] = {}
+        self._of: dict[BaseLauncher, Client] = {}
+        """Also of those that have left their office, while they end what they had begun."""
         self._retired: list[Client] = []
         self._ready: set[str] = set()
+        self._exchanges: dict[str, asyncio.Event] = {}
 
     def note(self, status: ServiceStatus, base_url: str | None) -> None:
         """Keep up with a service."""
         if status.state is not ServiceState.READY or base_url is None:
             self._ready.discard(status.name)
             return
-        client = self._clients.get(status.name)
+        launcher = self._launchers[status.name]
+        client = self._of.get(launcher)
         if client is None or client.base_url != base_url:
             if client is not None:
                 self._retired.append(client)
-            self._clients[status.name] = self._launchers[status.name].connect(base_url)
+            client = self._of[launcher] = launcher.connect(base_url)
+        self._clients[status.name] = client
         self._ready.add(status.name)
 
-    def busy(self, name: str) -> Callable[[], bool]:
-        """For the supervisor's probes: whether a request of ours is on its way to `name`."""
-        return lambda: name in self._clients and self._clients[name].busy
+    def busy(self, launcher: BaseLauncher) -> Callable[[], bool]:
+        """For the supervisor's probes: whether a request of ours is on its way to the engine of this launcher."""
+        return lambda: launcher in self._of and self._of[launcher].busy
+
+    async def retire(self, launcher: BaseLauncher) -> None:
+        """Its engine has been exchanged for another, and is gone."""
+        if client := self._of.pop(launcher, None):
+            await client.aclose()
+
+    def exchange(self, role: str) -> Awaitable[Any] | None:
+        return self._exchanges[role].wait() if role in self._exchanges else None
+
+    @contextmanager
+    def exchanging(self, role: str) -> Iterator[None]:
+        """Whoever needs this engine now waits until the end of the block."""
+        over = self._exchanges[role] = asyncio.Event()
+        try:
+            yield
+        finally:
+            del self._exchanges[role]
+            over.set()
 
     def stt(self) -> WhisperServer | None:
         return next(iter(self._able(WhisperServer)), None)
@@ -52,7 +77,7 @@ class LiveEngines:
         return getattr(voice, "name", "") not in self._standbys
 
     async def aclose(self) -> None:
-        for client in (*self._clients.values(), *self._retired):
+        for client in (*self._of.values(), *self._retired):
             await client.aclose()
 
     def _able(self, kind: type[C]) -> list[C]:

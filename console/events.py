@@ -61,6 +61,35 @@ class ServiceCrashed(Event, frozen=True, kw_only=True):
     """Path of the crash report; empty when it could not be written."""
 
 
+class SwapPhase(Event, frozen=True, kw_only=True):
+    """A model is on its way to a service that has another one; `phase` "" says that nothing came of it."""
+
+    name: str
+    model: str
+    phase: str
+
+
+class SwapEnded(Event, frozen=True, kw_only=True):
+    """Somebody is in office: the newcomer, or the one that was."""
+
+    name: str
+    before: str
+    model: str
+    """The model that answers now."""
+    swapped: bool
+    beside: bool
+    """The newcomer was there before the old one went."""
+    seconds: float
+    gone_ms: int
+    """How long there was none."""
+    overhead_ms: int
+    """Without the engine's own load, canary and prime."""
+    phases: dict[str, int]
+    """ms"""
+    errors: tuple[str, ...] = ()
+    """Of those that were tried and failed."""
+
+
 class ShowReady(Event, frozen=True, kw_only=True):
     """Every role of the rig has an engine that answers; visitors may come."""
 
@@ -110,6 +139,8 @@ AnyEvent = (
     | DeviceChanged
     | ServiceChanged
     | ServiceCrashed
+    | SwapPhase
+    | SwapEnded
     | ShowReady
     | ShowNotReady
     | Note

@@ -11,6 +11,7 @@ from console import commands as cmd
 from console.bus import Bus
 from console.events import Held, ShowHalted, ShowResumed
 from console.status import status
+from console.swapper import Swapper
 from conversation.audio import HEARING_RATE, Samples, from_bytes
 from conversation.errors import ConversationError
 from conversation.events import TurnEnded
@@ -33,8 +34,10 @@ _MOST_S = 31.0
 class Operator:
     """Fits `console.server.Operated`."""
 
-    def __init__(self, show: "Show", loop: ConversationLoop, group: ServiceGroup, jaw: JawPlayer) -> None:
-        self._show, self._loop, self._group, self._jaw = show, loop, group, jaw
+    def __init__(
+        self, show: "Show", loop: ConversationLoop, group: ServiceGroup, jaw: JawPlayer, swapper: Swapper
+    ) -> None:
+        self._show, self._loop, self._group, self._jaw, self._swapper = show, loop, group, jaw, swapper
         self.bus: Bus = show.bus
         self._asking = 0
         self._stop_when_idle = False
@@ -61,6 +64,10 @@ class Operator:
                 return self._restart(command.service)
             case cmd.Play():
                 return await self._play(command.character)
+            case cmd.Swap():
+                return await self._swapper.swap(command.service, command.model, command.device)
+            case cmd.Forecast():
+                return await asyncio.to_thread(self._swapper.forecast, command.service, command.model, command.device)
             case cmd.Stop():
                 self._stop_when_idle = command.when_idle and self._asking > 0
                 if not self._stop_when_idle:

@@ -3,6 +3,9 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from msgspec.structs import replace
+
+from console.choices import Choice
 from console.engines import LiveEngines
 from console.events import ServiceChanged
 from launchers import registry
@@ -13,7 +16,7 @@ from profiles.catalogue import Catalogue
 from profiles.errors import ProfileError
 from profiles.home import Home
 from profiles.loader import Loaded, role_of
-from profiles.schema import Rig
+from profiles.schema import Engine, Rig
 from supervisors.reaper import token_prefix
 from supervisors.spec import AttachedSpec, Places, ServiceSpec, ServiceStatus
 
@@ -24,15 +27,28 @@ def workshop(home: Home, catalogue: Catalogue) -> Workshop:
 
 def launchers(rig: Loaded[Rig], shop: Workshop, catalogue: Catalogue) -> dict[str, BaseLauncher]:
     """One per enabled engine, in the rig's order. Raises ProfileError."""
-    made: dict[str, BaseLauncher] = {}
-    for name, engine in rig.value.engines.items():
-        if not engine.enabled:
-            continue
-        role = role_of(name, engine)
-        if engine.model and engine.launch == "process":
-            _check_model(rig.file, name, role, engine.model, catalogue)
-        made[name] = registry.launcher(rig.file, name, role, engine, shop)
-    return made
+    engines = rig.value.engines.items()
+    return {name: launcher(rig, name, engine, shop, catalogue) for name, engine in engines if engine.enabled}
+
+
+def chosen(rig: Loaded[Rig], choices: Mapping[str, Choice]) -> Loaded[Rig]:
+    """The rig with the models that its engines have now."""
+    engines = {n: choices[n].applied(e) if n in choices else e for n, e in rig.value.engines.items()}
+    return replace(rig, value=replace(rig.value, engines=engines))
+
+
+def still_valid(choices: Mapping[str, Choice], rig: Loaded[Rig], catalogue: Catalogue) -> dict[str, Choice]:
+    """Without those of engines or models that are gone meanwhile."""
+    engines = rig.value.engines
+    return {n: c for n, c in choices.items() if n in engines and c.model in catalogue.role(role_of(n, engines[n]))}
+
+
+def launcher(rig: Loaded[Rig], name: str, engine: Engine, shop: Workshop, catalogue: Catalogue) -> BaseLauncher:
+    """Of one engine, with other settings than the rig's if need be. Raises ProfileError."""
+    role = role_of(name, engine)
+    if engine.model and engine.launch == "process":
+        _check_model(rig.file, name, role, engine.model, catalogue)
+    return registry.launcher(rig.file, name, role, engine, shop)
 
 
 def _check_model(file: str, name: str, role: str, model_id: str, catalogue: Catalogue) -> None:
@@ -48,33 +64,37 @@ def _check_model(file: str, name: str, role: str, model_id: str, catalogue: Cata
 def specs(
     rig: Loaded[Rig],
     made: Mapping[str, BaseLauncher],
-    busy: Callable[[str], Callable[[], bool]],
+    busy: Callable[[BaseLauncher], Callable[[], bool]],
     idle: Callable[[], bool],
+    choices: Mapping[str, Choice],
 ) -> list[ServiceSpec | AttachedSpec]:
     """What to supervise. `busy`: of each, whether a request of ours is on its way; `idle`: whether nobody is served."""
-    out: list[ServiceSpec | AttachedSpec] = []
-    for name, launcher in made.items():
-        engine = launcher.settings
-        role = role_of(name, engine)
-        if engine.launch == "attach":
-            url = engine.url.rstrip("/")
-            out.append(AttachedSpec(name=name, role=role, base_url=url, canary=launcher.canary, busy=busy(name)))
-            continue
-        out.append(
-            ServiceSpec(
-                name=name,
-                role=role,
-                command=launcher.command,
-                prepare=launcher.prepare,
-                canary=launcher.canary,
-                port=engine.port,
-                adopt_window_s=rig.value.adopt_window_s,
-                busy=busy(name),
-                idle=idle,
-                memory_limit=engine.memory_limit_mb * 1_000_000,
-            )
-        )
-    return out
+    return [
+        spec(rig, launcher, busy(launcher), idle, choices[name].seat if name in choices else 1)
+        for name, launcher in made.items()
+    ]
+
+
+def spec(
+    rig: Loaded[Rig], launcher: BaseLauncher, busy: Callable[[], bool], idle: Callable[[], bool], seat: int
+) -> ServiceSpec | AttachedSpec:
+    engine = launcher.settings
+    if engine.launch == "attach":
+        url = engine.url.rstrip("/")
+        return AttachedSpec(name=launcher.name, role=launcher.role, base_url=url, canary=launcher.canary, busy=busy)
+    return ServiceSpec(
+        name=launcher.name,
+        role=launcher.role,
+        command=launcher.command,
+        prepare=launcher.prepare,
+        canary=launcher.canary,
+        port=engine.port,
+        adopt_window_s=rig.value.adopt_window_s,
+        busy=busy,
+        idle=idle,
+        memory_limit=engine.memory_limit_mb * 1_000_000,
+        seat=seat,
+    )
 
 
 def places(home: Home, rig: str, logs: Path) -> Places:

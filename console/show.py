@@ -12,7 +12,7 @@ from pathlib import Path
 from time import gmtime, monotonic
 from typing import Any
 
-from console import last_show, services
+from console import choices, last_show, services
 from console.booth import Booth, open_booth
 from console.bus import Bus
 from console.engines import LiveEngines
@@ -27,9 +27,11 @@ from console.events import (
     ShowStarted,
     ShowStopping,
 )
+from console.forecast import Forecaster
 from console.operate import Operator
 from console.presence import Presence, ShowFile
 from console.server import OperatorServer
+from console.swapper import Swapper
 from console.telemetry import Sampler
 from conversation import prompt
 from conversation.events import Event, StageFailed
@@ -39,6 +41,7 @@ from conversation.ports import Message
 from conversation.stages import Stage
 from conversation.turn import Stagehands
 from devices.speech_detector import SileroDetector
+from launchers.base import BaseLauncher
 from profiles.catalogue import Catalogue
 from profiles.home import Home
 from profiles.loader import Loaded
@@ -61,7 +64,9 @@ class Show:
         self.bus = Bus()
         self.began = monotonic()
         self.logs = home.logs / f"{datetime.now():%Y%m%d-%H%M%S}-{rig.name}-{os.getpid()}"
-        self.launchers = services.launchers(rig, services.workshop(home, catalogue), catalogue)
+        self.catalogue, self.shop = catalogue, services.workshop(home, catalogue)
+        self.choices = services.still_valid(choices.recall(home.state(rig.name)), rig, catalogue)
+        self.launchers = services.launchers(services.chosen(rig, self.choices), self.shop, catalogue)
         self._standbys = frozenset(n for n, made in self.launchers.items() if made.settings.standby)
         self.engines = LiveEngines(self.launchers, self._standbys)
         self._readiness = services.Readiness(self.launchers)
@@ -91,12 +96,13 @@ class Show:
             stack.push_async_callback(self.engines.aclose)
             group = await stack.enter_async_context(self._services())
             self.bus.add_sink(partial(_doubt, group))
-            operator = Operator(self, loop, group, booth.jaw)
+            swapper = Swapper(self, group, Forecaster(lambda name: group[name].status.rss_bytes or 0))
+            operator = Operator(self, loop, group, booth.jaw, swapper)
             sampler = Sampler(self.bus, booth, group)
             server = OperatorServer(self.home.socket(self.rig.name, "show"), operator)
             async with asyncio.TaskGroup() as tasks:
                 listening = asyncio.Event()
-                forever = (server.serve(listening), loop.run(), sampler.run())
+                forever = (server.serve(listening), loop.run(), sampler.run(), swapper.run())
                 background = [tasks.create_task(work) for work in forever]
                 tasks.create_task(asyncio.to_thread(detector.warm))  # 0.15 s that no adopted engine should wait for
                 try:
@@ -109,6 +115,7 @@ class Show:
                     booth.player.open()
                     group.start()
                     await self._stopping.wait()
+                    choices.forget(self.home.state(self.rig.name))
                     booth.player.cancel()
                 finally:
                     server.hang_up()  # also in a crash: nobody may keep it from its end
@@ -158,9 +165,7 @@ class Show:
     def _cast(self, character: Loaded[Character]) -> None:
         """Who speaks from now on; what was said to the one before is forgotten."""
         self.character = character
-        windows = [made.settings.context for made in self.launchers.values() if made.role == "llm"]
-        budget = prompt.history_budget(character.value, min(windows, default=2048))
-        self._history = History(character.value.thinking.history_turns, budget)
+        self._history = History(character.value.thinking.history_turns, self._budget())
         for made in self.launchers.values():
             made.warm_with(self.head())
 
@@ -174,10 +179,25 @@ class Show:
         self._announce()
         self.bus.publish(CharacterChanged(character=character.name, character_name=character.value.name))
 
+    def idle(self) -> bool:
+        """Whether nobody is being listened or talked to."""
+        return self.bus.state.stage is Stage.IDLE
+
+    def appoint(self, launcher: BaseLauncher, seat: int) -> None:
+        """Its engine takes the place of the one that was; a show that comes after a crash goes on with it."""
+        self.launchers[launcher.name] = launcher
+        self.choices = {**self.choices, launcher.name: choices.choice(launcher.settings, seat)}
+        choices.remember(self.home.state(self.rig.name), self.choices)
+        self._history.budget = self._budget()
+
+    def _budget(self) -> int:
+        windows = [made.settings.context for made in self.launchers.values() if made.role == "llm"]
+        return prompt.history_budget(self.character.value, min(windows, default=2048))
+
     def _services(self) -> ServiceGroup:
         return ServiceGroup(
             services.places(self.home, self.rig.name, self.logs),
-            services.specs(self.rig, self.launchers, self.engines.busy, lambda: self.bus.state.stage is Stage.IDLE),
+            services.specs(self.rig, self.launchers, self.engines.busy, self.idle, self.choices),
             self._on_status,
             on_progress=lambda name, progress: self.bus.telemetry("progress", name, progress),
             on_crash=self._on_crash,

@@ -75,6 +75,8 @@ class ShowState(Struct, frozen=True, kw_only=True):
     history: tuple[Exchange, ...] = ()
     """The last turns that have ended, oldest first; all of them are in turns.jsonl."""
     notes: tuple[show.Note, ...] = ()
+    swaps: dict[str, show.SwapPhase] = {}
+    """Of each service whose model is being exchanged."""
     crashes: tuple[Crash, ...] = ()
     """The last of them, oldest first; all of them are reports in the log folder."""
 
@@ -96,6 +98,12 @@ def reduce(state: ShowState, event: Event, at: float) -> ShowState:
             return structs.replace(state, character=event.character, character_name=event.character_name)
         case show.ServiceChanged():
             return _with_service(state, event, at)
+        case show.SwapPhase():
+            swaps = {name: phase for name, phase in state.swaps.items() if name != event.name}
+            return structs.replace(state, swaps=swaps | ({event.name: event} if event.phase else {}))
+        case show.SwapEnded():
+            swaps = {name: phase for name, phase in state.swaps.items() if name != event.name}
+            return structs.replace(state, swaps=swaps, notes=(*state.notes, _told(event))[-_KEPT_NOTES:])
         case show.ServiceCrashed():
             return structs.replace(state, crashes=(*state.crashes, Crash(event, at))[-_KEPT_NOTES:])
         case show.DeviceChanged():
@@ -115,6 +123,14 @@ def reduce(state: ShowState, event: Event, at: float) -> ShowState:
         case show.ShowStopping():
             return structs.replace(state, stopping=True)
     return state
+
+
+def _told(event: show.SwapEnded) -> show.Note:
+    if not event.swapped:
+        why = event.errors[-1] if event.errors else "it did not answer"
+        return show.Note(text=f"{event.name} went back to {event.model}: {why}", level="warning")
+    pause = "without a pause" if event.beside else f"after {event.gone_ms / 1000:.1f} s without one"
+    return show.Note(text=f"{event.name} has {event.model} now instead of {event.before}, {pause}")
 
 
 def _with_service(state: ShowState, event: show.ServiceChanged, at: float) -> ShowState:

@@ -51,14 +51,7 @@ async def _ask(arguments: Namespace, pcm: bytes) -> int:
     try:
         timeout = arguments.timeout or (_COLD_S if started else _WARM_S)
         wanted = cmd.Ask(pcm=pcm, text=arguments.text or "", want_audio=arguments.out is not None, timeout_s=timeout)
-        async with asyncio.TaskGroup() as tasks:
-            telling = tasks.create_task(tell_progress(Path(show.socket)))
-            try:
-                result = await _call(show, wanted)
-            finally:
-                telling.cancel()
-    except* (cmd.CommandError, NoShow) as group:
-        raise group.exceptions[0] from None
+        result = await _with_progress(show, wanted)
     finally:
         if started:
             await background.stop(show, home, when_idle=True)
@@ -116,6 +109,38 @@ def resume(arguments: Namespace) -> int:
 
 def restart(arguments: Namespace) -> int:
     return asyncio.run(_simple(arguments, cmd.Restart(service=arguments.service)))
+
+
+def swap(arguments: Namespace) -> int:
+    wanted = cmd.Swap(service=arguments.service, model=arguments.model, device=arguments.device)
+    result = asyncio.run(_with_progress(_running(arguments), wanted))
+    if arguments.json:
+        print(msgspec.json.encode(result).decode())
+    else:
+        print(_swapped(result), file=sys.stderr)
+    return cmd.DONE if result["swapped"] else cmd.NO_ENGINE
+
+
+def _swapped(result: dict[str, Any]) -> str:
+    name, now, seconds = result["name"], result["model"], result["seconds"]
+    if not result["swapped"]:
+        why = result["errors"][-1] if result["errors"] else "the other did not answer"
+        return f"{name} went on with {now}: {why}."
+    pause = "without a pause" if result["beside"] else f"after {result['gone_ms'] / 1000:.1f} s without a model"
+    return f"{name} has {now} now instead of {result['before']}, {pause} ({seconds:.1f} s in all)."
+
+
+async def _with_progress(show: ShowFile, command: cmd.Command) -> Any:
+    """What has to be fetched first is told meanwhile."""
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            telling = tasks.create_task(tell_progress(Path(show.socket)))
+            try:
+                return await _call(show, command)
+            finally:
+                telling.cancel()
+    except* (cmd.CommandError, NoShow) as group:
+        raise group.exceptions[0] from None
 
 
 async def _simple(arguments: Namespace, command: cmd.Command) -> int:

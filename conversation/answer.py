@@ -40,6 +40,8 @@ class Answer:
         self.model = ModelFigures()
         self.thought = False
         """Whether the model said any of it; canned lines stay out of the history."""
+        self.filler = ""
+        """What was said while it was waited for: its first clause, and not part of the answer."""
         self._clauses: asyncio.Queue[Clause | None] = asyncio.Queue(_QUEUED_CLAUSES)
         self._lost: set[str] = set()
         self._told = 0
@@ -73,7 +75,7 @@ class Answer:
         """`ended` with what was said, heard and measured."""
         heard = self.utterance
         for name, at in (("first_audio", heard.first_at), ("last_audio", heard.last_at)):
-            if at is not None:
+            if at is not None and not (self.filler and name == "first_audio"):
                 self.turn.mark(name, at)
         rate = self.hands.player.speaker.rate
         return structs.replace(
@@ -96,8 +98,9 @@ class Answer:
 
     async def _think(self) -> None:
         """Model to clauses. Whatever happens, the queue gets its end, and a silent model a canned line."""
-        llm = self.hands.engines.llm()
         try:
+            await self._await_model()
+            llm = self.hands.engines.llm()
             if llm is None:
                 raise ConversationError(Stage.THINKING, "the model is not running", "a canned line was spoken")
             await self._clauses_with_room(llm)
@@ -109,6 +112,15 @@ class Answer:
         except ConversationError as error:
             await self._fall_back(error, Outcome.DEGRADED, self.hands.character.lines.no_llm)
         await self._clauses.put(None)
+
+    async def _await_model(self) -> None:
+        """One that is being exchanged for another is waited for, and a few words cover it."""
+        if (exchange := self.hands.engines.exchange("llm")) is None:
+            return
+        for line in pick(self.hands.character.lines.swapping):
+            self.filler = line
+            await self._clauses.put(Clause(line, True))
+        await exchange
 
     async def _clauses_with_room(self, llm: LanguageModel) -> None:
         """A prompt that is refused is most likely too long: without this, no later one could ever be shorter."""
@@ -201,6 +213,8 @@ class Answer:
 
     async def _with_some_voice(self, text: str) -> bool:
         """The character's voice, else the next one that works; False when all are gone."""
+        if (exchange := self.hands.engines.exchange("tts")) is not None:
+            await exchange
         for voice in self.hands.engines.voices():
             if voice.name in self._lost:
                 continue
@@ -245,6 +259,8 @@ class Answer:
         clauses, position = self.utterance.clauses, self.utterance.position()
         while self._told < len(clauses) and position > clauses[self._told].start:
             clause = clauses[self._told]
+            if self.filler and self._told == 1:
+                self.turn.mark("first_audio")  # by 25 ms; a filler is no answer
             length = None if clause.end is None else (clause.end - clause.start) / self.hands.player.speaker.rate
             playing = ClausePlaying(turn=self.turn.number, index=self._told, text=clause.text, seconds=length)
             self.hands.emit(playing)

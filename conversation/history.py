@@ -17,7 +17,7 @@ class History:
     """
 
     def __init__(self, keep: int, budget: int = 1_000_000) -> None:
-        self._keep, self._budget = keep, budget
+        self._keep, self.budget = keep, budget
         self._exchanges: list[tuple[str, str]] = []
         self.last_line = ""
         """The last thing that was heard of us, canned lines too: the microphone may hear it again."""
@@ -33,7 +33,7 @@ class History:
         self._exchanges.append((visitor, heard))
         if len(self._exchanges) > 2 * self._keep:
             self._exchanges = self._exchanges[len(self._exchanges) - self._keep :]
-        while self._exchanges and tokens(self.messages()) > self._budget:
+        while self._exchanges and tokens(self.messages()) > self.budget:
             self.forget_older_half()
 
     def forget_older_half(self) -> None:

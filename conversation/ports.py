@@ -1,7 +1,7 @@
 """What a turn needs from the world. Devices and clients fit these; tests bring their own."""
 
-from collections.abc import AsyncGenerator, Callable, Sequence
-from typing import Literal, Protocol
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from typing import Any, Literal, Protocol
 
 from msgspec import Struct
 
@@ -93,6 +93,11 @@ class Engines(Protocol):
 
     def main_voice(self, voice: TextToSpeech) -> bool:
         """Whether this is the voice the rig wants, not a stand-by."""
+
+    def exchange(self, role: str) -> Awaitable[Any] | None:
+        """While the engine of "stt", "llm" or "tts" is being exchanged: done when there is one again, or none can be
+        had. Else None.
+        """
 
 
 class Playback(Struct, frozen=True):

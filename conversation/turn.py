@@ -100,7 +100,7 @@ class Turn:
     def _remember(self, ended: TurnEnded) -> None:
         """What was heard joins the history; of a canned line only that we said it, so that its echo is known."""
         if self.answer is not None and self.answer.thought:
-            self.hands.history.add(self.transcript, ended.heard)
+            self.hands.history.add(self.transcript, ended.heard.removeprefix(self.answer.filler).strip())
         elif ended.heard:
             self.hands.history.last_line = ended.heard
 
@@ -209,6 +209,8 @@ class Turn:
         return ""
 
     async def _words(self, pcm: Samples) -> str:
+        if (exchange := self.hands.engines.exchange("stt")) is not None:
+            await exchange
         engine = self.hands.engines.stt()
         if engine is None:
             raise ConversationError(Stage.TRANSCRIBING, "the speech recogniser is not running", "type the question")

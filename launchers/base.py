@@ -83,6 +83,12 @@ class BaseLauncher(ABC):
     def option(self, key: str) -> OptionValue:
         return self.settings.options.get(key, self.options[key])
 
+    def files(self) -> Sequence[Path]:
+        """The weights that it reads; none when they are not all here."""
+        if not self.model or self.workshop.store.state(self.model) != "stored":
+            return ()
+        return self.workshop.store.files(self.model)
+
     def needs_environment(self) -> bool:
         return self._found_binary() is None
 

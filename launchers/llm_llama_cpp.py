@@ -10,6 +10,8 @@ from clients.openai_chat import OpenAIChat
 from conversation.ports import Message
 from launchers.base import BaseLauncher
 
+_ALL_LAYERS = 999
+
 
 class Launcher(BaseLauncher):
     script = "llm_xllamacpp"
@@ -18,9 +20,15 @@ class Launcher(BaseLauncher):
     """batch: tokens per prefill step; smaller hears a cancel sooner. gpu_layers: -1 = as many as fit."""
     _head: Sequence[Message] = (Message("user", "Hello."),)
 
+    @property
+    def _layers(self) -> int:
+        """On the GPU; -1 = as many as fit."""
+        wanted = {"auto": self.option("gpu_layers"), "cpu": 0, "gpu": _ALL_LAYERS}[self.settings.device]
+        return int(wanted)
+
     def script_arguments(self, weights: Path | None) -> tuple[str, ...]:
         settings = self.settings
-        gpu = () if self.option("gpu_layers") == -1 else ("--n-gpu-layers", str(self.option("gpu_layers")))
+        gpu = () if self._layers == -1 else ("--n-gpu-layers", str(self._layers))
         return (
             *("--model", str(weights), "--ctx", str(settings.context), "--threads", self.threads()),
             *("--n-batch", str(self.option("batch")), *gpu),
@@ -29,7 +37,7 @@ class Launcher(BaseLauncher):
     def binary_arguments(self, port: int, weights: Path | None) -> tuple[str, ...]:
         """A `binary` that is a python is asked for llama-cpp-python's server, whose flags are its own."""
         where = ("--host", "127.0.0.1", "--port", str(port))
-        layers, batch, threads = str(self.option("gpu_layers")), str(self.option("batch")), self.threads()
+        layers, batch, threads = str(self._layers), str(self.option("batch")), self.threads()
         if Path(self.settings.binary).name.startswith("python"):
             flags = ("--n_ctx", str(self.settings.context), "--n_threads", threads, "--n_batch", batch)
             return ("-m", "llama_cpp.server", "--model", str(weights), *where, *flags, "--n_gpu_layers", layers)

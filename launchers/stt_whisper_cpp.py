@@ -21,7 +21,9 @@ class Launcher(BaseLauncher):
         return ("--model", str(weights), "--threads", self.threads())
 
     def binary_arguments(self, port: int, weights: Path | None) -> tuple[str, ...]:
-        return ("--host", "127.0.0.1", "--port", str(port), "-m", str(weights), "-t", self.threads(), "-nt", "-bs", "1")
+        where = ("--host", "127.0.0.1", "--port", str(port), "-m", str(weights))
+        no_gpu = ("-ng",) if self.settings.device == "cpu" else ()
+        return (*where, "-t", self.threads(), "-nt", "-bs", "1", *no_gpu)
 
     def connect(self, base_url: str) -> WhisperServer:
         return WhisperServer(self.name, base_url)

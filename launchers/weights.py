@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -66,6 +67,11 @@ class ModelStore:
             if trouble := shelf.trouble(each):
                 raise FetchError(f"{each.name} of {model_id} {trouble}; run: {COMMAND} models fetch {model_id}")
         return shelf.path(wanted)
+
+    def files(self, model_id: str) -> Sequence[Path]:
+        """All its files, whether they are here or not."""
+        shelf = self._shelf(model_id)
+        return tuple(shelf.path(file) for file in self._catalogue[model_id].files)
 
     def list(self) -> list[ModelRow]:
         return [self._row(model_id) for model_id in self._catalogue]

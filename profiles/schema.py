@@ -12,6 +12,16 @@ Role = Literal["stt", "llm", "tts", "vision"]
 OptionValue = str | int | float | bool
 
 
+Device = Literal["auto", "cpu", "gpu"]
+
+
+class Step(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One step of an engine's ladder: a model, and where it runs."""
+
+    model: str
+    device: Device = "auto"
+
+
 class Engine(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One engine of a rig: `[engines.NAME]`."""
 
@@ -25,6 +35,10 @@ class Engine(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Base URL, for `attach` only."""
     model: str = ""
     """Id in the catalogue."""
+    device: Device = "auto"
+    """auto = the GPU if the engine can use one; cpu = never; gpu = all of it, or it does not start."""
+    ladder: tuple[Step, ...] = ()
+    """What may take its place when memory runs low, largest first; the model above is one of the steps."""
     port: Port = 0
     """0 = a free one, chosen at start."""
     binary: str = "auto"
@@ -142,6 +156,8 @@ class CannedLines(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     no_stt: Lines = ("My ears have fallen off. Give me a moment.",)
     unheard: Lines = ()
     """Nobody spoke; empty = stay silent."""
+    swapping: Lines = ("One moment, I am changing my mind.",)
+    """Somebody waits while the model is exchanged for another."""
 
 
 class Character(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -19,7 +19,7 @@ def kept(places: Places, spec: ServiceSpec) -> dict[str, Any] | None:
     """What an earlier show's shim says of itself on disk, if that very shim lives and its engine may be adopted."""
     if spec.adopt_window_s <= 0:
         return None
-    found = state_file.read(str(places.state_file(spec.name)))
+    found = state_file.read(str(places.state_file(spec.key)))
     try:
         same = found["boot_id"] == kernel.boot_id() and found["token"].startswith(places.prefix)
         return found if same and kernel.is_alive(found["shim_pid"], found["shim_started"]) else None
@@ -35,7 +35,7 @@ async def adopt(places: Places, spec: ServiceSpec) -> ShimProcess | None:
     shim = AdoptedShim(found["shim_pid"], found["shim_started"])
     give_up = time.monotonic() + PATIENCE_S
     while time.monotonic() < give_up:
-        process = ShimProcess(spec.name, found["token"], found["port"], places, shim, found["argv_hash"])
+        process = ShimProcess(spec.key, found["token"], found["port"], places, shim, found["argv_hash"])
         try:
             async with asyncio.timeout(max(0.0, give_up - time.monotonic())):
                 await process.take_over(found["socket"], _wishes(places, spec))
@@ -54,7 +54,7 @@ async def adopt(places: Places, spec: ServiceSpec) -> ShimProcess | None:
 def _wishes(places: Places, spec: ServiceSpec) -> dict[str, Any]:
     return {
         "do": "adopt",
-        "log": str(places.log(spec.name).absolute()),
+        "log": str(places.log(spec.key).absolute()),
         "adopt_window_s": spec.adopt_window_s,
         "stop_grace_s": spec.stop_grace_s,
     }

@@ -49,6 +49,8 @@ class ServiceGroup:
         self._on_status, self._on_progress = on_status, on_progress
         self._on_crash, self._during = on_crash, during
         self._services: dict[str, Service] = {}
+        self._others: list[Service] = []
+        """Those that wait for the office of a name, or have left it."""
         self._changed = asyncio.Event()
         self._stack = AsyncExitStack()
         self._tasks: asyncio.TaskGroup
@@ -67,23 +69,24 @@ class ServiceGroup:
         self.reaped = await asyncio.to_thread(reaper.reap, self._places.prefix, self._adoptable())
         tasks = self._tasks = await self._stack.enter_async_context(asyncio.TaskGroup())
         for spec in self._specs:
-            gate = partial(self._until_ready, spec.after) if spec.after else open_gate
-            self._services[spec.name] = (
-                AttachedService(spec, self._note, gate=gate)
-                if isinstance(spec, AttachedSpec)
-                else Supervisor(
-                    spec,
-                    self._places,
-                    self._note,
-                    on_progress=self._on_progress,
-                    on_crash=self._explain,
-                    during=self._during,
-                    gate=gate,
-                    rules=self._rules,
-                )
-            )
-            tasks.create_task(self._services[spec.name].run(), name=f"supervisor {spec.name}")
+            service = self._services[spec.name] = self._make(spec, self._note)
+            tasks.create_task(service.run(), name=f"supervisor {spec.name}")
         return self
+
+    def _make(self, spec: ServiceSpec | AttachedSpec, on_status: OnStatus) -> Service:
+        gate = partial(self._until_ready, spec.after) if spec.after else open_gate
+        if isinstance(spec, AttachedSpec):
+            return AttachedService(spec, on_status, gate=gate)
+        return Supervisor(
+            spec,
+            self._places,
+            on_status,
+            on_progress=self._on_progress,
+            on_crash=self._explain,
+            during=self._during,
+            gate=gate,
+            rules=self._rules,
+        )
 
     def _adoptable(self) -> list[int]:
         """Shims of an earlier show whose engines our services will take over."""
@@ -96,12 +99,12 @@ class ServiceGroup:
         try:
             if isinstance(error, Exception):
                 for service in self._services.values():
-                    service.leave()
+                    service.leave()  # the others are of no use to the next show
             await self.stop()
             if not isinstance(error, Exception):  # nor shall an engine live on that nobody had come to adopt yet
                 await asyncio.to_thread(reaper.reap, self._places.prefix)
         finally:
-            for service in self._services.values():
+            for service in (*self._services.values(), *self._others):
                 service.quit()
             # An error of the block goes on as it is; only a cancellation is the TaskGroup's to judge.
             ours = error if isinstance(error, asyncio.CancelledError) else None
@@ -126,6 +129,35 @@ class ServiceGroup:
         async with asyncio.TaskGroup() as tasks:
             for name in self._services:
                 tasks.create_task(stop_one(name))
+            for other in self._others:
+                tasks.create_task(other.stop())
+
+    def understudy(self, spec: ServiceSpec, on_status: OnStatus) -> Service:
+        """Another service of a name that is taken, in a seat that is free; it is started, and reports to the caller."""
+        assert spec.key != self._services[spec.name].key
+        service = self._make(spec, on_status)
+        self._others.append(service)
+        self._tasks.create_task(service.run(), name=f"understudy {spec.key}")
+        service.start()
+        return service
+
+    def promote(self, service: Service) -> Service:
+        """It is the service of its name from now on; returns the one that was, for `dismiss`."""
+        name = service.name
+        before, self._services[name] = self._services[name], service
+        self._others.remove(service)
+        self._others.append(before)
+        before.report_to(_ignore)
+        service.report_to(self._note)
+        self._note(service.status)
+        return before
+
+    async def dismiss(self, service: Service) -> None:
+        """Of an understudy, or of one that has left its office: returns when nothing of it is left."""
+        service.report_to(_ignore)
+        await service.stop()
+        service.quit()
+        self._others.remove(service)
 
     async def wait_ready(self, names: Iterable[str] | None = None, timeout: float | None = None) -> None:
         """Raises ServiceError when one of them is HELD, or is not READY in time."""
@@ -141,7 +173,9 @@ class ServiceGroup:
             late = self._not_ready(wanted)[0]
             why = f"; last: {late.last_error}" if late.last_error else ""
             raise ServiceError(
-                late.name, f"still {late.state} after {timeout:g} s{why}", f"see {self._places.log(late.name)}"
+                late.name,
+                f"still {late.state} after {timeout:g} s{why}",
+                f"see {self._places.log(self._services[late.name].key)}",
             ) from None
 
     async def _until_ready(self, names: tuple[str, ...]) -> None:

@@ -108,6 +108,7 @@ class ShimProcess(asyncio.Protocol):
     def let_go(self) -> None:
         """Leave it to its shim, and to whoever adopts it."""
         self._hello.cancel()
+        self._shim.let_go()
         if self._transport:
             self._transport.close()
 

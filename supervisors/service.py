@@ -42,8 +42,10 @@ class Service(ABC):
         gate: Gate,
         clock: Clock = time.monotonic,
         port: int | None = None,
+        key: str = "",
     ) -> None:
-        self._name, self._on_status, self._gate, self._clock = name, on_status, gate, clock
+        self.name, self.key = name, key or name
+        self._on_status, self._gate, self._clock = on_status, gate, clock
         self._inbox: asyncio.Queue[tuple[Verb, asyncio.Future[None] | None]] = asyncio.Queue()
         self._life: asyncio.Task[None] | None = None
         self._over = False
@@ -58,6 +60,10 @@ class Service(ABC):
     @abstractmethod
     def base_url(self) -> str | None:
         """Where it is reached; None before its first start."""
+
+    def report_to(self, on_status: OnStatus) -> None:
+        """From now on another one hears of its changes."""
+        self._on_status = on_status
 
     @abstractmethod
     async def _live(self) -> None:
@@ -110,7 +116,7 @@ class Service(ABC):
                     await self._end()
                 if begins:
                     self._forget()
-                    self._life = tasks.create_task(self._live(), name=f"service {self._name}")
+                    self._life = tasks.create_task(self._live(), name=f"service {self.name}")
             finally:
                 _answer(done)
 

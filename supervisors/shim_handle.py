@@ -24,6 +24,10 @@ class ShimHandle(ABC):
     def collect(self) -> None:
         """After `kill`: waits for its end, a millisecond, if that is ours to do."""
 
+    @abstractmethod
+    def let_go(self) -> None:
+        """It shall outlive us, or end without being waited for."""
+
     @property
     @abstractmethod
     def left_well(self) -> bool:
@@ -47,6 +51,10 @@ class ChildShim(ShimHandle):
 
     def collect(self) -> None:
         self._popen.wait()
+
+    def let_go(self) -> None:
+        if self._popen.poll() is None:
+            self._popen.returncode = 0  # else Python complains of a child that was forgotten, which it was not
 
     @property
     def left_well(self) -> bool:
@@ -75,6 +83,9 @@ class AdoptedShim(ShimHandle):
 
     def collect(self) -> None:
         """Whoever adopted it does."""
+
+    def let_go(self) -> None:
+        """Nothing of it is ours."""
 
     @property
     def left_well(self) -> bool:

@@ -55,9 +55,9 @@ async def spawn(
     if idle is not None and not idle.alive:
         idle.dismiss()
         idle = None
-    shim = idle or IdleShim(places, spec.name)
+    shim = idle or IdleShim(places, spec.key)
     order = _order(spec, command, places, port, shim.token)
-    process = ShimProcess(spec.name, shim.token, port, places, ChildShim(shim.popen), order["argv_hash"])
+    process = ShimProcess(spec.key, shim.token, port, places, ChildShim(shim.popen), order["argv_hash"])
     await process.begin(shim.sock, order)
     return process
 
@@ -87,7 +87,7 @@ def _launch_shim(name: str, token: str, its: socket.socket) -> subprocess.Popen[
 def _order(spec: ServiceSpec, command: Command, places: Places, port: int, token: str) -> dict[str, Any]:
     return {
         "do": "run",
-        "name": spec.name,
+        "name": spec.key,
         "argv": list(command.argv),
         "argv_hash": command_hash(command),
         "env": {**_plain(os.environ), **command.env, TOKEN_VARIABLE: token},
@@ -95,9 +95,9 @@ def _order(spec: ServiceSpec, command: Command, places: Places, port: int, token
         "cwd": command.cwd,
         "token": token,
         "port": port,
-        "log": str(places.log(spec.name).absolute()),
-        "state": str(places.state_file(spec.name).absolute()),
-        "socket": str(places.socket(spec.name)),
+        "log": str(places.log(spec.key).absolute()),
+        "state": str(places.state_file(spec.key).absolute()),
+        "socket": str(places.socket(spec.key)),
         "rules": list(spec.log_rules),
         "stop_grace_s": spec.stop_grace_s,
         "adopt_window_s": spec.adopt_window_s,

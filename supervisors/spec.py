@@ -78,6 +78,13 @@ class ServiceSpec(Struct, frozen=True, kw_only=True):
     """How long a stop waits for a request of ours to end."""
     memory_limit: int = 0
     """Bytes in RAM of its whole tree, beyond which it is started anew; 0: no limit."""
+    seat: int = 1
+    """While one model takes over from another, two of the same name run: each has files, socket and log of its own."""
+
+    @property
+    def key(self) -> str:
+        """Names its files. No service can be called so: a name has no ~."""
+        return self.name if self.seat == 1 else f"{self.name}~{self.seat}"
 
 
 class AttachedSpec(Struct, frozen=True, kw_only=True):

@@ -47,7 +47,7 @@ class Supervisor(Service):
         rng: random.Random | None = None,
         clock: Clock = time.monotonic,
     ) -> None:
-        super().__init__(spec.name, spec.role, on_status, gate, clock, spec.port or None)
+        super().__init__(spec.name, spec.role, on_status, gate, clock, spec.port or None, spec.key)
         self.spec = spec
         self._places, self._on_progress, self._on_crash = places, on_progress, on_crash
         self._during = during
@@ -108,7 +108,7 @@ class Supervisor(Service):
         if hopeless:
             return reason
         times = f"{self._rules.most + 1} times within {self._rules.window_s:g} s"
-        return f"{reason}; it failed {times} and waits: see {self._places.log(self.spec.name)}, then restart it"
+        return f"{reason}; it failed {times} and waits: see {self._places.log(self.spec.key)}, then restart it"
 
     async def _obtain(self) -> ShimProcess:
         """One that an earlier show left, if it is what we would start; else a new one."""
@@ -203,7 +203,7 @@ class Supervisor(Service):
         process.tell_ready(tender.due_s)
         if self._idle is None:
             with contextlib.suppress(ServiceError):  # a reserve that cannot be had must not cost what runs
-                self._idle = IdleShim(self._places, self.spec.name)
+                self._idle = IdleShim(self._places, self.spec.key)
         self._ready_at = self._clock()
         self._become(ServiceState.READY)
         complaint = await tender.until_it_is_deaf()
@@ -247,6 +247,6 @@ class Supervisor(Service):
                 wall=wall,
                 during=during,
                 memory=self._meter.curve(),
-                log=self._places.log(self.spec.name),
+                log=self._places.log(self.spec.key),
             )
         )

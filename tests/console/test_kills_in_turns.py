@@ -38,7 +38,7 @@ def test_every_turn_ends_and_the_next_one_works(show: RealShow) -> None:
     print(f"GALACTUS_SEED={seed}")
     dice = random.Random(seed)
     clips = [read_sound(path).astype("<i2").tobytes() for path in recorded_visitors()]
-    turns = [(role, blow) for role, blow in zip(ROLES * 2, dice.sample(BLOWS * 2, 6), strict=True)]
+    turns = list(zip(ROLES, dice.sample(BLOWS, 3), strict=True))
     dice.shuffle(turns)
     for number, (role, blow) in enumerate(turns):
         hit, turn = asyncio.run(struck(show, role, blow, clips[number % len(clips)], dice.uniform(0, 2.5)))
@@ -87,7 +87,7 @@ def check_nothing_is_lost(show: RealShow) -> None:
     time.sleep(0.3)  # who asked is told first, the file comes next
     events = show.events()
     begun, ended = ([e["turn"] for e in events if e["type"] == kind] for kind in ("TurnStarted", "TurnEnded"))
-    assert sorted(begun) == sorted(ended) and len(set(begun)) == len(begun) >= 12
+    assert sorted(begun) == sorted(ended) and len(set(begun)) == len(begun) >= 6
     said = {e["turn"]: e["text"] for e in events if e["type"] == "TranscriptReady"}
     lines = (Path(show.file.logs) / "turns.jsonl").read_bytes().splitlines()
     kept = {row["turn"]: row for row in map(msgspec.json.decode, lines)}

@@ -1,8 +1,9 @@
 """Scripted engines, a clip microphone, and a speaker with a tap: what a turn needs, at any speed."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from time import monotonic
+from typing import Any
 
 import numpy as np
 
@@ -117,6 +118,7 @@ class FakeEngines:
         self.the_stt: SpeechToText | None = stt
         self.the_llm: LanguageModel | None = llm
         self.the_voices: list[FakeVoice] = list(voices)
+        self.exchanges: dict[str, asyncio.Event] = {}
 
     def stt(self) -> SpeechToText | None:
         return self.the_stt
@@ -129,6 +131,10 @@ class FakeEngines:
 
     def main_voice(self, voice: TextToSpeech) -> bool:
         return voice.name == "main"
+
+    def exchange(self, role: str) -> Awaitable[Any] | None:
+        event = self.exchanges.get(role)
+        return event.wait() if event is not None and not event.is_set() else None
 
 
 class LiveMicrophone(InputRing):

@@ -1,0 +1,86 @@
+"""What a swap needs from the show: the end of a line, who takes over, and what is told of it."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from typing import TYPE_CHECKING
+
+from console import services
+from console.events import SwapPhase
+from console.forecast import Forecaster
+from conversation.events import Event
+from conversation.stages import Stage
+from launchers.base import BaseLauncher
+from supervisors.kernel import read_ahead
+from supervisors.spec import ServiceSpec
+from supervisors.swap import Candidate, Phase
+
+if TYPE_CHECKING:
+    from console.show import Show
+
+LINE_END_S = 60.0
+"""A turn that takes longer than this is not waited for."""
+_LOOK_S = 0.05
+_FREE = {
+    "stt": (Stage.IDLE, Stage.THINKING, Stage.SPEAKING),
+    "llm": (Stage.IDLE, Stage.LISTENING, Stage.TRANSCRIBING),
+    "tts": (Stage.IDLE, Stage.LISTENING, Stage.TRANSCRIBING),
+}
+"""Stages in which the engine of a role is not needed yet, or no more: a turn may begin to wait for it there."""
+
+
+class Changeover:
+    """Fits supervisors.swap.Surroundings; for one swap of one service."""
+
+    def __init__(self, show: "Show", forecaster: Forecaster, ladder: Sequence[BaseLauncher], seat: int) -> None:
+        self._show, self._forecaster, self._seat = show, forecaster, seat
+        self._name, self._role = ladder[0].name, ladder[0].role
+        self._before = show.launchers[self._name]
+        self._launchers = {str(n): launcher for n, launcher in enumerate(ladder)}
+        self.candidates = [self._candidate(label, launcher) for label, launcher in self._launchers.items()]
+
+    def _candidate(self, label: str, launcher: BaseLauncher) -> Candidate:
+        one_port = launcher.settings.port != 0  # which cannot be had twice
+        beside = not one_port and self._forecaster.forecast(launcher, self._before).beside
+        spec = services.spec(self._show.rig, launcher, self._show.engines.busy(launcher), self._show.idle, self._seat)
+        assert isinstance(spec, ServiceSpec)
+        return Candidate(label=label, spec=spec, beside=beside)
+
+    def tell(self, phase: Phase, label: str) -> None:
+        model = (self._launchers[label] if label else self._before).model
+        self._show.bus.publish(SwapPhase(name=self._name, model=model, phase=phase))
+
+    async def read_ahead(self, candidate: Candidate) -> None:
+        for path in self._launchers[candidate.label].files():
+            await asyncio.to_thread(read_ahead, str(path))
+
+    @contextlib.asynccontextmanager
+    async def interval(self) -> AsyncIterator[None]:
+        """From the end of a line on, whoever needs this engine waits."""
+        with contextlib.ExitStack() as stack:
+            reached = asyncio.Event()
+
+            def look(event: Event | None = None, line: bytes = b"") -> None:
+                """At each event, so that not even a crowd that asks without a pause leaves no gap."""
+                busy = self._show.engines.busy(self._before)()
+                if not reached.is_set() and not busy and self._show.bus.state.stage in _FREE[self._role]:
+                    stack.enter_context(self._show.engines.exchanging(self._role))
+                    reached.set()
+
+            with self._show.bus.listening(look), contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LINE_END_S):
+                    while not reached.is_set():
+                        look()
+                        await asyncio.sleep(_LOOK_S if not reached.is_set() else 0)
+            if not reached.is_set():
+                stack.enter_context(self._show.engines.exchanging(self._role))
+            yield
+
+    async def settled(self) -> None:
+        await self._forecaster.settled()
+
+    def appoint(self, candidate: Candidate) -> None:
+        self._show.appoint(self._launchers[candidate.label], self._seat)
+
+    def model(self, label: str) -> str:
+        return self._launchers[label].model

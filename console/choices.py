@@ -1,0 +1,55 @@
+"""Which model each engine was last given by hand or for want of memory: `engines.json` in the rig's state folder.
+
+It holds until the show is stopped in order. One that comes after a crash goes on with it, and so finds the engines that
+wait for it to be those that it wants.
+"""
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct, structs
+
+from profiles.schema import Device, Engine
+
+
+class Choice(Struct, frozen=True, kw_only=True):
+    model: str
+    device: Device
+    context: int
+    seat: int
+    """Of the service; see ServiceSpec.seat."""
+
+    def applied(self, engine: Engine) -> Engine:
+        return structs.replace(engine, model=self.model, device=self.device, context=self.context)
+
+
+def choice(engine: Engine, seat: int) -> Choice:
+    return Choice(model=engine.model, device=engine.device, context=engine.context, seat=seat)
+
+
+def recall(folder: Path) -> dict[str, Choice]:
+    """By the engine's name; nothing when there is none, or none that can be read."""
+    try:
+        return msgspec.json.decode(_file(folder).read_bytes(), type=dict[str, Choice])
+    except (OSError, msgspec.DecodeError):
+        return {}
+
+
+def remember(folder: Path, choices: Mapping[str, Choice]) -> None:
+    """Never raises: a full disk costs the memory of it, not the swap."""
+    part = _file(folder).with_suffix(f".{os.getpid()}.part")
+    with suppress(OSError):
+        part.write_bytes(msgspec.json.encode(choices))
+        part.replace(_file(folder))
+
+
+def forget(folder: Path) -> None:
+    """The show was stopped in order: the next one plays what the rig says."""
+    _file(folder).unlink(missing_ok=True)
+
+
+def _file(folder: Path) -> Path:
+    return folder / "engines.json"

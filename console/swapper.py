@@ -1,0 +1,160 @@
+"""Swaps models while the show is on: one at a time, in the order in which they were asked for, the same wish once."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from msgspec import Struct, structs
+
+from console import services
+from console.changeover import Changeover
+from console.commands import NO_ENGINE, USAGE, CommandError
+from console.events import Note, SwapEnded, SwapPhase
+from console.forecast import Forecast, Forecaster
+from launchers.base import BaseLauncher
+from launchers.errors import FetchError
+from profiles.errors import ProfileError
+from profiles.schema import Device, Engine
+from supervisors.errors import ServiceError
+from supervisors.group import ServiceGroup
+from supervisors.swap import Swap, SwapResult
+
+if TYPE_CHECKING:
+    from console.show import Show
+
+LEAST_CONTEXT = 512
+
+
+class Wish(Struct, frozen=True):
+    """Another model for a service."""
+
+    service: str
+    model: str
+    device: Device
+
+
+class Swapper:
+    """`run` does what `swap` asks for."""
+
+    def __init__(self, show: "Show", group: ServiceGroup, forecaster: Forecaster) -> None:
+        self._show, self._group, self._forecaster = show, group, forecaster
+        self._asked: dict[Wish, asyncio.Future[SwapEnded]] = {}
+        self._queue: asyncio.Queue[Wish] = asyncio.Queue()
+
+    async def swap(self, service: str, model: str, device: Device = "auto") -> SwapEnded:
+        """Returns when it is decided who is in office. Raises CommandError for what cannot be had."""
+        wish = Wish(service, model, device)
+        if wish not in self._asked:
+            self._check(wish)
+            self._asked[wish] = asyncio.get_running_loop().create_future()
+            self._queue.put_nowait(wish)
+        return await asyncio.shield(self._asked[wish])  # who asked may go; the swap goes on
+
+    def forecast(self, service: str, model: str, device: Device = "auto") -> Forecast:
+        """What a swap would mean for the memory, and so for the visitors. Raises CommandError."""
+        return self._forecaster.forecast(self._wanted(Wish(service, model, device)), self._show.launchers[service])
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            wish = await self._queue.get()
+            done = self._asked[wish]
+            try:
+                done.set_result(await self._one(wish))
+            except CommandError as error:
+                self._show.bus.publish(Note(text=f"{wish.service} stays as it is: {error}", level="warning"))
+                done.set_exception(error)
+                done.exception()  # whoever asked may have gone
+            finally:
+                del self._asked[wish]
+                done.cancel()
+
+    def _check(self, wish: Wish) -> None:
+        self._wanted(wish)
+        now = self._show.launchers[wish.service].settings
+        if (now.model, now.device) == (wish.model, wish.device) and not self._asked:
+            raise CommandError(USAGE, f"{wish.service} has {wish.model} already; choose another model")
+
+    def _wanted(self, wish: Wish) -> BaseLauncher:
+        made = self._show.launchers
+        if wish.service not in made:
+            raise CommandError(USAGE, f"there is no service {wish.service}; this rig has {', '.join(made)}")
+        if made[wish.service].settings.launch == "attach":
+            raise CommandError(USAGE, f"{wish.service} is a server that somebody else runs; change its model there")
+        rig = self._show.rig.value.engines[wish.service]
+        return self._launcher(wish.service, structs.replace(rig, model=wish.model, device=wish.device))
+
+    def _launcher(self, name: str, engine: Engine) -> BaseLauncher:
+        show = self._show
+        try:
+            made = services.launcher(show.rig, name, engine, show.shop, show.catalogue)
+        except ProfileError as error:
+            raise CommandError(USAGE, f"{error.message}{f'; {error.hint}' if error.hint else ''}") from None
+        made.warm_with(show.head())
+        return made
+
+    async def _one(self, wish: Wish) -> SwapEnded:
+        show, name = self._show, wish.service
+        before, first = show.launchers[name], self._wanted(wish)
+        try:
+            await self._bring(first)
+            forecast = await asyncio.to_thread(self._forecaster.forecast, first, before)
+            if not forecast.fits:
+                raise CommandError(NO_ENGINE, forecast.words)
+            seat = 2 if self._group[name].key == name else 1
+            change = Changeover(show, self._forecaster, self._ladder(first, before, forecast), seat)
+            result = await Swap(self._group, change, change.candidates).run()
+        except BaseException:
+            self._tell(name, "", "")
+            raise
+        if result.label:
+            await show.engines.retire(before)
+        ended = _ended(name, before.model, change.model(result.label) if result.label else before.model, result)
+        show.bus.publish(ended)
+        return ended
+
+    async def _bring(self, launcher: BaseLauncher) -> None:
+        """Weights that are not here are fetched while the old engine goes on."""
+        self._tell(launcher.name, launcher.model, "fetching")
+        bus, key = self._show.bus, f"{launcher.name} swap"
+        try:
+            await launcher.prepare(lambda progress: bus.telemetry("progress", key, progress))
+        except (FetchError, ServiceError, OSError) as error:
+            raise CommandError(NO_ENGINE, f"{launcher.model} cannot be had ({error})") from None
+        finally:
+            bus.forget("progress", key)
+
+    def _ladder(self, first: BaseLauncher, before: BaseLauncher, forecast: Forecast) -> list[BaseLauncher]:
+        """Once more, with a smaller window, then the models of the rig's ladder that lie between; beside an engine that
+        goes on, once more is enough.
+        """
+        name, settings = first.name, first.settings
+        ladder = [first, self._launcher(name, settings)]
+        if forecast.beside:
+            return ladder
+        if first.role == "llm" and settings.context // 2 >= LEAST_CONTEXT:
+            ladder.append(self._launcher(name, structs.replace(settings, context=settings.context // 2)))
+        models = [step.model for step in settings.ladder]
+        below = settings.ladder[models.index(first.model) + 1 :] if first.model in models else ()
+        for step in below:
+            if step.model == before.model:
+                break
+            ladder.append(self._launcher(name, structs.replace(settings, model=step.model, device=step.device)))
+        return ladder
+
+    def _tell(self, name: str, model: str, phase: str) -> None:
+        self._show.bus.publish(SwapPhase(name=name, model=model, phase=phase))
+
+
+def _ended(name: str, before: str, now: str, result: SwapResult) -> SwapEnded:
+    return SwapEnded(
+        name=name,
+        before=before,
+        model=now,
+        swapped=bool(result.label),
+        beside=result.beside,
+        seconds=round(result.total_s, 3),
+        gone_ms=round(result.gone_s * 1000),
+        overhead_ms=round(result.overhead_s * 1000),
+        phases={phase: round(s * 1000) for phase, s in result.phases.items()},
+        errors=tuple(tried.error for tried in result.tries if tried.error),
+    )

@@ -1,0 +1,216 @@
+"""One engine takes over from another: beside it where both have room, else in its place; never none, never two.
+
+Whatever happens, somebody is in office at the end: the newcomer once it has answered, else the one that was.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from enum import StrEnum
+from typing import Protocol
+
+from msgspec import Struct
+
+from supervisors.group import ServiceGroup
+from supervisors.service import Service
+from supervisors.spec import ServiceSpec, ServiceStatus
+from supervisors.states import ServiceState
+
+GIVEN_UP = frozenset({ServiceState.BACKOFF, ServiceState.HELD, ServiceState.DEGRADED, ServiceState.STOPPED})
+BACK_S = 60.0
+"""How long the last known good may take to come back before its supervisor is left alone with it."""
+
+
+class Phase(StrEnum):
+    READ_AHEAD = "reading ahead"
+    """The file comes into the page cache while the old engine still talks."""
+    LINE_END = "waiting for the line's end"
+    STOP = "stopping the old one"
+    SETTLE = "waiting for the memory"
+    START = "starting"
+    LOAD = "loading"
+    TRY = "trying it out"
+    FLIP = "changing over"
+    CLEAR = "clearing up"
+    BACK = "going back"
+
+
+ENGINES_OWN = frozenset({Phase.READ_AHEAD, Phase.LOAD, Phase.TRY, Phase.BACK, Phase.LINE_END})
+"""Reading, loading, canary and prime are the engine's time, and the end of a line the visitor's; the rest is ours."""
+_PHASES = {
+    ServiceState.STARTING: Phase.LOAD,
+    ServiceState.LOADING: Phase.TRY,
+}
+
+
+class Candidate(Struct, frozen=True, kw_only=True):
+    """One that may take the office."""
+
+    label: str
+    spec: ServiceSpec
+    """In a seat that the one in office does not have."""
+    beside: bool
+    """Both have room at the same time."""
+
+
+class Try(Struct, frozen=True, kw_only=True):
+    label: str
+    error: str = ""
+    """Why it is not in office, in one plain line."""
+
+
+class SwapResult(Struct, frozen=True, kw_only=True):
+    label: str
+    """Who is in office; "" when that is the one that was."""
+    beside: bool
+    total_s: float
+    gone_s: float
+    """How long nobody was in office: the dead air, if anybody listened."""
+    phases: dict[str, float]
+    """Seconds in each phase, summed over all tries."""
+    tries: tuple[Try, ...]
+
+    @property
+    def overhead_s(self) -> float:
+        return sum(s for phase, s in self.phases.items() if phase not in ENGINES_OWN)
+
+
+class Surroundings(Protocol):
+    """What a swap needs from the show."""
+
+    def tell(self, phase: Phase, label: str) -> None:
+        """A phase begins."""
+
+    async def read_ahead(self, candidate: Candidate) -> None: ...
+
+    def interval(self) -> contextlib.AbstractAsyncContextManager[None]:
+        """Entered at the end of a line; until it is left, whoever needs this engine waits."""
+
+    async def settled(self) -> None:
+        """Returns when the memory of what has been stopped is free."""
+
+    def appoint(self, candidate: Candidate) -> None:
+        """From now on requests go to this one; also remembers it for a show that comes after a crash."""
+
+
+class Swap:
+    """One exchange; `run` once."""
+
+    def __init__(
+        self,
+        group: ServiceGroup,
+        around: Surroundings,
+        candidates: Sequence[Candidate],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._group, self._around, self._candidates, self._clock = group, around, candidates, clock
+        self._name = candidates[0].spec.name
+        self._phases: dict[str, float] = {}
+        self._tries: list[Try] = []
+        self._phase: Phase | None = None
+        self._since = self._began = clock()
+
+    async def run(self) -> SwapResult:
+        """In order of preference; a cancellation leaves understudies to the group, which ends them."""
+        beside = [candidate for candidate in self._candidates if candidate.beside]
+        gone_s, chosen = 0.0, None
+        for candidate in beside:
+            if await self._succeeds(candidate):
+                chosen = candidate
+                break
+        others = [candidate for candidate in self._candidates if not candidate.beside]
+        if chosen is None and others:
+            chosen, gone_s = await self._in_its_place(others)
+        self._enter(None, "")
+        return SwapResult(
+            label=chosen.label if chosen else "",
+            beside=chosen is not None and chosen.beside,
+            total_s=self._clock() - self._began,
+            gone_s=gone_s,
+            phases=self._phases,
+            tries=tuple(self._tries),
+        )
+
+    async def _in_its_place(self, candidates: Sequence[Candidate]) -> tuple[Candidate | None, float]:
+        """Who has come, and for how long nobody was there."""
+        self._enter(Phase.READ_AHEAD, candidates[0].label)
+        await self._around.read_ahead(candidates[0])
+        self._enter(Phase.LINE_END, candidates[0].label)
+        old = self._group[self._name]
+        async with self._around.interval():
+            gone = self._clock()
+            self._enter(Phase.STOP, candidates[0].label)
+            await old.stop()
+            self._enter(Phase.SETTLE, candidates[0].label)
+            await self._around.settled()
+            for candidate in candidates:
+                if await self._succeeds(candidate):
+                    return candidate, self._clock() - gone
+            await self._bring_back(old)
+        return None, self._clock() - gone
+
+    async def _succeeds(self, candidate: Candidate) -> bool:
+        if candidate.beside:
+            self._enter(Phase.READ_AHEAD, candidate.label)
+            await self._around.read_ahead(candidate)
+        self._enter(Phase.START, candidate.label)
+        audition = _Audition(lambda phase: self._enter(phase, candidate.label))
+        newcomer = self._group.understudy(candidate.spec, audition.note)
+        error = await audition.verdict()
+        self._tries.append(Try(label=candidate.label, error=error))
+        if error:
+            self._enter(Phase.CLEAR, candidate.label)
+            await self._group.dismiss(newcomer)
+            return False
+        self._enter(Phase.FLIP, candidate.label)
+        self._around.appoint(candidate)
+        before = self._group.promote(newcomer)
+        self._enter(Phase.CLEAR, candidate.label)
+        await self._group.dismiss(before)
+        return True
+
+    async def _bring_back(self, old: Service) -> None:
+        """The last known good; should even that fail, it is restarted by the rules that hold for every service."""
+        self._enter(Phase.BACK, "")
+        old.start()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(BACK_S):
+                while old.status.state not in (ServiceState.READY, ServiceState.HELD):
+                    await asyncio.sleep(0.01)
+
+    def _enter(self, phase: Phase | None, label: str) -> None:
+        now = self._clock()
+        if self._phase is not None:
+            self._phases[self._phase] = self._phases.get(self._phase, 0.0) + now - self._since
+        if phase is not None and phase is not self._phase:
+            self._around.tell(phase, label)
+        self._phase, self._since = phase, now
+
+
+class _Audition:
+    """Hears what an understudy reports: READY is a success, and the first sign of a failure is one."""
+
+    def __init__(self, enter: Callable[[Phase], None]) -> None:
+        self._enter = enter
+        self._decided: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    def note(self, status: ServiceStatus) -> None:
+        if self._decided.done():
+            return
+        if status.state in _PHASES and status.pid is not None:
+            self._enter(_PHASES[status.state])
+        elif status.state is ServiceState.READY:
+            self._decided.set_result("")
+        elif status.state in GIVEN_UP and status.last_error:
+            self._decided.set_result(status.last_error.removeprefix(f"{status.name}: "))
+
+    async def verdict(self) -> str:
+        """ "" when it is READY; else what is wrong with it."""
+        return await self._decided
+
+
+@contextlib.asynccontextmanager
+async def no_interval() -> AsyncIterator[None]:
+    """Where nobody listens."""
+    yield
