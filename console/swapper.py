@@ -32,22 +32,28 @@ class Wish(Struct, frozen=True):
     device: Device
 
 
+class _Asked(Struct, frozen=True, eq=False):
+    wish: Wish
+    done: asyncio.Future[SwapEnded]
+
+
 class Swapper:
     """`run` does what `swap` asks for."""
 
     def __init__(self, show: "Show", group: ServiceGroup, forecaster: Forecaster) -> None:
         self._show, self._group, self._forecaster = show, group, forecaster
-        self._asked: dict[Wish, asyncio.Future[SwapEnded]] = {}
-        self._queue: asyncio.Queue[Wish] = asyncio.Queue()
+        self._latest: dict[str, _Asked] = {}
+        """Of each service: the wish that will be done last."""
+        self._queue: asyncio.Queue[_Asked] = asyncio.Queue()
 
     async def swap(self, service: str, model: str, device: Device = "auto") -> SwapEnded:
         """Returns when it is decided who is in office. Raises CommandError for what cannot be had."""
-        wish = Wish(service, model, device)
-        if wish not in self._asked:
+        wish, latest = Wish(service, model, device), self._latest.get(service)
+        if latest is None or latest.wish != wish:
             self._check(wish)
-            self._asked[wish] = asyncio.get_running_loop().create_future()
-            self._queue.put_nowait(wish)
-        return await asyncio.shield(self._asked[wish])  # who asked may go; the swap goes on
+            latest = self._latest[service] = _Asked(wish, asyncio.get_running_loop().create_future())
+            self._queue.put_nowait(latest)
+        return await asyncio.shield(latest.done)  # who asked may go; the swap goes on
 
     def forecast(self, service: str, model: str, device: Device = "auto") -> Forecast:
         """What a swap would mean for the memory, and so for the visitors. Raises CommandError."""
@@ -56,22 +62,23 @@ class Swapper:
     async def run(self) -> None:
         """Until cancelled."""
         while True:
-            wish = await self._queue.get()
-            done = self._asked[wish]
+            asked = await self._queue.get()
+            service, done = asked.wish.service, asked.done
             try:
-                done.set_result(await self._one(wish))
+                done.set_result(await self._one(asked.wish))
             except CommandError as error:
-                self._show.bus.publish(Note(text=f"{wish.service} stays as it is: {error}", level="warning"))
+                self._show.bus.publish(Note(text=f"{service} stays as it is: {error}", level="warning"))
                 done.set_exception(error)
                 done.exception()  # whoever asked may have gone
             finally:
-                del self._asked[wish]
+                if self._latest.get(service) is asked:
+                    del self._latest[service]
                 done.cancel()
 
     def _check(self, wish: Wish) -> None:
         self._wanted(wish)
         now = self._show.launchers[wish.service].settings
-        if (now.model, now.device) == (wish.model, wish.device) and not self._asked:
+        if (now.model, now.device) == (wish.model, wish.device) and wish.service not in self._latest:
             raise CommandError(USAGE, f"{wish.service} has {wish.model} already; choose another model")
 
     def _wanted(self, wish: Wish) -> BaseLauncher:

@@ -1,0 +1,198 @@
+"""Models are exchanged in a show with real engines while visitors ask: nobody is lost, and somebody always answers."""
+
+import asyncio
+import hashlib
+import os
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from console.client import NoShow
+from console.commands import Ask, Swap
+from profiles.home import Home
+from supervisors.probes import free_port
+from tests.real_show import RealShow, borrowed_home
+
+pytestmark = [pytest.mark.engines, pytest.mark.slow, pytest.mark.timeout(240)]
+SMALL, BIG, BROKEN = "smollm2-135m", "qwen-0.5b", "broken"
+_BRIEF = 'extends = "mr_bones"\n[thinking]\nmax_sentences = 1\nmax_tokens = 10\nseed = 3\n[voice]\nspeed = 2.0\n'
+FILLER = "One moment, I am changing my mind."
+
+
+def home_in(folder: Path, rig: str) -> Path:
+    """With a broken model in the catalogue: its hash is right, but no engine can load it."""
+    home = borrowed_home(folder / "home")
+    (home / "models").unlink()
+    (home / "models").mkdir()
+    for model in Home.from_environment().models.iterdir():
+        (home / "models" / model.name).symlink_to(model)
+    for kind in ("characters", "rigs"):
+        (home / "profiles" / kind).mkdir(parents=True)
+    rubbish = b"GGUF" + b"\x03\0\0\0" + b"\xff" * 4096
+    (home / "rubbish.gguf").write_bytes(rubbish)
+    entry = f'[{BROKEN}]\nrole = "llm"\ntitle = "Broken"\nlicence = "none"\nprovenance = "a test"\n'
+    entry += f'[[{BROKEN}.files]]\nname = "rubbish.gguf"\nbytes = {len(rubbish)}\n'
+    entry += f'sha256 = "{hashlib.sha256(rubbish).hexdigest()}"\n'
+    entry += f'[[{BROKEN}.files.sources]]\nfrom = "file"\npath = "{home}/rubbish.gguf"\n'
+    (home / "profiles" / "models.toml").write_text(entry)
+    (home / "profiles" / "characters" / "brief.toml").write_text(_BRIEF)
+    (home / "profiles" / "rigs" / "booth.toml").write_text(rig)
+    return home
+
+
+@pytest.fixture(scope="module")
+def roomy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealShow]:
+    """Where two models fit."""
+    yield from shown(tmp_path_factory.mktemp("roomy"), 'extends = "quick"\ntitle = "Roomy"\n')
+
+
+@pytest.fixture(scope="module")
+def tight(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealShow]:
+    """Where there is only room for one: the port is fixed."""
+    rig = f'extends = "quick"\ntitle = "Tight"\n[engines.llm]\nport = {free_port()}\n'
+    yield from shown(tmp_path_factory.mktemp("tight"), rig)
+
+
+def shown(folder: Path, rig: str) -> Iterator[RealShow]:
+    running = RealShow(home_in(folder, rig), "--rig", "booth", "--character", "brief")
+    try:
+        yield running.start()
+    finally:
+        running.end()
+
+
+async def ask(show: RealShow, text: str) -> dict[str, Any]:
+    result: dict[str, Any] = await show.call(Ask(text=text, timeout_s=200))
+    return result
+
+
+async def crowded(show: RealShow, model: str, visitors: int = 4) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """How a swap went, and every answer to those who asked meanwhile, without a pause."""
+    async with asyncio.TaskGroup() as tasks:
+        asked = [tasks.create_task(ask(show, f"Question {n}?")) for n in range(visitors)]
+        await asyncio.sleep(0.3)
+        swapped = await show.call(Swap(service="llm", model=model))
+    return swapped, [task.result() for task in asked]
+
+
+def check_answered(turns: list[dict[str, Any]]) -> None:
+    assert [turn["outcome"] for turn in turns] == ["completed"] * len(turns), turns
+    numbers = [turn["turn"] for turn in turns]
+    assert numbers == sorted(numbers), "in the order in which they asked"
+
+
+def llm(show: RealShow) -> tuple[str, str]:
+    row = show.service("llm")
+    return row["state"], row["model"]
+
+
+def engines(show: RealShow) -> list[str]:
+    """The model servers of this show, by their weights."""
+    return [word for p in show.leftovers() for word in p.cmdline() if word.endswith(".gguf") and "shim.py" not in word]
+
+
+def test_beside_the_old_one_nobody_notices(roomy: RealShow) -> None:
+    swapped, turns = asyncio.run(crowded(roomy, BIG))
+    assert swapped["swapped"] and swapped["beside"] and swapped["gone_ms"] == 0, swapped
+    check_answered(turns)
+    assert not any(turn["reply"].startswith(FILLER) for turn in turns)
+    assert llm(roomy) == ("READY", BIG) and len(engines(roomy)) == 1
+    row = next(e for e in reversed(roomy.events()) if e["type"] == "SwapEnded")
+    print("overhead", row["overhead_ms"], "ms of", row["seconds"], "s", row["phases"])
+    assert sum(row["phases"].values()) == pytest.approx(row["seconds"] * 1000, abs=30)
+
+
+def test_the_same_wish_is_done_once_and_others_wait(roomy: RealShow) -> None:
+    before = len([e for e in roomy.events() if e["type"] == "SwapEnded"])
+
+    async def wishes() -> list[Any]:
+        async with asyncio.TaskGroup() as tasks:
+            models = (SMALL, SMALL, BIG, SMALL)
+            asked = [tasks.create_task(roomy.call(Swap(service="llm", model=model))) for model in models]
+        return [task.result() for task in asked]
+
+    first, same, other, again = asyncio.run(wishes())
+    assert first == same and (first["model"], other["model"], again["model"]) == (SMALL, BIG, SMALL)
+    ended = [e for e in roomy.events() if e["type"] == "SwapEnded"][before:]
+    assert [e["model"] for e in ended] == [SMALL, BIG, SMALL]
+
+
+def test_in_its_place_whoever_asks_hears_a_filler_and_then_the_answer(tight: RealShow) -> None:
+    swapped, turns = asyncio.run(crowded(tight, BIG))
+    assert swapped["swapped"] and not swapped["beside"] and swapped["gone_ms"] > 0, swapped
+    check_answered(turns)
+    covered = [turn for turn in turns if turn["reply"].startswith(FILLER)]
+    assert len(covered) == 1, "one waited, and those behind it waited for it"
+    assert len(covered[0]["reply"]) > len(FILLER)
+    marks = covered[0]["marks"]
+    assert marks["first_audio"] > marks["first_token"] and marks["first_pcm"] < marks["first_token"]
+    assert llm(tight) == ("READY", BIG) and len(engines(tight)) == 1
+    asyncio.run(crowded(tight, SMALL, 0))
+
+
+@pytest.mark.parametrize("kind", ["roomy", "tight"])
+def test_a_model_that_cannot_be_loaded_changes_nothing(kind: str, request: pytest.FixtureRequest) -> None:
+    show: RealShow = request.getfixturevalue(kind)
+    _, before = llm(show)
+    done = show.cli("swap", "llm", BROKEN)
+    assert done.returncode == 3 and f"llm went on with {before}" in done.stderr, done
+    assert llm(show) == ("READY", before) and len(engines(show)) == 1
+    assert asyncio.run(ask(show, "Are you well?"))["outcome"] == "completed"
+
+
+def test_what_cannot_be_wished_for_is_said_at_once(roomy: RealShow) -> None:
+    _, now = llm(roomy)
+    for words, said in (
+        (("llm", "qwen-0.6b"), 'there is no model "qwen-0.6b"; did you mean'),
+        (("tts", BIG), f'"{BIG}" is a model for llm'),
+        (("brain", BIG), "there is no service brain; this rig has stt, llm, tts, standby"),
+        (("llm", now), f"llm has {now} already; choose another model"),
+    ):
+        done = roomy.cli("swap", *words)
+        assert done.returncode == 2 and said.lower() in done.stderr.lower() and len(done.stderr.splitlines()) == 1, done
+
+
+def test_a_show_that_is_killed_keeps_the_model_that_it_was_given(roomy: RealShow) -> None:
+    wanted = BIG if llm(roomy)[1] == SMALL else SMALL
+    assert roomy.cli("swap", "llm", wanted).returncode == 0
+    before = {row["name"]: row["pid"] for row in roomy.status()["services"]}
+    kill(roomy)
+    roomy.start()
+    assert {row["name"]: row["pid"] for row in roomy.status()["services"]} == before
+    assert llm(roomy) == ("READY", wanted)
+
+
+def test_a_show_that_is_killed_in_a_swap_keeps_the_one_in_office(roomy: RealShow) -> None:
+    _, now = llm(roomy)
+    pid = roomy.service("llm")["pid"]
+    seen = len(roomy.events())
+    with ThreadPoolExecutor() as pool:
+        swapping = pool.submit(roomy.call_now, Swap(service="llm", model=BIG if now == SMALL else SMALL))
+        due = time.monotonic() + 20
+        while not any(e.get("phase") == "trying it out" for e in roomy.events()[seen:]):
+            assert time.monotonic() < due
+            time.sleep(0.01)
+        kill(roomy)
+        with pytest.raises(NoShow):
+            swapping.result()
+    roomy.start()
+    assert llm(roomy) == ("READY", now) and roomy.service("llm")["pid"] == pid and len(engines(roomy)) == 1
+
+
+def test_a_show_that_is_stopped_begins_again_with_its_rig(tight: RealShow) -> None:
+    assert tight.cli("swap", "llm", BIG).returncode == 0
+    assert tight.cli("stop").returncode == 0
+    tight.wait_nothing_left()
+    tight.start()
+    assert llm(tight) == ("READY", SMALL)
+
+
+def kill(show: RealShow) -> None:
+    assert show.process is not None
+    os.kill(show.process.pid, signal.SIGKILL)
+    show.process.wait()
