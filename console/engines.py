@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
+from clients.chat import ChatModel
 from clients.http import Engine as Client
-from clients.openai_chat import OpenAIChat
 from clients.speech import Speech
 from clients.whisper_server import WhisperServer
 from launchers.base import BaseLauncher
@@ -42,8 +42,8 @@ class LiveEngines:
     def stt(self) -> WhisperServer | None:
         return next(iter(self._able(WhisperServer)), None)
 
-    def llm(self) -> OpenAIChat | None:
-        return next(iter(self._able(OpenAIChat)), None)
+    def llm(self) -> ChatModel | None:
+        return next(iter(self._able(ChatModel)), None)
 
     def voices(self) -> Sequence[Speech]:
         return self._able(Speech)
