@@ -29,9 +29,9 @@ def launchers(rig: Loaded[Rig], shop: Workshop, catalogue: Catalogue) -> dict[st
         if not engine.enabled:
             continue
         role = role_of(name, engine)
-        if engine.model and engine.launch == "process":
-            _check_model(rig.file, name, role, engine.model, catalogue)
         made[name] = registry.launcher(rig.file, name, role, engine, shop)
+        if engine.model and engine.launch == "process" and made[name].catalogued:
+            _check_model(rig.file, name, role, engine.model, catalogue)
     return made
 
 
@@ -58,7 +58,18 @@ def specs(
         role = role_of(name, engine)
         if engine.launch == "attach":
             url = engine.url.rstrip("/")
-            out.append(AttachedSpec(name=name, role=role, base_url=url, canary=launcher.canary, busy=busy(name)))
+            out.append(
+                AttachedSpec(
+                    name=name,
+                    role=role,
+                    base_url=url,
+                    prepare=launcher.attach,
+                    canary=launcher.canary,
+                    leave=launcher.leave,
+                    health_path=launcher.health_path,
+                    busy=busy(name),
+                )
+            )
             continue
         out.append(
             ServiceSpec(
@@ -67,6 +78,7 @@ def specs(
                 command=launcher.command,
                 prepare=launcher.prepare,
                 canary=launcher.canary,
+                health_path=launcher.health_path,
                 port=engine.port,
                 adopt_window_s=rig.value.adopt_window_s,
                 busy=busy(name),

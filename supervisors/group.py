@@ -69,7 +69,7 @@ class ServiceGroup:
         for spec in self._specs:
             gate = partial(self._until_ready, spec.after) if spec.after else open_gate
             self._services[spec.name] = (
-                AttachedService(spec, self._note, gate=gate)
+                AttachedService(spec, self._note, on_progress=self._on_progress, gate=gate)
                 if isinstance(spec, AttachedSpec)
                 else Supervisor(
                     spec,
