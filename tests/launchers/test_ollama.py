@@ -1,18 +1,16 @@
-"""Ollama as an engine: attached or started, pulled with progress, loaded for the evening, measured, and left."""
+"""Ollama as an engine: what it needs, pulls with progress, loads for the evening, measures, and leaves behind."""
 
 import asyncio
 import os
-import shutil
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 import pytest
 
 from clients.ollama import Ollama
-from conversation.events import ModelFigures
-from conversation.ports import Message, Sampling
 from launchers import llm_ollama, ollama_pull, ollama_server, registry
 from launchers.base import BaseLauncher, Workshop
 from launchers.environments import Environments
@@ -22,47 +20,13 @@ from launchers.progress import Progress
 from launchers.weights import ModelStore
 from profiles.catalogue import Catalogue
 from profiles.errors import ProfileError
-from profiles.home import Home
+from profiles.home import CHECKOUT, Home
 from profiles.schema import Engine
 from supervisors import probes
 from supervisors.errors import ServiceError
-from supervisors.group import ServiceGroup
-from supervisors.spec import AttachedSpec, Places, ServiceSpec, ServiceStatus
-from supervisors.states import ServiceState
 from tests.fakes.ollama_server import BYTES
+from tests.launchers.conftest import Make
 from tests.little_ollama import MODEL, LittleOllama
-
-Make = Callable[..., BaseLauncher]
-
-
-@pytest.fixture
-def make(tmp_path: Path) -> Make:
-    home = Home(tmp_path / "home")
-    shop = Workshop(home, ModelStore(home, Catalogue.load(home)), Environments(home))
-
-    def made(url: str = "", model: str = MODEL, **settings: object) -> BaseLauncher:
-        if url:
-            settings |= {"launch": "attach", "url": url}
-        engine = Engine(engine="ollama", model=model, **settings)  # type: ignore[arg-type]
-        return registry.launcher("booth.toml", "llm", "llm", engine, shop)
-
-    return made
-
-
-@pytest.fixture
-def theirs(tmp_path: Path) -> Iterator[LittleOllama]:
-    """Somebody else's server."""
-    with LittleOllama(tmp_path / "theirs") as server:
-        yield server
-
-
-@pytest.fixture
-def on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LittleOllama:
-    """The program on the PATH, with no model yet."""
-    little = LittleOllama(tmp_path / "ours", stored=())
-    for key, value in little.environment.items():
-        monkeypatch.setenv(key, value)
-    return little
 
 
 def children() -> list[str]:
@@ -146,6 +110,29 @@ async def test_a_pull_can_be_cancelled_and_leaves_nothing(make: Make, on_path: L
             await make().prepare(told.append)
     assert told and 0 < told[-1].done < BYTES
     assert len(children()) == before
+
+
+_HELD = """
+import asyncio
+from launchers import ollama_server
+async def main():
+    async with ollama_server.serving("llm", "ollama") as url:
+        print(url, flush=True)
+        await asyncio.sleep(60)
+asyncio.run(main())
+"""
+
+
+def test_the_server_of_a_pull_ends_with_us_even_when_we_are_killed(on_path: LittleOllama) -> None:
+    with subprocess.Popen([sys.executable, "-c", _HELD], stdout=subprocess.PIPE, cwd=CHECKOUT) as held:
+        assert held.stdout is not None
+        port = int(held.stdout.readline().rsplit(b":", 1)[1])
+        assert probes.somebody_listens(port)
+        held.kill()
+    deadline = time.monotonic() + 5
+    while probes.somebody_listens(port):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 async def test_a_program_that_does_not_serve_is_told(make: Make, on_path: LittleOllama) -> None:
@@ -254,108 +241,3 @@ async def _said(launcher: BaseLauncher, url: str) -> str:
     except ServiceError as error:
         return str(error)
     return ""
-
-
-@asynccontextmanager
-async def group_of(
-    launcher: BaseLauncher, folder: Path, told: list[Progress], seen: list[ServiceStatus]
-) -> AsyncIterator[ServiceGroup]:
-    spec: AttachedSpec | ServiceSpec
-    if launcher.settings.launch == "attach":
-        spec = AttachedSpec(
-            name="llm",
-            role="llm",
-            base_url=launcher.settings.url,
-            prepare=launcher.attach,
-            canary=launcher.canary,
-            leave=launcher.leave,
-            health_path=launcher.health_path,
-        )
-    else:
-        spec = ServiceSpec(
-            name="llm",
-            role="llm",
-            command=launcher.command,
-            prepare=launcher.prepare,
-            canary=launcher.canary,
-            health_path=launcher.health_path,
-        )
-    folder.mkdir()
-    home = Home(folder)
-    places = Places(folder / "state", folder / "logs", lambda name: home.socket("rig", "shim", name), f"{folder.name}-")
-    group = ServiceGroup(places, [spec], seen.append, on_progress=lambda name, progress: told.append(progress))
-    async with group:
-        yield group
-
-
-async def test_an_attached_server_is_given_what_it_lacks_and_left_as_it_was(
-    make: Make, theirs: LittleOllama, tmp_path: Path
-) -> None:
-    theirs.be(pull_s=0.5)
-    told: list[Progress] = []
-    seen: list[ServiceStatus] = []
-    async with group_of(make(theirs.url, model="ghost:3b"), tmp_path / "g", told, seen) as group:
-        group.start()
-        await group.wait_ready(timeout=10)
-    states = list(dict.fromkeys(s.state for s in seen))
-    assert [s.name for s in states] == ["STARTING", "LOADING", "FETCHING", "READY", "STOPPED"]
-    assert told and told[-1].total == BYTES + 500
-    assert theirs.asked("/api/generate")[-1]["keep_alive"] == 0
-    assert theirs.process is not None and theirs.process.poll() is None
-
-
-async def test_a_show_that_crashes_leaves_the_model_to_the_next(
-    make: Make, theirs: LittleOllama, tmp_path: Path
-) -> None:
-    launcher = make(theirs.url)
-    with pytest.raises(ZeroDivisionError):
-        async with group_of(launcher, tmp_path / "g", [], []) as group:
-            group.start()
-            await group.wait_ready(timeout=10)
-            raise ZeroDivisionError
-    memory = await launcher.memory(theirs.url)
-    assert memory is not None and [m.name for m in memory.models] == [MODEL]
-
-
-async def test_a_server_of_our_own_is_started_and_stopped_with_its_runner(
-    make: Make, on_path: LittleOllama, tmp_path: Path
-) -> None:
-    told: list[Progress] = []
-    seen: list[ServiceStatus] = []
-    launcher = make()
-    async with group_of(launcher, tmp_path / "g", told, seen) as group:
-        group.start()
-        await group.wait_ready(timeout=20)
-        url = group["llm"].base_url
-        assert url is not None and group["llm"].status.pid is not None
-        memory = await launcher.memory(url)
-        assert memory is not None and len(memory.models) == 1 and len(memory.pids) == 2
-        assert set(memory.pids) <= set(probes.tree(group["llm"].status.pid))
-    assert ServiceState.FETCHING in {s.state for s in seen} and told
-    assert not any(psutil.pid_exists(pid) for pid in memory.pids)
-    log = (tmp_path / "g" / "logs" / "llm.log").read_text()
-    assert "Listening on" in log and "GIN" not in log, "a line per probe would bury the rest"
-
-
-@pytest.mark.engines
-@pytest.mark.slow
-@pytest.mark.skipif(not shutil.which("ollama"), reason="no ollama on the PATH")
-async def test_a_real_ollama_with_the_smallest_of_its_models(make: Make, tmp_path: Path) -> None:
-    async with ollama_server.serving("llm", shutil.which("ollama") or "") as url:
-        client = Ollama("llm", url, "any")
-        stored = sorted(await client.models(), key=lambda m: m.size)
-        await client.aclose()
-    if not stored:
-        pytest.skip("this Ollama has no model; ollama pull smollm2:135m")
-    launcher = make(model=stored[0].name)
-    async with group_of(launcher, tmp_path / "g", [], []) as group:
-        group.start()
-        await group.wait_ready(timeout=100)
-        assert (url_of_ours := group["llm"].base_url) is not None
-        memory = await launcher.memory(url_of_ours)
-        assert memory is not None and memory.models[0].ram_bytes + memory.models[0].vram_bytes > 50_000_000
-        mind, figures = launcher.connect(url_of_ours), list[ModelFigures]()
-        assert isinstance(mind, Ollama)
-        words = [w async for w in mind.stream([Message("user", "Hello.")], Sampling(max_tokens=12), figures.append)]
-        assert "".join(words).strip() and figures[-1].tokens_per_s
-        await mind.aclose()
