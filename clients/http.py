@@ -57,20 +57,27 @@ class Engine:
         finally:
             self._in_flight -= 1
 
-    async def send(self, path: str, **content: Any) -> httpx.Response:
-        """POST; the body is still to be read, and the response to be closed. Tried twice: a server may close a kept
+    async def send(self, path: str, *, method: str = "POST", **content: Any) -> httpx.Response:
+        """The body is still to be read, and the response to be closed. Tried twice: a server may close a kept
         connection, or one that it has just used, in the moment in which we write to it.
         """
-        request = self.http.build_request("POST", path, **content)
+        request = self.http.build_request(method, path, **content)
         try:
             return await self.http.send(request, stream=True)
         except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
-            return await self.http.send(self.http.build_request("POST", path, **content), stream=True)
+            return await self.http.send(self.http.build_request(method, path, **content), stream=True)
 
     async def post(self, path: str, **content: Any) -> bytes:
         """The whole answer. Raises ConversationError unless it is a success."""
+        return await self._whole("POST", path, **content)
+
+    async def get(self, path: str) -> bytes:
+        """The same of a GET."""
+        return await self._whole("GET", path)
+
+    async def _whole(self, method: str, path: str, **content: Any) -> bytes:
         with self.request():
-            async with Opened(await self.send(path, **content)) as answer:
+            async with Opened(await self.send(path, method=method, **content)) as answer:
                 body = await answer.aread()
         self.refuse(answer.status_code, body)
         return body

@@ -1,16 +1,13 @@
 """The OpenAI chat protocol as llama.cpp's server speaks it: streaming, a primed slot, timings."""
 
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
-from clients.http import Engine, Opened
+from clients.chat import ChatModel, Piece
 from conversation.events import ModelFigures
 from conversation.ports import Message, Sampling
-from conversation.stages import Stage
-
-_PATH = "/v1/chat/completions"
 
 
 class _Timings(msgspec.Struct):
@@ -45,29 +42,22 @@ class _Chunk(msgspec.Struct):
         return any(c.finish_reason is not None for c in self.choices)
 
 
-_LAST = _Chunk([_Choice(finish_reason="[DONE]")])
+class OpenAIChat(ChatModel):
+    """A server of the OpenAI protocol; llama.cpp's extensions are asked for, and done without where they are not."""
 
-
-class OpenAIChat(Engine):
-    """Fits `conversation.ports.LanguageModel`. One connection per request: llama.cpp closes each streamed one,
-    although it promises to keep it, and the next request on it would fail.
-    """
-
-    stage = Stage.THINKING
+    path = "/v1/chat/completions"
 
     def __init__(self, name: str, base_url: str, model: str = "") -> None:
-        super().__init__(name, base_url, keep_alive=False)
+        super().__init__(name, base_url)
         self._model = model
         self._decoder = msgspec.json.Decoder(_Chunk)
 
     async def prime(self, messages: Sequence[Message]) -> None:
         """One token is asked for, because zero gives one too (measured)."""
-        await self.post(_PATH, json=self._body(messages, max_tokens=1, temperature=0.0))
+        await self.post(self.path, json=self._body(messages, max_tokens=1, temperature=0.0))
 
-    async def stream(
-        self, messages: Sequence[Message], sampling: Sampling, on_figures: Callable[[ModelFigures], None]
-    ) -> AsyncGenerator[str, None]:
-        body = self._body(
+    def _question(self, messages: Sequence[Message], sampling: Sampling) -> dict[str, Any]:
+        return self._body(
             messages,
             stream=True,
             timings_per_token=True,
@@ -77,38 +67,15 @@ class OpenAIChat(Engine):
             seed=sampling.seed,
             max_tokens=sampling.max_tokens,
         )
-        with self.request():
-            async with Opened(await self.send(_PATH, json=body)) as answer:
-                if answer.status_code >= 400:
-                    self.refuse(answer.status_code, await answer.aread())
-                whole, rest = False, b""
-                async for piece in answer.aiter_bytes():
-                    *lines, rest = (rest + piece).split(b"\n")  # and at no other line end: replies may hold those
-                    for chunk in self._chunks(lines):
-                        if chunk.timings is not None:
-                            on_figures(_figures(chunk.timings))
-                        whole = whole or chunk.last
-                        if chunk.text:
-                            yield chunk.text
-                if not whole:  # a server that dies may still end its answer in good order
-                    raise self.wrong("broke off in the middle")
 
-    def _chunks(self, lines: Sequence[bytes]) -> Iterator[_Chunk]:
-        for line in lines:
-            data = line[5:].strip() if line.startswith(b"data:") else b""
-            if data == b"[DONE]":
-                yield _LAST
-            elif data:
-                yield self._chunk(data)
-
-    def _chunk(self, data: bytes) -> _Chunk:
-        try:
-            chunk = self._decoder.decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            raise self.wrong("sent a reply that is not JSON") from None
+    def _piece(self, line: bytes) -> Piece | None:
+        data = line[5:].strip() if line.startswith(b"data:") else b""
+        if not data or data == b"[DONE]":
+            return Piece(last=True) if data else None
+        chunk = self._decoded(self._decoder, data)
         if chunk.error is not None:
             raise self.wrong(f"gave up ({str(chunk.error)[:120]})")
-        return chunk
+        return Piece(chunk.text, _figures(chunk.timings) if chunk.timings else None, chunk.last)
 
     def _body(self, messages: Sequence[Message], **more: Any) -> dict[str, Any]:
         rows = [{"role": m.role, "content": m.content} for m in messages]

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from clients.chat import ChatModel
 from clients.http import Engine as Client
-from clients.openai_chat import OpenAIChat
 from clients.speech import Speech
 from clients.whisper_server import WhisperServer
 from launchers.base import BaseLauncher
@@ -67,8 +67,8 @@ class LiveEngines:
     def stt(self) -> WhisperServer | None:
         return next(iter(self._able(WhisperServer)), None)
 
-    def llm(self) -> OpenAIChat | None:
-        return next(iter(self._able(OpenAIChat)), None)
+    def llm(self) -> ChatModel | None:
+        return next(iter(self._able(ChatModel)), None)
 
     def voices(self) -> Sequence[Speech]:
         return self._able(Speech)

@@ -1,5 +1,6 @@
 """`check`: everything a show needs, each line fine or with the one command that mends it."""
 
+import asyncio
 import os
 import shutil
 import socket
@@ -98,7 +99,7 @@ def _disk(home: Home, made: Iterable[BaseLauncher], catalogue: Catalogue) -> Row
         store, environments = launcher.workshop.store, launcher.workshop.environments
         if launcher.settings.launch != "process":
             continue
-        if launcher.model and store.state(launcher.model) != "stored":
+        if launcher.catalogued and launcher.model and store.state(launcher.model) != "stored":
             need += 2 * catalogue[launcher.model].bytes
         if launcher.needs_environment() and environments.python(launcher.script) is None:
             need += _ENVIRONMENT_BYTES
@@ -116,6 +117,8 @@ def _runs(home: Home, rig: Loaded[Rig]) -> bool:
 
 def _engine(launcher: BaseLauncher, rig: str | None, *, running: bool) -> list[Row]:
     name, settings, shop = launcher.name, launcher.settings, launcher.workshop
+    if (found := asyncio.run(launcher.look())) is not None:
+        return [Row(what=name, state=f.state, detail=f.detail, mend=f.mend) for f in found] + _port(launcher, running)
     if settings.launch == "attach":
         return [Row(what=name, state="ok", detail=f"somebody else's, at {settings.url}")]
     fetch = f"{PROGRAM} models fetch --for-rig {rig or DEFAULT_RIG}"
@@ -136,10 +139,15 @@ def _engine(launcher: BaseLauncher, rig: str | None, *, running: bool) -> list[R
                 mend="" if good else f"{PROGRAM} models fetch {launcher.model}",
             )
         )
-    if settings.port and not running and not _free(settings.port):
-        mend = "stop the program that has it, or choose another port in the rig"
-        rows.append(Row(what=name, state="fault", detail=f"port {settings.port} is taken", mend=mend))
-    return rows
+    return rows + _port(launcher, running)
+
+
+def _port(launcher: BaseLauncher, running: bool) -> list[Row]:
+    port = launcher.settings.port
+    if not port or running or launcher.settings.launch == "attach" or _free(port):
+        return []
+    mend = "stop the program that has it, or choose another port in the rig"
+    return [Row(what=launcher.name, state="fault", detail=f"port {port} is taken", mend=mend)]
 
 
 def _free(port: int) -> bool:

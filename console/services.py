@@ -1,6 +1,7 @@
 """From a rig to its services: launchers, the specs the supervisors need, and what they report as events."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -37,18 +38,25 @@ def chosen(rig: Loaded[Rig], choices: Mapping[str, Choice]) -> Loaded[Rig]:
     return replace(rig, value=replace(rig.value, engines=engines))
 
 
-def still_valid(choices: Mapping[str, Choice], rig: Loaded[Rig], catalogue: Catalogue) -> dict[str, Choice]:
+def still_valid(
+    choices: Mapping[str, Choice], rig: Loaded[Rig], shop: Workshop, catalogue: Catalogue
+) -> dict[str, Choice]:
     """Without those of engines or models that are gone meanwhile."""
-    engines = rig.value.engines
-    return {n: c for n, c in choices.items() if n in engines and c.model in catalogue.role(role_of(n, engines[n]))}
+    good: dict[str, Choice] = {}
+    for name, choice in choices.items():
+        with suppress(ProfileError, KeyError):
+            launcher(rig, name, choice.applied(rig.value.engines[name]), shop, catalogue)
+            good[name] = choice
+    return good
 
 
 def launcher(rig: Loaded[Rig], name: str, engine: Engine, shop: Workshop, catalogue: Catalogue) -> BaseLauncher:
     """Of one engine, with other settings than the rig's if need be. Raises ProfileError."""
     role = role_of(name, engine)
-    if engine.model and engine.launch == "process":
+    made = registry.launcher(rig.file, name, role, engine, shop)
+    if engine.model and engine.launch == "process" and made.catalogued:
         _check_model(rig.file, name, role, engine.model, catalogue)
-    return registry.launcher(rig.file, name, role, engine, shop)
+    return made
 
 
 def _check_model(file: str, name: str, role: str, model_id: str, catalogue: Catalogue) -> None:
@@ -81,13 +89,23 @@ def spec(
     engine = launcher.settings
     if engine.launch == "attach":
         url = engine.url.rstrip("/")
-        return AttachedSpec(name=launcher.name, role=launcher.role, base_url=url, canary=launcher.canary, busy=busy)
+        return AttachedSpec(
+            name=launcher.name,
+            role=launcher.role,
+            base_url=url,
+            prepare=launcher.attach,
+            canary=launcher.canary,
+            leave=launcher.leave,
+            health_path=launcher.health_path,
+            busy=busy,
+        )
     return ServiceSpec(
         name=launcher.name,
         role=launcher.role,
         command=launcher.command,
         prepare=launcher.prepare,
         canary=launcher.canary,
+        health_path=launcher.health_path,
         port=engine.port,
         adopt_window_s=rig.value.adopt_window_s,
         busy=busy,

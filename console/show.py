@@ -65,7 +65,7 @@ class Show:
         self.began = monotonic()
         self.logs = home.logs / f"{datetime.now():%Y%m%d-%H%M%S}-{rig.name}-{os.getpid()}"
         self.catalogue, self.shop = catalogue, services.workshop(home, catalogue)
-        self.choices = services.still_valid(choices.recall(home.state(rig.name)), rig, catalogue)
+        self.choices = services.still_valid(choices.recall(home.state(rig.name)), rig, self.shop, catalogue)
         self.launchers = services.launchers(services.chosen(rig, self.choices), self.shop, catalogue)
         self._standbys = frozenset(n for n, made in self.launchers.items() if made.settings.standby)
         self.engines = LiveEngines(self.launchers, self._standbys)

@@ -6,15 +6,17 @@ import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from clients.http import Engine as Client
 from conversation.ports import Message
 from launchers import openmp
 from launchers.environments import Environments
 from launchers.errors import FetchError
+from launchers.model_memory import ModelMemory
 from launchers.probe_binary import works
 from launchers.progress import OnProgress, Progress
 from launchers.weights import ModelStore
@@ -36,6 +38,15 @@ class Workshop(Struct, frozen=True):
     environments: Environments
 
 
+class Finding(Struct, frozen=True):
+    """One thing that an engine needs, for `check`."""
+
+    state: Literal["ok", "missing", "fault"]
+    detail: str
+    mend: str = ""
+    """The one command, or the one thing to do."""
+
+
 class BaseLauncher(ABC):
     """One engine of one rig. Nothing happens before `prepare`."""
 
@@ -45,8 +56,15 @@ class BaseLauncher(ABC):
     """A server program that is preferred where it is found."""
     options: ClassVar[Mapping[str, OptionValue]] = {}
     """What `[engines.X.options]` may say, with defaults; their types are checked."""
+    catalogued: ClassVar[bool] = True
+    """Whether its models are ids of our catalogue, fetched into our store; else the engine has names of its own."""
+    default_url: ClassVar[str] = ""
+    """Where such an engine runs by custom, when somebody else runs it."""
+    health_path: ClassVar[str] = "/health"
 
     def __init__(self, name: str, settings: Engine, workshop: Workshop) -> None:
+        if settings.launch == "attach" and not settings.url:
+            settings = replace(settings, url=self.default_url)
         self.name, self.settings, self.workshop = name, settings, workshop
         self._binary: str | None = None
         self.device = "cpu"
@@ -68,6 +86,9 @@ class BaseLauncher(ABC):
         if not _NAME.fullmatch(self.name):
             hint = "letters, digits, _ and - only: it becomes a file name"
             raise ProfileError(file, f"engines.{self.name}", "this name cannot be used", hint)
+        if self.settings.launch == "attach" and not self.settings.url:
+            hint = 'such as "http://127.0.0.1:8080"'
+            raise ProfileError(file, f"engines.{self.name}.url", "an attached engine needs its address", hint)
         for key, value in self.settings.options.items():
             at = f"engines.{self.name}.options.{key}"
             if key not in self.options:
@@ -85,7 +106,7 @@ class BaseLauncher(ABC):
 
     def files(self) -> Sequence[Path]:
         """The weights that it reads; none when they are not all here."""
-        if not self.model or self.workshop.store.state(self.model) != "stored":
+        if not (self.model and self.catalogued) or self.workshop.store.state(self.model) != "stored":
             return ()
         return self.workshop.store.files(self.model)
 
@@ -100,6 +121,22 @@ class BaseLauncher(ABC):
             await openmp.provide(self.workshop.home, self.workshop.environments, on_progress)
         if self.model:
             await self.workshop.store.fetch(self.model, on_progress)
+
+    async def attach(self, on_progress: OnProgress) -> None:
+        """Somebody else's engine answers: brings what it lacks. Raises FetchError."""
+        return
+
+    async def leave(self, base_url: str) -> None:
+        """We part from somebody else's engine, which goes on; never raises."""
+        return
+
+    async def memory(self, base_url: str) -> ModelMemory | None:
+        """What it says that its models take; None when it says nothing, and its processes are all that is known."""
+        return None
+
+    async def look(self) -> Sequence[Finding] | None:
+        """What it needs and whether that is there, without starting anything; None: just what all engines need."""
+        return None
 
     def command(self, port: int) -> Command:
         """How to start it. Raises FetchError if a weight file is not what was verified."""

@@ -69,7 +69,7 @@ def _check_engine(file: str, name: str, engine: Engine) -> None:
         raise ProfileError(
             file, f"{at}.role", "what this engine does is not said", f"one of {', '.join(get_args(Role))}"
         )
-    if engine.launch == "attach" and not engine.url.startswith(("http://", "https://")):
+    if engine.launch == "attach" and engine.url and not engine.url.startswith(("http://", "https://")):
         raise ProfileError(file, f"{at}.url", "an attached engine needs its address", 'such as "http://127.0.0.1:8080"')
     if engine.launch == "process" and engine.url:
         raise ProfileError(file, f"{at}.url", "only an attached engine has an address", 'say launch = "attach"')

@@ -32,9 +32,9 @@ class Engine(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     launch: Literal["process", "attach"] = "process"
     """A child of ours, or a URL that somebody else runs (probed, never stopped)."""
     url: str = ""
-    """Base URL, for `attach` only."""
+    """Base URL, for `attach` only; engines that are mostly at one address need none."""
     model: str = ""
-    """Id in the catalogue."""
+    """Id in the catalogue; for Ollama one of its tags."""
     device: Device = "auto"
     """auto = the GPU if the engine can use one; cpu = never; gpu = all of it, or it does not start."""
     ladder: tuple[Step, ...] = ()

@@ -76,7 +76,7 @@ class ServiceGroup:
     def _make(self, spec: ServiceSpec | AttachedSpec, on_status: OnStatus) -> Service:
         gate = partial(self._until_ready, spec.after) if spec.after else open_gate
         if isinstance(spec, AttachedSpec):
-            return AttachedService(spec, on_status, gate=gate)
+            return AttachedService(spec, on_status, on_progress=self._on_progress, gate=gate)
         return Supervisor(
             spec,
             self._places,

@@ -124,12 +124,16 @@ def is_free(port: int) -> bool:
         return True
 
 
+def port_owner(port: int) -> int | None:
+    """The pid of who listens there; None where we may not see it. Looks at every process: some 10 ms."""
+    return next((process.pid for process in psutil.process_iter() if port in _ports_of(process.pid)), None)
+
+
 def port_holder(port: int) -> str | None:
-    """Who listens there, as "python3 (pid 123)"; None where we may not see it. Looks at every process: some 10 ms."""
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            if port in _ports_of(process.pid):
-                return f"{process.name()} (pid {process.pid})"
+    """The same in words: "python3 (pid 123)"."""
+    pid = port_owner(port)
+    with contextlib.suppress(psutil.Error):
+        return f"{psutil.Process(pid).name()} (pid {pid})" if pid is not None else None
     return None
 
 

@@ -38,6 +38,10 @@ async def nothing_to_prepare(on_progress: OnProgress) -> None:
     """For a service that has all it needs."""
 
 
+async def no_farewell(base_url: str) -> None:
+    """For a server in which we leave nothing behind."""
+
+
 def never_busy() -> bool:
     return False
 
@@ -93,7 +97,11 @@ class AttachedSpec(Struct, frozen=True, kw_only=True):
     name: str
     role: str
     base_url: str
+    prepare: Callable[[OnProgress], Awaitable[None]] = nothing_to_prepare
+    """Brings what the server lacks, once it answers and before the canary; FETCHING when it tells of progress."""
     canary: Callable[[str], Awaitable[None]] = no_canary
+    leave: Callable[[str], Awaitable[None]] = no_farewell
+    """Puts things right at the base URL when we go, if we ever asked anything of it; not when the show crashes."""
     health_path: str = "/health"
     after: tuple[str, ...] = ()
     busy: Callable[[], bool] = never_busy

@@ -123,7 +123,6 @@ def test_circles_are_broken(home: Home) -> None:
         ('title = "T"\n[engines.stt]\nengine = "x"\n', "neither a model nor a voice is enabled"),
         (RIG + "enabled = false\n", "neither a model nor a voice is enabled"),
         ('title = "T"\n[engines.brain]\nengine = "x"\n', "engines.brain.role: what this engine does is not said"),
-        (RIG + 'launch = "attach"\n', "engines.llm.url: an attached engine needs its address"),
         (RIG + 'launch = "attach"\nurl = "127.0.0.1:80"\n', "engines.llm.url: an attached engine needs its address"),
         (RIG + 'url = "http://x"\n', "engines.llm.url: only an attached engine has an address"),
         (RIG + 'port = 5\n[engines.tts]\nengine = "y"\nport = 5\n', "engines: two engines have the same port"),

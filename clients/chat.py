@@ -1,0 +1,73 @@
+"""What all chat protocols share: a prompt out, lines in, each of which may hold words, figures or the end."""
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import Any, ClassVar, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from clients.http import Engine, Opened
+from conversation.events import ModelFigures
+from conversation.ports import Message, Sampling
+from conversation.stages import Stage
+
+T = TypeVar("T")
+
+
+class Piece(Struct, frozen=True):
+    """What one line of a reply says."""
+
+    text: str = ""
+    figures: ModelFigures | None = None
+    last: bool = False
+
+
+class ChatModel(Engine):
+    """Fits `conversation.ports.LanguageModel`. One connection per request: llama.cpp closes each streamed one,
+    although it promises to keep it, and the next request on it would fail.
+    """
+
+    stage = Stage.THINKING
+    path: ClassVar[str]
+
+    def __init__(self, name: str, base_url: str) -> None:
+        super().__init__(name, base_url, keep_alive=False)
+
+    async def prime(self, messages: Sequence[Message]) -> None:
+        """Put the prompt into the model's cache. Raises ConversationError."""
+        raise NotImplementedError
+
+    def _question(self, messages: Sequence[Message], sampling: Sampling) -> dict[str, Any]:
+        """The body of a request for a stream."""
+        raise NotImplementedError
+
+    def _piece(self, line: bytes) -> Piece | None:
+        """None for a line that says nothing. Raises ConversationError."""
+        raise NotImplementedError
+
+    async def stream(
+        self, messages: Sequence[Message], sampling: Sampling, on_figures: Callable[[ModelFigures], None]
+    ) -> AsyncGenerator[str, None]:
+        with self.request():
+            async with Opened(await self.send(self.path, json=self._question(messages, sampling))) as answer:
+                if answer.status_code >= 400:
+                    self.refuse(answer.status_code, await answer.aread())
+                whole, rest = False, b""
+                async for data in answer.aiter_bytes():
+                    *lines, rest = (rest + data).split(b"\n")  # and at no other line end: replies may hold those
+                    for piece in map(self._piece, lines):
+                        if piece is None:
+                            continue
+                        if piece.figures is not None:
+                            on_figures(piece.figures)
+                        whole = whole or piece.last
+                        if piece.text:
+                            yield piece.text
+                if not whole:  # a server that dies may still end its answer in good order
+                    raise self.wrong("broke off in the middle")
+
+    def _decoded(self, decoder: "msgspec.json.Decoder[T]", data: bytes) -> T:
+        try:
+            return decoder.decode(data)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise self.wrong("sent a reply that is not JSON") from None

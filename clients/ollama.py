@@ -1,0 +1,172 @@
+"""Ollama's own API (its docs/api.md): chat as a stream of JSON lines; models pulled, loaded, measured and unloaded."""
+
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from time import monotonic
+from typing import Any, TypeVar
+
+import msgspec
+
+from clients.chat import ChatModel, Piece
+from clients.http import Opened
+from clients.ollama_wire import (
+    ChatLine,
+    Loaded,
+    PullLine,
+    Running,
+    Shown,
+    Stored,
+    Tags,
+    Version,
+    error_in,
+    explained,
+    full_name,
+)
+from conversation.errors import ConversationError
+from conversation.events import ModelFigures
+from conversation.ports import Message, Sampling
+
+T = TypeVar("T")
+
+EVENING = -1
+"""keep_alive: until somebody unloads it."""
+_PULL_PROMISES = "success"
+
+
+class Ollama(ChatModel):
+    """One model of one server. `runner` holds the options with which it is loaded (num_ctx, num_batch, num_gpu,
+    num_thread): they go with every request, because any other value makes Ollama load the model anew.
+    """
+
+    path = "/api/chat"
+
+    def __init__(self, name: str, base_url: str, model: str, runner: Mapping[str, int] | None = None) -> None:
+        super().__init__(name, base_url)
+        self.model, self._runner = model, dict(runner or {})
+        self._lines, self._pulls = msgspec.json.Decoder(ChatLine), msgspec.json.Decoder(PullLine)
+        self.timings: ChatLine | None = None
+        """Ollama's own figures of the last answer; None until that has come to its end."""
+
+    async def prime(self, messages: Sequence[Message]) -> None:
+        """Loads the model if it must, and reads the prompt. One token is asked for: zero means no limit to some."""
+        options = {"num_predict": 1, "temperature": 0.0}
+        body = await self.post(self.path, json=self._body(messages, stream=False, **options))
+        self.timings = self._line(body)
+
+    async def stream(
+        self, messages: Sequence[Message], sampling: Sampling, on_figures: Callable[[ModelFigures], None]
+    ) -> AsyncGenerator[str, None]:
+        """Ollama tells its speed at the very end, which an answer that is long enough never reaches: until then it is
+        what is seen from here, a token a line.
+        """
+        count, began, self.timings = 0, 0.0, None
+        async with aclosing(super().stream(messages, sampling, on_figures)) as pieces:
+            async for text in pieces:
+                now, count = monotonic(), count + 1
+                if count == 1:
+                    began = now
+                elif now > began and self.timings is None:
+                    on_figures(ModelFigures(tokens_per_s=round((count - 1) / (now - began), 1)))
+                yield text
+
+    def _question(self, messages: Sequence[Message], sampling: Sampling) -> dict[str, Any]:
+        return self._body(
+            messages,
+            stream=True,
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            repeat_penalty=sampling.repeat_penalty,
+            seed=sampling.seed,
+            num_predict=sampling.max_tokens,
+        )
+
+    def _piece(self, line: bytes) -> Piece | None:
+        if not line.strip():
+            return None
+        said = self._line(line)
+        if not said.done:
+            return Piece(said.message.content or "")
+        self.timings = said
+        figures = ModelFigures(tokens_per_s=said.tokens_per_s) if said.tokens_per_s else None
+        return Piece(said.message.content or "", figures, last=True)
+
+    def _line(self, line: bytes) -> ChatLine:
+        said = self._decoded(self._lines, line)
+        self._mind(said.error)
+        return said
+
+    def _body(self, messages: Sequence[Message], *, stream: bool, **options: Any) -> dict[str, Any]:
+        """`think` off: a character that ponders for a minute before its first word is none; others ignore it."""
+        rows = [{"role": m.role, "content": m.content} for m in messages]
+        asked = {"model": self.model, "messages": rows, "stream": stream, "think": False, "keep_alive": EVENING}
+        return asked | {"options": {**self._runner, **options}}
+
+    async def version(self) -> str:
+        return self._whole_of(Version, await self.get("/api/version")).version
+
+    async def models(self) -> list[Stored]:
+        """On the server's disk."""
+        return self._whole_of(Tags, await self.get("/api/tags")).models or []
+
+    async def stored(self) -> bool:
+        """Whether our model is among them."""
+        wanted = full_name(self.model)
+        return any(full_name(m.name) == wanted for m in await self.models())
+
+    async def running(self) -> list[Loaded]:
+        """In the server's memory, those of others too."""
+        return self._whole_of(Running, await self.get("/api/ps")).models or []
+
+    async def loaded(self) -> Loaded | None:
+        """Our model, if it is there."""
+        wanted = full_name(self.model)
+        return next((m for m in await self.running() if full_name(m.name) == wanted), None)
+
+    async def show(self) -> Shown:
+        return self._whole_of(Shown, await self.post("/api/show", json={"model": self.model}))
+
+    async def load(self, keep_alive: int | None = EVENING) -> None:
+        """Into memory, without a word asked; None: kept for as long as the server keeps models by itself."""
+        body: dict[str, Any] = {"model": self.model, "stream": False, "options": self._runner}
+        await self._generate(body if keep_alive is None else body | {"keep_alive": keep_alive})
+
+    async def unload(self) -> None:
+        """Out of memory at once; of no consequence when it is not there."""
+        await self._generate({"model": self.model, "stream": False, "keep_alive": 0})
+
+    async def _generate(self, body: dict[str, Any]) -> None:
+        self._mind(error_in(await self.post("/api/generate", json=body)))
+
+    async def pull(self) -> AsyncGenerator[PullLine, None]:
+        """Onto the server's disk; resumed by the server where it broke off. Closing the iterator cancels."""
+        with self.request():
+            async with Opened(await self.send("/api/pull", json={"model": self.model, "stream": True})) as answer:
+                if answer.status_code >= 400:
+                    self.refuse(answer.status_code, await answer.aread())
+                rest, status = b"", ""
+                async for data in answer.aiter_bytes():
+                    *lines, rest = (rest + data).split(b"\n")
+                    for line in filter(bytes.strip, lines):
+                        said = self._decoded(self._pulls, line)
+                        self._mind(said.error, pulling=True)
+                        status = said.status
+                        yield said
+                if status != _PULL_PROMISES:
+                    raise self.wrong("broke off the download")
+
+    def refuse(self, status: int, body: bytes) -> None:
+        """In plain words where we know what it means: a model that is missing is no prompt that is too long."""
+        if status >= 400 and (plain := explained(error_in(body), self.model)):
+            raise ConversationError(self.stage, *plain)
+        super().refuse(status, body)
+
+    def _mind(self, error: object, *, pulling: bool = False) -> None:
+        """Errors come in the midst of an answer too, after a 200."""
+        if error:
+            said = " ".join(str(error).split())
+            if plain := explained(said, self.model, pulling=pulling):
+                raise ConversationError(self.stage, *plain)
+            raise self.wrong(f"gave up ({said[:120]})")
+
+    def _whole_of(self, kind: type[T], body: bytes) -> T:
+        return self._decoded(msgspec.json.Decoder(kind), body)
