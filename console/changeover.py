@@ -5,6 +5,8 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from console import services
 from console.events import SwapPhase
 from console.forecast import Forecaster
@@ -44,6 +46,7 @@ class Changeover:
         beside = not one_port and self._forecaster.forecast(launcher, self._before).beside
         spec = services.spec(self._show.rig, launcher, self._show.engines.busy(launcher), self._show.idle, self._seat)
         assert isinstance(spec, ServiceSpec)
+        spec = structs.replace(spec, stall_s=self._show.rig.value.memory.swap_stall_s)
         return Candidate(label=label, spec=spec, beside=beside)
 
     def tell(self, phase: Phase, label: str) -> None:

@@ -96,6 +96,22 @@ class Deadlines(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     thinking_s: Seconds = 30.0
 
 
+class MemoryRules(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[memory]`: when a smaller model of an engine's ladder takes over."""
+
+    warn_at: Annotated[float, Meta(gt=0, le=1)] = 0.90
+    act_at: Annotated[float, Meta(gt=0, le=1)] = 0.95
+    """Shares of the RAM, or of a GPU's memory, that are in use."""
+    margin_mb: Annotated[int, Meta(ge=0, le=1_000_000)] = 256
+    """With less free than this it acts as well."""
+    residency_s: Seconds = 30.0
+    """A model stays at least so long."""
+    swap_stall_s: Annotated[float, Meta(ge=0.2, le=3600)] = 60.0
+    """A newcomer that loads may be silent for so long: visitors may be waiting for it."""
+    step_up: bool = False
+    """Go back to the larger model when there has been room for a minute."""
+
+
 class Rig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The machine and devices of one booth."""
 
@@ -107,6 +123,7 @@ class Rig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     audio: Audio = field(default_factory=Audio)
     jaw: Jaw = field(default_factory=Jaw)
     deadlines: Deadlines = field(default_factory=Deadlines)
+    memory: MemoryRules = field(default_factory=MemoryRules)
 
 
 class Voice(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
