@@ -27,6 +27,7 @@ from console.events import (
     ShowStarted,
     ShowStopping,
 )
+from console.meters import Meters
 from console.operate import Operator
 from console.presence import Presence, ShowFile
 from console.server import OperatorServer
@@ -65,6 +66,7 @@ class Show:
         self._standbys = frozenset(n for n, made in self.launchers.items() if made.settings.standby)
         self.engines = LiveEngines(self.launchers, self._standbys)
         self._readiness = services.Readiness(self.launchers)
+        self.meters = Meters()
         self._stopping = asyncio.Event()
         self._presence: Presence
         self._not_fetched: dict[str, int] = {}
@@ -92,11 +94,11 @@ class Show:
             group = await stack.enter_async_context(self._services())
             self.bus.add_sink(partial(_doubt, group))
             operator = Operator(self, loop, group, booth.jaw)
-            sampler = Sampler(self.bus, booth, group)
+            sampler = Sampler(self.bus, booth, group, self.meters)
             server = OperatorServer(self.home.socket(self.rig.name, "show"), operator)
             async with asyncio.TaskGroup() as tasks:
                 listening = asyncio.Event()
-                forever = (server.serve(listening), loop.run(), sampler.run())
+                forever = (server.serve(listening), loop.run(), sampler.run(), self.meters.run(group))
                 background = [tasks.create_task(work) for work in forever]
                 tasks.create_task(asyncio.to_thread(detector.warm))  # 0.15 s that no adopted engine should wait for
                 try:
@@ -185,6 +187,7 @@ class Show:
         )
 
     def _on_crash(self, report: CrashReport, path: Path | None) -> None:
+        self.meters.crashed(report.service)
         self.bus.publish(
             ServiceCrashed(
                 name=report.service,
