@@ -88,16 +88,21 @@ class Sampler:
             self._bus.telemetry("levels", "", levels)
 
     def _send_memory(self) -> None:
-        meter = self._meters.meter
-        measured = meter.reading, meter.stale
-        if (measured[0] is self._measured[0] and measured[1] == self._measured[1]) or (
-            reading := meter.reading
-        ) is None:
+        reading, stale = self._meters.meter.reading, self._meters.meter.stale
+        known, was_stale = self._measured
+        if reading is None or (reading is known and stale == was_stale):
             return
-        self._measured, machine = measured, reading.machine
-        services = {s.name: s.rss_bytes for s in self._group.statuses if s.rss_bytes}
-        memory = Memory(
-            services={name: rss >> 20 << 20 for name, rss in services.items()},
+        self._measured = reading, stale
+        memory = self._memory_now(reading, stale)
+        if memory != self._memory:
+            self._memory = memory
+            self._bus.telemetry("memory", "", memory)
+
+    def _memory_now(self, reading: Reading, stale: bool) -> Memory:
+        """Rounded, so that what only trembles is not sent."""
+        machine, ledger = reading.machine, self._meters.ledger
+        return Memory(
+            services={s.name: s.rss_bytes >> 20 << 20 for s in self._group.statuses if s.rss_bytes},
             show=self._me.memory_info().rss >> 20 << 20,
             used=machine.ram_used >> 26 << 26,
             total=machine.ram_total,
@@ -105,13 +110,10 @@ class Sampler:
             cpu_pct=_whole(machine.cpu_pct),
             swap_in=machine.swap_in >> 20 << 20,
             pressure=_whole(machine.pressure_pct),
-            devices=tuple(map(_device, self._meters.ledger.devices)) if self._meters.ledger else (),
+            devices=tuple(map(_device, ledger.devices)) if ledger else (),
             note=reading.note,
-            stale=meter.stale,
+            stale=stale,
         )
-        if memory != self._memory:
-            self._memory = memory
-            self._bus.telemetry("memory", "", memory)
 
     def _send_pulse(self) -> None:
         """Whoever hears nothing any more knows that we hang."""

@@ -50,12 +50,15 @@ class Meter:
         *,
         period_s: float = CALM_S,
         retry_s: float = 30.0,
+        wake_s: float = 20.0,
         command: Sequence[str] = (sys.executable, "-I", _SAMPLER),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`on_reading` must be quick and must not raise. `command` gets the orders as its last word."""
+        """`on_reading` must be quick and must not raise. `retry_s`: between two looks for a driver that is gone;
+        `wake_s`: how long one may take to come up. `command` gets the orders as its last word.
+        """
         self.on_reading, self._command, self._clock = on_reading, tuple(command), clock
-        self._period_s, self._retry_s = period_s, retry_s
+        self._period_s, self._retry_s, self._wake_s = period_s, retry_s, wake_s
         self._known: dict[str, Device] = {}
         self._decoder = msgspec.json.Decoder(Reading)
         self._writer: asyncio.StreamWriter | None = None
@@ -121,7 +124,8 @@ class Meter:
         """From the main thread only, whose end would otherwise be that of the sampler."""
         self.starts += 1
         rest = GPU_REST_S if len(self._hangs) >= 2 else 0.0
-        orders = {"period_s": self._period_s, "retry_s": self._retry_s, "gpu_in_s": rest}
+        gpu = {"retry_s": self._retry_s, "gpu_in_s": rest, "wake_s": self._wake_s}
+        orders = {"period_s": self._period_s, **gpu}
         return subprocess.Popen(
             (*self._command, msgspec.json.encode(orders).decode()),
             stdin=its.fileno(),

@@ -22,8 +22,6 @@ from supervisors.meters.nvml import Nvml, OldLibrary
 from supervisors.meters.readings import CPU_MODE, Device, Reading
 from supervisors.meters.source import Source
 
-WAKE_S = 20.0
-"""A driver that nobody keeps loaded may need seconds for each card to come up."""
 _LEAST_S = 0.05
 
 
@@ -35,12 +33,14 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     """Between two looks for a driver that is not there."""
     gpu_in_s: float = 0.0
     """Before the first look for one: the last time it did not answer."""
+    wake_s: float = 20.0
+    """A driver that nobody keeps loaded may need seconds for each card to come up."""
 
 
 class Sampler:
-    def __init__(self, machine: MachineSource, sources: Sequence[Source], period_s: float) -> None:
+    def __init__(self, machine: MachineSource, sources: Sequence[Source], orders: Orders) -> None:
         self._machine, self._sources = machine, sources
-        self.period_s = period_s
+        self.period_s, self._wake_s = orders.period_s, orders.wake_s
         self._devices: tuple[Device, ...] = ()
 
     def run(self) -> None:
@@ -58,7 +58,7 @@ class Sampler:
         now = time.monotonic()
         machine = self._machine.read(now)
         if any(source.wakes(now) for source in self._sources):
-            self._say(Reading(at=now, machine=machine, devices=self._devices, patience_s=WAKE_S))
+            self._say(Reading(at=now, machine=machine, devices=self._devices, patience_s=self._wake_s))
         self._devices = tuple(device for source in self._sources for device in source.read(now, machine))
         note = " ".join(source.note for source in self._sources if source.note)
         self._say(
@@ -101,12 +101,12 @@ def main(words: Sequence[str]) -> None:
     kernel.die_with_parent()  # the end of standard input is not heard by one who hangs in a driver
     orders = msgspec.json.decode(words[0], type=Orders) if words else Orders()
     machine = ProcMachine() if kernel.LINUX else PsutilMachine()
-    sampler = Sampler(machine, _sources(orders), orders.period_s)
+    sampler = Sampler(machine, _sources(orders), orders)
     with contextlib.suppress(BrokenPipeError, ConnectionResetError, KeyboardInterrupt):
         try:
             sampler.run()
         except OldLibrary:
-            _anew(Orders(period_s=sampler.period_s, retry_s=orders.retry_s))
+            _anew(msgspec.structs.replace(orders, period_s=sampler.period_s, gpu_in_s=0.0))
 
 
 if __name__ == "__main__":

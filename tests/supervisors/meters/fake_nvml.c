@@ -1,6 +1,7 @@
 /* A libnvidia-ml.so.1 with what pynvml needs of it. The file $FAKE_NVML is read at each call; lines of it:
 
      init CODE                   what nvmlInit answers (0: well; 18: another version than the driver's)
+     version N                   what is installed; who loaded another one must load it anew (nvmlInit answers 18)
      slow MS                     each call takes so long
      hang                        the next call never returns
      device NAME TOTAL RESERVED FREE USED LOAD TEMP POWER CODE    bytes, %, degrees, mW; CODE 15: lost
@@ -26,7 +27,7 @@ typedef struct { unsigned gpu, memory; } utilisation;
 typedef struct { unsigned pid; u64 used; unsigned gpu_instance, compute_instance; } process;
 typedef struct { char name[96]; u64 total, reserved, free, used; unsigned load, temp, power; int code; } device;
 
-static int init_code, devices, computing, drawing, old, unified;
+static int loaded_version, version, init_code, devices, computing, drawing, old, unified;
 static device device_list[MOST];
 static process computing_list[MANY], drawing_list[MANY];
 static int computing_on[MANY], drawing_on[MANY];
@@ -36,6 +37,7 @@ static void obey(char *line) {
     int on, pid, ms;
     long long size;
     if (sscanf(line, "init %d", &init_code) == 1) return;
+    if (sscanf(line, "version %d", &version) == 1) return;
     if (sscanf(line, "slow %d", &ms) == 1) { usleep(ms * 1000); return; }
     if (!strncmp(line, "hang", 4)) for (;;) pause();
     if (!strncmp(line, "old", 3)) { old = 1; return; }
@@ -55,7 +57,7 @@ static void obey(char *line) {
 static void look(void) {
     char path[4096], line[512];
     FILE *file = fopen(getenv("FAKE_NVML"), "r"), *calls;
-    init_code = devices = computing = drawing = old = unified = 0;
+    version = init_code = devices = computing = drawing = old = unified = 0;
     snprintf(path, sizeof path, "%s.calls", getenv("FAKE_NVML"));
     if ((calls = fopen(path, "a"))) { fputc('.', calls); fclose(calls); }
     if (!file) { init_code = 9; return; }
@@ -83,7 +85,17 @@ static int list(void *handle, unsigned *count, process *out, process *from, int 
     return found > room ? 7 : 0;
 }
 
-int nvmlInitWithFlags(unsigned flags) { (void)flags; look(); return init_code; }
+__attribute__((constructor)) static void loaded(void) {
+    look();
+    loaded_version = version;
+}
+
+int nvmlInitWithFlags(unsigned flags) {
+    (void)flags;
+    look();
+    return version == loaded_version ? init_code : 18;
+}
+
 int nvmlShutdown(void) { return 0; }
 const char *nvmlErrorString(int code) { (void)code; return "fake error"; }
 int nvmlDeviceGetCount_v2(unsigned *count) { look(); *count = devices; return init_code; }
@@ -105,13 +117,13 @@ int nvmlDeviceGetMemoryInfo_v2(void *handle, memory_v2 *out) {
     if (old) return 25;
     if (unified) return 3;
     out->total = d->total, out->reserved = d->reserved, out->free = d->free, out->used = d->used;
-    return init_code ? init_code : d->code;
+    return version != loaded_version ? 18 : d->code;
 }
 
 int nvmlDeviceGetMemoryInfo(void *handle, memory_v1 *out) {
     device *d = at(handle);
     out->total = d->total, out->free = d->free, out->used = d->used + d->reserved;
-    return init_code ? init_code : d->code;
+    return version != loaded_version ? 18 : d->code;
 }
 
 int nvmlDeviceGetUtilizationRates(void *handle, utilisation *out) {
