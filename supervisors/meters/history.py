@@ -38,7 +38,7 @@ class History:
     def note(self, ledger: Ledger) -> None:
         if self.moments and ledger.at - self.moments[-1].at < STEP_S * 0.9:
             return
-        own = [pool for pool in ledger.devices if pool.device and not pool.device.unified]
+        own = [pool for pool in ledger.devices if pool.device and not (pool.device.unified or pool.device.lost)]
         total = sum(pool.total for pool in own)
         vram = 1 - sum(pool.free for pool in own) / total if total else None
         self.moments.append(Moment(ledger.at, ledger.ram.share, vram))
