@@ -17,15 +17,16 @@ from supervisors.meters.source import Pace
 
 LISTS_S, DRAWING_S, BODY_S = 2.0, 10.0, 1.0
 """Between two looks: at who computes, at who draws (never a service of ours but by Vulkan), at heat and power."""
-LISTS_SHARE = 0.002
+LISTS_SHARE, REST_SHARE = 0.002, 0.0005
+"""Of the time, at most, that all cards together may take to answer: to the first of these, to each of the others."""
 BLIND = 256 << 20
 """Nobody is listed, and yet so much is used: the lists are not for us to see."""
 _LIBRARY = "libnvidia-ml.so.1"
 
 
 class _Card:
-    def __init__(self, nvml: ModuleType, index: int) -> None:
-        """Raises NVMLError."""
+    def __init__(self, nvml: ModuleType, index: int, count: int) -> None:
+        """Raises NVMLError. `count`: of all cards."""
         self.handle = nvml.nvmlDeviceGetHandleByIndex(index)
         self.key = f"nvidia:{nvml.nvmlDeviceGetUUID(self.handle)}"
         self.name = str(nvml.nvmlDeviceGetName(self.handle))
@@ -34,8 +35,8 @@ class _Card:
         self.power_w: float | None = None
         self.computing: dict[int, int | None] = {}
         self.drawing: dict[int, int | None] = {}
-        self.body = Pace(BODY_S, LISTS_SHARE)
-        self.lists, self.drawn = Pace(LISTS_S, LISTS_SHARE), Pace(DRAWING_S, LISTS_SHARE)
+        self.lists = Pace(LISTS_S, LISTS_SHARE / count)
+        self.drawn, self.body = Pace(DRAWING_S, REST_SHARE / count), Pace(BODY_S, REST_SHARE / count)
 
     def processes(self) -> dict[int, int | None]:
         """One that computes and draws is in both lists, with the same number."""
@@ -81,15 +82,25 @@ class Nvml:
             nvml.nvmlShutdown()
         try:
             nvml.nvmlInit()
-            self._cards = [_Card(nvml, index) for index in range(nvml.nvmlDeviceGetCount())]
+            count = nvml.nvmlDeviceGetCount()
         except nvml.NVMLError as error:
             differ = error.value == nvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH
             if differ and (self._seen or self._differed):
                 raise OldLibrary from error
             self._differed = differ
             self.note = self._why(nvml, error.value, str(error).rstrip("."))
-        if self._cards:
-            self._seen, self._look_at = True, float("inf")
+            return
+        self._meet(nvml, count)
+
+    def _meet(self, nvml: ModuleType, count: int) -> None:
+        for index in range(count):
+            try:
+                self._cards.append(_Card(nvml, index, count))
+            except nvml.NVMLError:
+                self.note = f"An NVIDIA card does not answer; it is asked again every {self._retry_s:g} s."
+        self._seen = self._seen or bool(self._cards)
+        if self._cards and not self.note:
+            self._look_at = float("inf")
 
     def _why(self, nvml: ModuleType, code: int, words: str) -> str:
         if code == nvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH:

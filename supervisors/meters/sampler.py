@@ -19,7 +19,7 @@ import msgspec
 from supervisors import kernel
 from supervisors.meters.machine import MachineSource, ProcMachine, PsutilMachine
 from supervisors.meters.nvml import Nvml, OldLibrary
-from supervisors.meters.readings import CPU_MODE, Device, Reading
+from supervisors.meters.readings import CPU_MODE, Device, Machine, Reading
 from supervisors.meters.source import Source
 
 _LEAST_S = 0.05
@@ -59,11 +59,21 @@ class Sampler:
         machine = self._machine.read(now)
         if any(source.wakes(now) for source in self._sources):
             self._say(Reading(at=now, machine=machine, devices=self._devices, patience_s=self._wake_s))
-        self._devices = tuple(device for source in self._sources for device in source.read(now, machine))
-        note = " ".join(source.note for source in self._sources if source.note)
-        self._say(
-            Reading(at=now, machine=machine, devices=self._devices, note=note or ("" if self._devices else CPU_MODE))
-        )
+        found: list[Device] = []
+        notes = [note for source in self._sources if (note := self._ask(source, now, machine, found))]
+        self._devices = tuple(found)
+        note = " ".join(notes) or ("" if found else CPU_MODE)
+        self._say(Reading(at=now, machine=machine, devices=self._devices, note=note))
+
+    def _ask(self, source: Source, now: float, machine: Machine, found: list[Device]) -> str:
+        """What there is to say of it. A driver that answers what nobody expects must not cost the other meters."""
+        try:
+            found += source.read(now, machine)
+        except OldLibrary:
+            raise
+        except Exception as error:
+            return f"A GPU cannot be read ({error or type(error).__name__})."
+        return source.note
 
     def _say(self, reading: Reading) -> None:
         left = msgspec.json.encode(reading) + b"\n"
