@@ -13,11 +13,45 @@ class Levels(Struct, frozen=True, kw_only=True):
     """0 closed .. 1 open."""
 
 
+class DeviceMemory(Struct, frozen=True, kw_only=True):
+    """One GPU. The services' + others + reserved + free = total; bytes."""
+
+    name: str
+    total: int
+    used: int
+    free: int
+    reserved: int = 0
+    """By its driver."""
+    services: dict[str, int] = {}
+    """Of each service's whole tree."""
+    others: int = 0
+    inferred: tuple[str, ...] = ()
+    """Services whose share the driver does not tell: it follows from what went when they came."""
+    load_pct: int | None = None
+    temp_c: int | None = None
+    power_w: int | None = None
+    unified: bool = False
+    """It is (in part) the machine's RAM."""
+    stale: bool = False
+    """It does not answer; these are its last values."""
+
+
 class Memory(Struct, frozen=True, kw_only=True):
-    """RAM of this machine, and of each service's whole tree; bytes."""
+    """RAM of this machine, and of each service's whole tree, and its GPUs; bytes."""
 
     services: dict[str, int]
     show: int
     used: int
     total: int
     available: int
+    cpu_pct: int | None = None
+    """Of all cores together."""
+    swap_in: int = 0
+    """Bytes a second that come back from the swap."""
+    pressure: int | None = None
+    """Of the last 10 s, the percentage in which somebody waited for memory; None where the kernel does not tell."""
+    devices: tuple[DeviceMemory, ...] = ()
+    note: str = ""
+    """What there is to say about the GPUs, in plain sentences."""
+    stale: bool = False
+    """The meters are not read any more; these are the last values."""

@@ -28,6 +28,7 @@ from console.events import (
     ShowStopping,
 )
 from console.forecast import Forecaster
+from console.meters import Meters
 from console.operate import Operator
 from console.presence import Presence, ShowFile
 from console.server import OperatorServer
@@ -70,6 +71,7 @@ class Show:
         self._standbys = frozenset(n for n, made in self.launchers.items() if made.settings.standby)
         self.engines = LiveEngines(self.launchers, self._standbys)
         self._readiness = services.Readiness(self.launchers)
+        self.meters = Meters()
         self._stopping = asyncio.Event()
         self._presence: Presence
         self._not_fetched: dict[str, int] = {}
@@ -98,11 +100,11 @@ class Show:
             self.bus.add_sink(partial(_doubt, group))
             swapper = Swapper(self, group, Forecaster(lambda name: group[name].status.rss_bytes or 0))
             operator = Operator(self, loop, group, booth.jaw, swapper)
-            sampler = Sampler(self.bus, booth, group)
+            sampler = Sampler(self.bus, booth, group, self.meters)
             server = OperatorServer(self.home.socket(self.rig.name, "show"), operator)
             async with asyncio.TaskGroup() as tasks:
                 listening = asyncio.Event()
-                forever = (server.serve(listening), loop.run(), sampler.run(), swapper.run())
+                forever = (server.serve(listening), loop.run(), sampler.run(), self.meters.run(group), swapper.run())
                 background = [tasks.create_task(work) for work in forever]
                 tasks.create_task(asyncio.to_thread(detector.warm))  # 0.15 s that no adopted engine should wait for
                 try:
@@ -205,6 +207,7 @@ class Show:
         )
 
     def _on_crash(self, report: CrashReport, path: Path | None) -> None:
+        self.meters.crashed(report.service)
         self.bus.publish(
             ServiceCrashed(
                 name=report.service,

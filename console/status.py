@@ -77,7 +77,7 @@ def _services(show: "Show", group: ServiceGroup) -> list[ServiceRow]:
             model=show.launchers[s.name].model,
             device=show.launchers[s.name].device,
             rss_bytes=s.rss_bytes,
-            vram_bytes=None,
+            vram_bytes=show.meters.vram(s.name),
             restarts=s.restarts,
             adopted=s.adopted,
             last_error=s.last_error,

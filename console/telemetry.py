@@ -8,35 +8,41 @@ import psutil  # type: ignore[import-untyped]
 from console.booth import Booth
 from console.bus import Bus
 from console.events import DeviceChanged, DeviceState
-from console.readings import Levels, Memory
+from console.meters import Meters
+from console.readings import DeviceMemory, Levels, Memory
 from conversation.events import Event, StageEntered
 from conversation.stages import Stage
 from devices.levels import NoiseFloor
 from supervisors.group import ServiceGroup
+from supervisors.meters.ledger import Pool
+from supervisors.meters.readings import Reading
 
 _MOVING_S, _LIVE_S, _QUIET_S = 0.05, 0.2, 1.0
-_MEMORY_S = _PULSE_S = 2.0
+_PULSE_S = 2.0
 
 
 class Sampler:
     """20 Hz while a turn runs, 5 Hz while a live microphone is open, else 1 Hz; sends only what changed."""
 
-    def __init__(self, bus: Bus, booth: Booth, group: ServiceGroup) -> None:
-        self._bus, self._booth, self._group = bus, booth, group
+    def __init__(self, bus: Bus, booth: Booth, group: ServiceGroup, meters: Meters) -> None:
+        self._bus, self._booth, self._group, self._meters = bus, booth, group, meters
         self._floor = NoiseFloor()
         self._wake = asyncio.Event()
         self._levels: Levels | None = None
         self._memory: Memory | None = None
-        self._memory_at = self._pulse_at = float("-inf")
+        self._measured: tuple[Reading | None, bool] = None, False
+        self._pulse_at = float("-inf")
         self._fault = ""
         self._me = psutil.Process()
         bus.add_sink(self._on_event)
         bus.on_arrival(self._on_arrival)
+        meters.on_reading = self._on_reading
 
     async def run(self) -> None:
         """Until cancelled."""
         while True:
             self._watch_jaw()
+            self._meters.watched(self._watched())
             if self._watched():
                 self._send_levels()
                 self._send_memory()
@@ -55,8 +61,12 @@ class Sampler:
 
     def _on_arrival(self) -> None:
         """Whoever comes gets the present, not what was true when somebody last looked."""
-        self._memory_at = float("-inf")
+        self._measured = None, False
         self._wake.set()
+
+    def _on_reading(self) -> None:
+        if self._watched():
+            self._wake.set()
 
     def _pause(self) -> float:
         if not self._watched():
@@ -78,22 +88,32 @@ class Sampler:
             self._bus.telemetry("levels", "", levels)
 
     def _send_memory(self) -> None:
-        if monotonic() - self._memory_at < _MEMORY_S:
+        reading, stale = self._meters.meter.reading, self._meters.meter.stale
+        known, was_stale = self._measured
+        if reading is None or (reading is known and stale == was_stale):
             return
-        self._memory_at = monotonic()
-        machine = psutil.virtual_memory()
-        services = {s.name: s.rss_bytes for s in self._group.statuses if s.rss_bytes}
-        rounded = {name: rss >> 20 << 20 for name, rss in services.items()}
-        memory = Memory(
-            services=rounded,
-            show=self._me.memory_info().rss >> 20 << 20,
-            used=machine.total - machine.available >> 26 << 26,
-            total=machine.total,
-            available=machine.available >> 26 << 26,
-        )
+        self._measured = reading, stale
+        memory = self._memory_now(reading, stale)
         if memory != self._memory:
             self._memory = memory
             self._bus.telemetry("memory", "", memory)
+
+    def _memory_now(self, reading: Reading, stale: bool) -> Memory:
+        """Rounded, so that what only trembles is not sent."""
+        machine, ledger = reading.machine, self._meters.ledger
+        return Memory(
+            services={s.name: s.rss_bytes >> 20 << 20 for s in self._group.statuses if s.rss_bytes},
+            show=self._me.memory_info().rss >> 20 << 20,
+            used=machine.ram_used >> 26 << 26,
+            total=machine.ram_total,
+            available=machine.ram_available >> 26 << 26,
+            cpu_pct=_whole(machine.cpu_pct),
+            swap_in=machine.swap_in >> 20 << 20,
+            pressure=_whole(machine.pressure_pct),
+            devices=tuple(map(_device, ledger.devices)) if ledger else (),
+            note=reading.note,
+            stale=stale,
+        )
 
     def _send_pulse(self) -> None:
         """Whoever hears nothing any more knows that we hang."""
@@ -109,3 +129,27 @@ class Sampler:
             name = self._booth.jaw.jaw.board.name
             state: DeviceState = "fault" if fault else "simulated"
             self._bus.publish(DeviceChanged(name=name, role="jaw", state=state, detail=fault))
+
+
+def _device(pool: Pool) -> DeviceMemory:
+    device = pool.device
+    assert device is not None  # the ledger's pool of RAM is not among its devices
+    return DeviceMemory(
+        name=device.name,
+        total=pool.total,
+        used=pool.used,
+        free=pool.free,
+        reserved=pool.reserved,
+        services=pool.services,
+        others=pool.others,
+        inferred=tuple(sorted(pool.inferred)),
+        load_pct=_whole(device.load_pct),
+        temp_c=_whole(device.temp_c),
+        power_w=_whole(device.power_w),
+        unified=device.unified,
+        stale=device.lost,
+    )
+
+
+def _whole(value: float | None) -> int | None:
+    return None if value is None else round(value)

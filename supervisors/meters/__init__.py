@@ -1,0 +1,1 @@
+"""How much memory, load and heat there is, and whose it is."""

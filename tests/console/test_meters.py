@@ -1,0 +1,134 @@
+"""The meters of a show: whose each byte is, for the status, and what of it the screens are sent."""
+
+import os
+from types import SimpleNamespace
+from typing import Any, cast
+
+import msgspec
+
+from console.bus import Bus
+from console.meters import Meters
+from console.readings import Memory
+from console.telemetry import Sampler
+from supervisors.meters.meter import CALM_S, FAST_S, Meter
+from supervisors.meters.readings import Device, GpuProcess, Machine, Reading
+from supervisors.spec import ServiceStatus
+from supervisors.states import ServiceState
+
+GB = 1_000_000_000
+MACHINE = Machine(ram_total=32 * GB, ram_available=20 * GB, cpu_pct=31.4, pressure_pct=0.4)
+
+
+def gpu(used: int, *processes: GpuProcess, **more: bool) -> Device:
+    return Device(
+        key="g", name="RTX", total=24 * GB, used=used, free=24 * GB - used, power_w=99.6, processes=processes, **more
+    )
+
+
+class Stage:
+    """A group of services that are what a test says, and a meter that reads what it says."""
+
+    def __init__(self) -> None:
+        self.meters, self.services, self.at = Meters(), dict[str, ServiceStatus](), 100.0
+        self.meters._statuses = lambda: tuple(self.services.values())
+
+    def service(self, name: str, state: ServiceState, pid: int | None = None, rss: int | None = None) -> None:
+        self.services[name] = ServiceStatus(name=name, role=name, state=state, since=0.0, pid=pid, rss_bytes=rss)
+
+    def read(self, *devices: Device, note: str = "") -> None:
+        self.at += 0.5
+        line = msgspec.json.encode(Reading(at=self.at, machine=MACHINE, devices=devices, note=note))
+        self.meters.meter._take(line)
+
+
+def test_a_service_has_what_its_tree_has() -> None:
+    stage = Stage()
+    stage.service("llm", ServiceState.READY, pid=os.getpid())
+    stage.read(gpu(9 * GB, GpuProcess(os.getpid(), 6 * GB), GpuProcess(1, GB)))
+    assert stage.meters.vram("llm") == 6 * GB and stage.meters.vram("stt") == 0
+
+
+def test_nobody_knows_without_a_gpu_or_once_the_reading_is_old() -> None:
+    stage = Stage()
+    assert stage.meters.vram("llm") is None
+    stage.read()
+    assert stage.meters.vram("llm") is None
+    stage.read(gpu(GB))
+    assert stage.meters.vram("llm") == 0
+    stage.meters.meter._heard_at -= 60
+    assert stage.meters.vram("llm") is None
+
+
+def test_where_the_driver_is_silent_the_load_tells() -> None:
+    stage = Stage()
+    stage.service("llm", ServiceState.WAITING)
+    stage.read(gpu(2 * GB, blind=True))
+    stage.service("llm", ServiceState.LOADING, pid=os.getpid())
+    stage.read(gpu(3 * GB, blind=True))
+    assert stage.meters.vram("llm") == 0
+    stage.service("llm", ServiceState.READY, pid=os.getpid())
+    stage.read(gpu(7 * GB, blind=True))
+    stage.read(gpu(8 * GB, blind=True))
+    assert stage.meters.vram("llm") == 5 * GB
+    assert stage.meters.ledger and stage.meters.ledger.devices[0].inferred == {"llm"}
+    stage.service("llm", ServiceState.BACKOFF)
+    stage.read(gpu(3 * GB, blind=True))
+    assert stage.meters.vram("llm") == 0
+
+
+def test_a_crash_is_marked_in_the_history() -> None:
+    stage = Stage()
+    stage.read()
+    stage.meters.crashed("llm")
+    assert [(mark.kind, mark.service) for mark in stage.meters.history.marks] == [("crash", "llm")]
+
+
+def memories(bus: Bus, stage: Stage) -> tuple[Sampler, list[Memory]]:
+    """What is sent of the memory, each time the sampler is asked for it."""
+    booth = SimpleNamespace(jaw=None, microphone=None)
+    group = SimpleNamespace(statuses=tuple(stage.services.values()))
+    sent: list[Memory] = []
+
+    def keep(kind: str, key: str, value: Any) -> None:
+        sent.append(value)
+
+    bus.telemetry = keep  # type: ignore[method-assign]
+    return Sampler(bus, cast(Any, booth), cast(Any, group), stage.meters), sent
+
+
+async def test_screens_are_sent_what_changed() -> None:
+    stage = Stage()
+    stage.service("llm", ServiceState.READY, pid=os.getpid(), rss=5 << 20)
+    sampler, sent = memories(Bus(), stage)
+    sampler._send_memory()
+    assert sent == []
+    stage.read(gpu(9 * GB, GpuProcess(os.getpid(), 6 * GB)))
+    sampler._send_memory()
+    sampler._send_memory()
+    stage.read(gpu(9 * GB, GpuProcess(os.getpid(), 6 * GB)))
+    sampler._send_memory()
+    (memory,) = sent
+    (device,) = memory.devices
+    assert (memory.cpu_pct, memory.pressure, memory.stale, memory.services) == (31, 0, False, {"llm": 5 << 20})
+    assert (device.services, device.others, device.free, device.power_w) == ({"llm": 6 * GB}, 3 * GB, 15 * GB, 100)
+    stage.meters.meter._heard_at -= 60
+    sampler._send_memory()
+    assert [memory.stale for memory in sent] == [False, True]
+    stage.read(note="The NVIDIA driver is gone.")
+    sampler._send_memory()
+    assert not sent[-1].stale and sent[-1].note and sent[-1].devices[0].stale
+    assert msgspec.convert(msgspec.to_builtins(sent[-1]), Memory) == sent[-1]
+
+
+def test_old_recordings_can_still_be_read() -> None:
+    old = {"telemetry": "memory", "key": "", "services": {}, "show": 1, "used": 1, "total": 2, "available": 1}
+    assert msgspec.convert(old, Memory).devices == ()
+
+
+def test_nobody_looks_and_little_is_read() -> None:
+    paces: list[float] = []
+    stage = Stage()
+    stage.meters.meter.pace = paces.append  # type: ignore[method-assign,assignment]
+    stage.meters.watched(True)
+    stage.meters.watched(False)
+    assert paces == [FAST_S, CALM_S] and isinstance(stage.meters.meter, Meter)
