@@ -9,6 +9,7 @@ from clients.http import Engine as Client
 from clients.openai_chat import OpenAIChat
 from conversation.ports import Message
 from launchers.base import BaseLauncher
+from launchers.memory.flags import LoadFlags
 
 
 class Launcher(BaseLauncher):
@@ -36,6 +37,17 @@ class Launcher(BaseLauncher):
         gpu = () if layers == "-1" else ("-ngl", layers)
         sizes = ("-c", str(self.settings.context), "-t", threads, "-b", batch, "-np", "1")
         return ("-m", str(weights), *where, *sizes, *gpu, "--jinja", "--metrics")
+
+    def memory_flags(self) -> LoadFlags:
+        """512: the `--cache-ram` of our own server, which has the limit of that name from llama-server."""
+        return LoadFlags(
+            engine=self.script,
+            threads=int(self.threads()),
+            context=self.settings.context,
+            batch=int(self.option("batch")),
+            gpu_layers=int(self.option("gpu_layers")),
+            prompt_cache_mib=512,
+        )
 
     def connect(self, base_url: str) -> OpenAIChat:
         return OpenAIChat(self.name, base_url, self.model)

@@ -67,6 +67,10 @@ class ModelStore:
                 raise FetchError(f"{each.name} of {model_id} {trouble}; run: {COMMAND} models fetch {model_id}")
         return shelf.path(wanted)
 
+    def bytes(self, model_id: str) -> int:
+        """Of the file that an engine opens, stored or not."""
+        return self._catalogue[model_id].files[0].bytes
+
     def list(self) -> list[ModelRow]:
         return [self._row(model_id) for model_id in self._catalogue]
 
