@@ -65,7 +65,12 @@ class Listener:
             self._said_device = match["device"]
 
     def _add(self, device: str, what: str, match: re.Match[str]) -> None:
-        """A model with sliding windows has two KV buffers of one name; all else that comes again is said again."""
+        """A model with sliding windows has two KV buffers of one name; all else that comes again is said again. Weights
+        after a cache begin a second pass: the first one only tried what fits.
+        """
+        if what.startswith("model") and any(known.startswith("KV") for _, known in self._seen):
+            self._buffers.clear()
+            self._seen.clear()
         count = self._seen.get((device, what), 0) + 1 if what.startswith("KV") else 1
         self._seen[device, what] = count
         self._buffers[device, what, count] = int(float(match["mib"]) * _UNIT[match["unit"]])

@@ -17,9 +17,6 @@ from launchers.memory.learned import Learned, Measurement, Profile, key_of
 from launchers.memory.placement import Placement
 from launchers.memory.reader import BadHeader
 
-_UNSTORED = 1.6
-"""What a model of an LLM takes for each byte of a file that is not here yet: the layers laid out anew, and a cache."""
-
 
 class Load(Struct, frozen=True, kw_only=True):
     """One start of one engine: all that its memory depends on."""
@@ -150,17 +147,17 @@ def _learned(profile: Profile, need: Need) -> Estimate:
 def _formula(load: Load, free_vram: int) -> tuple[Need, bool]:
     """And whether it is a rough one."""
     flags, weights = load.flags, load.weights
-    if weights is None and load.file_bytes and flags.engine.startswith("llm"):
-        return formula.by_size(flags.engine, int(_UNSTORED * load.file_bytes)), True
     try:
         if weights is not None and flags.engine.startswith("llm"):
             model = gguf.read(weights)
             return formula.llm(model, flags, machine=platform.machine(), gpu=load.on_gpu, free_vram=free_vram), False
         if weights is not None and flags.engine.startswith("stt"):
             return formula.stt(ggml.read(weights), gpu=load.on_gpu), False
+        if weights is not None or not load.file_bytes:
+            return formula.by_size(flags.engine, load.file_bytes), False
     except (BadHeader, OSError):
-        return formula.by_size(flags.engine, load.file_bytes), True
-    return formula.by_size(flags.engine, load.file_bytes), weights is None and load.file_bytes > 0
+        pass  # A file of another kind, or one that just went: its size is all we know.
+    return formula.rough(flags.engine, load.file_bytes, gpu=load.on_gpu), True
 
 
 def _vocabulary(load: Load) -> int:

@@ -178,6 +178,18 @@ def _padded(cells: int) -> int:
 
 
 def by_size(engine: str, file_bytes: int) -> Need:
-    """An ONNX voice: its weights once, and what its engine has measured. Also what else we know only the size of."""
+    """An ONNX voice: its weights once, and what its engine has measured."""
     ram = BASES.get(engine, BASE) + file_bytes
     return Need(ram=ram, peak_ram=ram + file_bytes // 4, layers=1)
+
+
+def rough(engine: str, file_bytes: int, *, gpu: bool = False) -> Need:
+    """Of a model that is not here: a cache and layers laid out anew are guessed from its size."""
+    if engine.startswith("tts"):
+        return by_size(engine, file_bytes)
+    base = BASES.get(engine, BASE) + (WHISPER_WORK if engine.startswith("stt") else 0)
+    inside = int((1.2 if engine.startswith("stt") else 1.6) * file_bytes)
+    if gpu:
+        host = base + CUDA_HOST + file_bytes // 4
+        return Need(ram=host, peak_ram=host + file_bytes, vram=CUDA_CONTEXT + inside)
+    return Need(ram=base + inside, peak_ram=base + inside + file_bytes // 4)
