@@ -39,14 +39,14 @@ class Launcher(BaseLauncher):
         return ("-m", str(weights), *where, *sizes, *gpu, "--jinja", "--metrics")
 
     def memory_flags(self) -> LoadFlags:
-        """512: the `--cache-ram` of our own server, which has the limit of that name from llama-server."""
+        """Our own server keeps 512 MiB of prompts (its `--cache-ram`), llama-server 8 GiB unless told otherwise."""
         return LoadFlags(
             engine=self.script,
             threads=int(self.threads()),
             context=self.settings.context,
             batch=int(self.option("batch")),
             gpu_layers=int(self.option("gpu_layers")),
-            prompt_cache_mib=512,
+            prompt_cache_mib=512 if self.needs_environment() else 8192,
         )
 
     def connect(self, base_url: str) -> OpenAIChat:

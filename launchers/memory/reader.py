@@ -3,7 +3,7 @@
 import struct
 from typing import BinaryIO
 
-LIMIT = 128 * 1024 * 1024
+LIMIT = 64 * 1024 * 1024
 """Bytes of header; the largest vocabularies of today take 16 MB."""
 _FIRST, _GROWTH = 64 * 1024, 4
 _U32, _U64 = struct.Struct("<I"), struct.Struct("<Q")
