@@ -1,5 +1,6 @@
 """What every launcher is: it knows one engine, from its weights to its client."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -16,6 +17,7 @@ from conversation.ports import Message
 from launchers import openmp
 from launchers.environments import Environments
 from launchers.errors import FetchError
+from launchers.memory.flags import LoadFlags
 from launchers.model_memory import ModelMemory
 from launchers.probe_binary import works
 from launchers.progress import OnProgress, Progress
@@ -182,6 +184,20 @@ class BaseLauncher(ABC):
     def threads(self, most: int = 8) -> str:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2
         return str(self.settings.threads or max(1, min(most, cores)))
+
+    def memory_flags(self) -> LoadFlags:
+        """What of its settings decides how much memory it will take."""
+        return LoadFlags(engine=self.script, threads=int(self.threads()))
+
+    def build(self) -> str:
+        """Which engine would run: another build is another memory. Looks at the disk."""
+        found = self._found_binary()
+        if found is None:
+            return self.workshop.environments.folder(self.script).name
+        with contextlib.suppress(OSError):
+            seen = os.stat(found)
+            return f"{found} {seen.st_size} {seen.st_mtime_ns}"
+        return found
 
     def _found_binary(self) -> str | None:
         wanted = self.settings.binary

@@ -9,6 +9,7 @@ from clients.http import Engine as Client
 from clients.openai_chat import OpenAIChat
 from conversation.ports import Message
 from launchers.base import BaseLauncher
+from launchers.memory.flags import LoadFlags
 
 _ALL_LAYERS = 999
 
@@ -44,6 +45,17 @@ class Launcher(BaseLauncher):
         gpu = () if layers == "-1" else ("-ngl", layers)
         sizes = ("-c", str(self.settings.context), "-t", threads, "-b", batch, "-np", "1")
         return ("-m", str(weights), *where, *sizes, *gpu, "--jinja", "--metrics")
+
+    def memory_flags(self) -> LoadFlags:
+        """Our own server keeps 512 MiB of prompts (its `--cache-ram`), llama-server 8 GiB unless told otherwise."""
+        return LoadFlags(
+            engine=self.script,
+            threads=int(self.threads()),
+            context=self.settings.context,
+            batch=int(self.option("batch")),
+            gpu_layers=int(self.option("gpu_layers")),
+            prompt_cache_mib=512 if self.needs_environment() else 8192,
+        )
 
     def connect(self, base_url: str) -> OpenAIChat:
         return OpenAIChat(self.name, base_url, self.model)

@@ -73,6 +73,10 @@ class ModelStore:
         shelf = self._shelf(model_id)
         return tuple(shelf.path(file) for file in self._catalogue[model_id].files)
 
+    def bytes(self, model_id: str) -> int:
+        """Of the file that an engine opens, stored or not."""
+        return self._catalogue[model_id].files[0].bytes
+
     def list(self) -> list[ModelRow]:
         return [self._row(model_id) for model_id in self._catalogue]
 
