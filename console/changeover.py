@@ -34,20 +34,22 @@ _FREE = {
 class Changeover:
     """Fits supervisors.swap.Surroundings; for one swap of one service."""
 
-    def __init__(self, show: "Show", forecaster: Forecaster, ladder: Sequence[BaseLauncher], seat: int) -> None:
+    def __init__(
+        self, show: "Show", forecaster: Forecaster, ladder: Sequence[BaseLauncher], seat: int, beside: bool
+    ) -> None:
+        """`beside`: the first of the ladder has room next to the one that runs."""
         self._show, self._forecaster, self._seat = show, forecaster, seat
+        self._beside = beside and not ladder[0].settings.port  # one port cannot be had twice
         self._name, self._role = ladder[0].name, ladder[0].role
         self._before = show.launchers[self._name]
         self._launchers = {str(n): launcher for n, launcher in enumerate(ladder)}
         self.candidates = [self._candidate(label, launcher) for label, launcher in self._launchers.items()]
 
     def _candidate(self, label: str, launcher: BaseLauncher) -> Candidate:
-        one_port = launcher.settings.port != 0  # which cannot be had twice
-        beside = not one_port and self._forecaster.forecast(launcher, self._before).beside
         spec = services.spec(self._show.rig, launcher, self._show.engines.busy(launcher), self._show.idle, self._seat)
         assert isinstance(spec, ServiceSpec)
         spec = structs.replace(spec, stall_s=self._show.rig.value.memory.swap_stall_s)
-        return Candidate(label=label, spec=spec, beside=beside)
+        return Candidate(label=label, spec=spec, beside=self._beside)
 
     def tell(self, phase: Phase, label: str) -> None:
         model = (self._launchers[label] if label else self._before).model

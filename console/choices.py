@@ -21,13 +21,15 @@ class Choice(Struct, frozen=True, kw_only=True):
     context: int
     seat: int
     """Of the service; see ServiceSpec.seat."""
+    pinned: bool = False
+    """It keeps its model when memory runs low."""
 
     def applied(self, engine: Engine) -> Engine:
         return structs.replace(engine, model=self.model, device=self.device, context=self.context)
 
 
-def choice(engine: Engine, seat: int) -> Choice:
-    return Choice(model=engine.model, device=engine.device, context=engine.context, seat=seat)
+def choice(engine: Engine, seat: int, pinned: bool = False) -> Choice:
+    return Choice(model=engine.model, device=engine.device, context=engine.context, seat=seat, pinned=pinned)
 
 
 def recall(folder: Path) -> dict[str, Choice]:

@@ -83,6 +83,30 @@ class Swap(Command, frozen=True, kw_only=True):
     """How long the client waits: a model may have to be fetched first."""
 
 
+class Models(Command, frozen=True, kw_only=True):
+    """Answered with a list of console.models_desk.ModelCard's fields."""
+
+
+class Fetch(Command, frozen=True, kw_only=True):
+    """Get a model while the show goes on; `cancel` ends that. Answered at once with {"fetching"}."""
+
+    model: str
+    cancel: bool = False
+
+
+class Pin(Command, frozen=True, kw_only=True):
+    """A pinned service keeps its model when memory runs low. Answered with {"pinned"}."""
+
+    service: str
+    on: bool = True
+
+
+class Unload(Command, frozen=True, kw_only=True):
+    """Stop a service, so that its memory is free; Restart brings it back. Answered at once with {"unloading"}."""
+
+    service: str
+
+
 class Forecast(Command, frozen=True, kw_only=True):
     """What such a swap would mean. Answered with console.forecast.Forecast's fields."""
 
@@ -112,6 +136,10 @@ AnyCommand = (
     | Play
     | Swap
     | Forecast
+    | Models
+    | Fetch
+    | Pin
+    | Unload
     | Stop
 )
 

@@ -1,40 +1,136 @@
 """Whether an engine has room on this machine, beside the one that runs or in its place; said with the figures."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Iterable
 
 import psutil  # type: ignore[import-untyped]
 from msgspec import Struct
 
+from console.meters import Meters
 from launchers.base import BaseLauncher
+from launchers.memory.estimate import for_launcher
+from launchers.memory.fit import Estimate, Fit, fits
+from launchers.memory.learned import Learned
+from profiles.home import Home
+from supervisors.meters.ledger import Pool
+
+SETTLED_S = 3.0
+"""A driver that does not give memory back by then is not waited for any more (research/supervision.md, job 2)."""
+_LOOK_S = 0.05
+
+_UNKNOWN = Estimate(ram_bytes=0, peak_ram_bytes=0, vram_bytes=0, source="formula", rough=True)
+_BLIND = "what it takes is not known here: the old one goes first, a filler covers it"
+
+
+class Room(Struct, frozen=True, kw_only=True):
+    """What is free now, bytes."""
+
+    ram: int
+    vram: int = 0
+    one_pool: bool = False
+    """The GPU uses the machine's RAM."""
 
 
 class Forecast(Struct, frozen=True, kw_only=True):
-    """Bytes in RAM, as far as a CPU is concerned."""
+    """What an engine would take, and what that means for the one that runs."""
 
-    need: int
-    available: int
-    freed: int
+    need: Estimate
+    room: Room
+    freed_ram: int
     """What the one that runs would give back."""
+    freed_vram: int
     beside: bool
+    """Both have room: no pause."""
     fits: bool
-    """At least in its place."""
+    """At least in the place of the one that runs."""
     words: str
-    """What it means for the show, in one plain sentence."""
+    """One plain sentence, without an end."""
 
 
 class Forecaster:
     """Asks the machine each time: what others use is not ours to remember."""
 
-    def __init__(self, rss: Callable[[str], int]) -> None:
-        self._rss = rss
+    def __init__(self, home: Home, meters: Meters, rss: Callable[[str], int]) -> None:
+        self.learned = Learned(home)
+        self._meters, self._rss = meters, rss
 
-    def forecast(self, wanted: BaseLauncher, before: BaseLauncher) -> Forecast:
-        """Reads headers of model files: some ms."""
-        need = sum(path.stat().st_size for path in wanted.files()) * 13 // 10
-        available = psutil.virtual_memory().available
-        freed = self._rss(before.name)
-        beside, fits = need <= available, need <= available + freed
-        return Forecast(need=need, available=available, freed=freed, beside=beside, fits=fits, words="")
+    def room(self) -> Room:
+        devices = self._devices()
+        free = max((pool.free for pool in devices), default=0)
+        one_pool = bool(devices) and all(pool.device is not None and pool.device.unified for pool in devices)
+        return Room(ram=psutil.virtual_memory().available, vram=free, one_pool=one_pool)
+
+    def gpu(self) -> str:
+        """Its name; "" where there is none."""
+        return next((pool.device.name for pool in self._devices() if pool.device is not None), "")
+
+    def device_of(self, launcher: BaseLauncher) -> str:
+        """Where it would run: a GPU only where there is one, and a program that may know how to use it."""
+        wanted = launcher.settings.device
+        able = wanted == "gpu" or (wanted == "auto" and not launcher.needs_environment())
+        return "gpu" if able and self.gpu() else "cpu"
+
+    def need(self, launcher: BaseLauncher) -> Estimate:
+        """Reads the head of its file: up to 0.2 s, so call it in a thread."""
+        room = self.room()
+        if not launcher.catalogued:
+            return _UNKNOWN
+        return for_launcher(
+            launcher, self.learned, device=self.device_of(launcher), free_vram=room.ram if room.one_pool else room.vram
+        )
+
+    def forecast(self, wanted: BaseLauncher, before: BaseLauncher, others: Iterable[BaseLauncher] = ()) -> Forecast:
+        """`others`: models that might be had instead. In a thread."""
+        room, need = self.room(), self.need(wanted)
+        freed_ram, freed_vram = self._rss(before.name), self._meters.vram(before.name) or 0
+        if need is _UNKNOWN:
+            return Forecast(
+                need=need, room=room, freed_ram=freed_ram, freed_vram=freed_vram, beside=False, fits=True, words=_BLIND
+            )
+        beside = fits(need, room.ram, room.vram, one_pool=room.one_pool)
+        instead = fits(need, room.ram + freed_ram, room.vram + freed_vram, one_pool=room.one_pool)
+        words = "fits beside: no pause"
+        if not beside.fits:
+            words = _pause(beside, need) if instead.fits else self._refusal(wanted, instead, others, room, freed_ram)
+        return Forecast(
+            need=need,
+            room=room,
+            freed_ram=freed_ram,
+            freed_vram=freed_vram,
+            beside=beside.fits,
+            fits=instead.fits,
+            words=words,
+        )
+
+    def _refusal(self, wanted: BaseLauncher, fit: Fit, others: Iterable[BaseLauncher], room: Room, freed: int) -> str:
+        small = [o for o in others if fits(self.need(o), room.ram + freed, room.vram, one_pool=room.one_pool).fits]
+        names = " or ".join(dict.fromkeys(launcher.model for launcher in small[:3]))
+        choose = f"{names} would fit" if names else "nothing smaller is here; free some memory first"
+        return f"{wanted.model} will not fit: it {fit.words}; {choose}"
 
     async def settled(self) -> None:
-        """RAM comes back with the process."""
+        """RAM comes back with the process; a GPU's memory is waited for until two readings agree."""
+        if not self._devices():
+            return
+        last, same, due = -1, 0, asyncio.get_running_loop().time() + SETTLED_S
+        while same < 2 and asyncio.get_running_loop().time() < due:
+            await asyncio.sleep(_LOOK_S)
+            if (reading := self._meters.meter.reading) is None:
+                return
+            used = sum(device.used for device in reading.devices)
+            same = same + 1 if abs(used - last) <= 64 << 20 else 0
+            last = used
+
+    def _devices(self) -> list[Pool]:
+        ledger = None if self._meters.meter.stale else self._meters.ledger
+        return [pool for pool in ledger.devices if pool.device and not pool.device.lost] if ledger else []
+
+
+def _pause(beside: Fit, need: Estimate) -> str:
+    short = _g(beside.missing_ram or beside.missing_vram)
+    silent = f"about {need.load_s:.0f} s" if need.load_s else "while it loads"
+    return f"needs {short} more: the character is silent {silent}, a filler covers it"
+
+
+def _g(size: int) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 999_500_000 else f"{size / 1e6:.0f} MB"

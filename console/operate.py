@@ -10,8 +10,8 @@ import msgspec
 from console import commands as cmd
 from console.bus import Bus
 from console.events import Held, ShowHalted, ShowResumed
+from console.models_desk import ModelsDesk
 from console.status import status
-from console.swapper import Swapper
 from conversation.audio import HEARING_RATE, Samples, from_bytes
 from conversation.errors import ConversationError
 from conversation.events import TurnEnded
@@ -35,9 +35,9 @@ class Operator:
     """Fits `console.server.Operated`."""
 
     def __init__(
-        self, show: "Show", loop: ConversationLoop, group: ServiceGroup, jaw: JawPlayer, swapper: Swapper
+        self, show: "Show", loop: ConversationLoop, group: ServiceGroup, jaw: JawPlayer, desk: ModelsDesk
     ) -> None:
-        self._show, self._loop, self._group, self._jaw, self._swapper = show, loop, group, jaw, swapper
+        self._show, self._loop, self._group, self._jaw, self._desk = show, loop, group, jaw, desk
         self.bus: Bus = show.bus
         self._asking = 0
         self._stop_when_idle = False
@@ -64,10 +64,8 @@ class Operator:
                 return self._restart(command.service)
             case cmd.Play():
                 return await self._play(command.character)
-            case cmd.Swap():
-                return await self._swapper.swap(command.service, command.model, command.device)
-            case cmd.Forecast():
-                return await asyncio.to_thread(self._swapper.forecast, command.service, command.model, command.device)
+            case cmd.Swap() | cmd.Forecast() | cmd.Models() | cmd.Fetch() | cmd.Pin() | cmd.Unload():
+                return await self._desk.execute(command)
             case cmd.Stop():
                 self._stop_when_idle = command.when_idle and self._asking > 0
                 if not self._stop_when_idle:

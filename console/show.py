@@ -1,7 +1,6 @@
 """The composition root: from a rig and a character to a running show, and back to silence."""
 
 import asyncio
-import contextlib
 import logging
 import os
 from collections.abc import Collection
@@ -9,8 +8,9 @@ from contextlib import AsyncExitStack, ExitStack
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from time import gmtime, monotonic
-from typing import Any
+from time import monotonic
+
+from msgspec.structs import replace
 
 from console import choices, last_show, services
 from console.booth import Booth, open_booth
@@ -29,9 +29,11 @@ from console.events import (
 )
 from console.forecast import Forecaster
 from console.meters import Meters
+from console.models_desk import ModelsDesk
 from console.operate import Operator
 from console.presence import Presence, ShowFile
 from console.server import OperatorServer
+from console.show_log import show_log
 from console.swapper import Swapper
 from console.telemetry import Sampler
 from conversation import prompt
@@ -91,20 +93,29 @@ class Show:
             self._presence = stack.enter_context(Presence(self.home, self.rig.name))
             log = stack.enter_context(EventLog(self.logs))
             self.bus.add_sink(log.write)
-            stack.enter_context(_log_file(self.logs / "show.log"))
+            stack.enter_context(show_log(self.logs / "show.log"))
             booth = open_booth(self.rig.value, stack.enter_context(ExitStack()), self.bus.publish)
             detector = SileroDetector()
             loop = ConversationLoop(lambda: self._hands(booth, detector), booth.microphone)
             stack.push_async_callback(self.engines.aclose)
             group = await stack.enter_async_context(self._services())
             self.bus.add_sink(partial(_doubt, group))
-            swapper = Swapper(self, group, Forecaster(lambda name: group[name].status.rss_bytes or 0))
-            operator = Operator(self, loop, group, booth.jaw, swapper)
+            forecaster = Forecaster(self.home, self.meters, lambda name: group[name].status.rss_bytes or 0)
+            swapper = Swapper(self, group, forecaster)
+            desk = ModelsDesk(self, group, swapper, forecaster)
+            operator = Operator(self, loop, group, booth.jaw, desk)
             sampler = Sampler(self.bus, booth, group, self.meters)
             server = OperatorServer(self.home.socket(self.rig.name, "show"), operator)
             async with asyncio.TaskGroup() as tasks:
                 listening = asyncio.Event()
-                forever = (server.serve(listening), loop.run(), sampler.run(), self.meters.run(group), swapper.run())
+                forever = (
+                    server.serve(listening),
+                    loop.run(),
+                    sampler.run(),
+                    self.meters.run(group),
+                    swapper.run(),
+                    desk.run(),
+                )
                 background = [tasks.create_task(work) for work in forever]
                 tasks.create_task(asyncio.to_thread(detector.warm))  # 0.15 s that no adopted engine should wait for
                 try:
@@ -188,9 +199,21 @@ class Show:
     def appoint(self, launcher: BaseLauncher, seat: int) -> None:
         """Its engine takes the place of the one that was; a show that comes after a crash goes on with it."""
         self.launchers[launcher.name] = launcher
-        self.choices = {**self.choices, launcher.name: choices.choice(launcher.settings, seat)}
-        choices.remember(self.home.state(self.rig.name), self.choices)
+        self._choose(launcher.name, choices.choice(launcher.settings, seat, self.pinned(launcher.name)))
         self._history.budget = self._budget()
+        self.meters.history.mark(monotonic(), "swap", launcher.name)
+
+    def pin(self, name: str, on: bool) -> None:
+        """A pinned engine keeps its model when memory runs low."""
+        now = self.choices.get(name) or choices.choice(self.launchers[name].settings, 1)
+        self._choose(name, replace(now, pinned=on))
+
+    def pinned(self, name: str) -> bool:
+        return name in self.choices and self.choices[name].pinned
+
+    def _choose(self, name: str, choice: choices.Choice) -> None:
+        self.choices = {**self.choices, name: choice}
+        choices.remember(self.home.state(self.rig.name), self.choices)
 
     def _budget(self) -> int:
         windows = [made.settings.context for made in self.launchers.values() if made.role == "llm"]
@@ -263,23 +286,3 @@ def _doubt(group: ServiceGroup, event: Event, line: bytes) -> None:
         for status in group.statuses:
             if status.role == role:
                 group[status.name].suspect(f"{event.stage} failed")
-
-
-@contextlib.contextmanager
-def _log_file(path: Path) -> Any:
-    """The show's own words and every traceback go here, never to an operator's screen."""
-    handler = logging.FileHandler(path)
-    words = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
-    words.converter = gmtime  # as the shims stamp the lines of the services: all logs are merged by it
-    words.default_time_format, words.default_msec_format = "%Y-%m-%dT%H:%M:%S", "%s.%03dZ"
-    handler.setFormatter(words)
-    root = logging.getLogger()
-    root.addHandler(handler)
-    root.setLevel(logging.INFO)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        root.removeHandler(handler)
-        with contextlib.suppress(OSError):  # a full disk must not hide why the show ended
-            handler.close()

@@ -57,7 +57,15 @@ class Swapper:
 
     def forecast(self, service: str, model: str, device: Device = "auto") -> Forecast:
         """What a swap would mean for the memory, and so for the visitors. Raises CommandError."""
-        return self._forecaster.forecast(self._wanted(Wish(service, model, device)), self._show.launchers[service])
+        wanted = self._wanted(Wish(service, model, device))
+        return self._forecaster.forecast(wanted, self._show.launchers[service], self.alternatives(service))
+
+    def alternatives(self, service: str) -> list[BaseLauncher]:
+        """Launchers of what else is stored for this role, the largest first."""
+        show, engine = self._show, self._show.rig.value.engines[service]
+        here = [m for m in show.catalogue.role(show.launchers[service].role) if show.shop.store.state(m) == "stored"]
+        made = [self._launcher(service, structs.replace(engine, model=model)) for model in here]
+        return sorted(made, key=lambda launcher: -show.shop.store.bytes(launcher.model))
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -80,6 +88,10 @@ class Swapper:
         now = self._show.launchers[wish.service].settings
         if (now.model, now.device) == (wish.model, wish.device) and wish.service not in self._latest:
             raise CommandError(USAGE, f"{wish.service} has {wish.model} already; choose another model")
+
+    def wanted(self, service: str, model: str) -> BaseLauncher:
+        """What a swap would start. Raises CommandError."""
+        return self._wanted(Wish(service, model, self._show.rig.value.engines[service].device))
 
     def _wanted(self, wish: Wish) -> BaseLauncher:
         made = self._show.launchers
@@ -104,11 +116,12 @@ class Swapper:
         before, first = show.launchers[name], self._wanted(wish)
         try:
             await self._bring(first)
-            forecast = await asyncio.to_thread(self._forecaster.forecast, first, before)
+            others = [o for o in self.alternatives(name) if o.model != wish.model]
+            forecast = await asyncio.to_thread(self._forecaster.forecast, first, before, others)
             if not forecast.fits:
                 raise CommandError(NO_ENGINE, forecast.words)
             seat = 2 if self._group[name].key == name else 1
-            change = Changeover(show, self._forecaster, self._ladder(first, before, forecast), seat)
+            change = Changeover(show, self._forecaster, self._ladder(first, before, forecast), seat, forecast.beside)
             result = await Swap(self._group, change, change.candidates).run()
         except BaseException:
             self._tell(name, "", "")

@@ -1,0 +1,216 @@
+"""The models of a running show: which there are, what each would take, and getting those that are not here."""
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec import Struct
+
+from console import commands as cmd
+from console.commands import USAGE, CommandError
+from console.events import Note
+from console.forecast import Forecaster
+from console.swapper import Swapper
+from launchers.base import BaseLauncher
+from launchers.errors import FetchError
+from launchers.memory.fit import Source
+from profiles.errors import ProfileError
+from profiles.schema import Role
+from supervisors.group import ServiceGroup
+
+if TYPE_CHECKING:
+    from console.show import Show
+
+CardState = Literal["absent", "partial", "fetching", "stored", "loaded"]
+
+
+ModelCommand = cmd.Swap | cmd.Forecast | cmd.Models | cmd.Fetch | cmd.Pin | cmd.Unload
+
+
+class ModelCard(Struct, frozen=True, kw_only=True):
+    """One model of the catalogue, as this machine sees it now. Bytes."""
+
+    id: str
+    role: Role
+    title: str
+    bytes: int
+    licence: str
+    state: CardState
+    service: str
+    """Whom it would serve, or serves; "" when this rig has none that could take it."""
+    pinned: bool
+    need_ram: int
+    need_vram: int
+    source: Source
+    error_pct: float | None
+    """How far the formula was off, where that was measured."""
+    speed: float | None
+    """Learned: tokens a second of a language model, RTF of ears and voices."""
+    load_s: float | None
+    """Learned."""
+    free_ram: int
+    free_vram: int
+    freed_ram: int
+    freed_vram: int
+    """What would come back from the model that it replaces."""
+    beside: bool
+    fits: bool
+    words: str
+    """What a swap to it means, in plain words."""
+
+
+class ModelsDesk:
+    """`run` fetches what is asked for, one model after another, while the show goes on."""
+
+    def __init__(self, show: "Show", group: ServiceGroup, swapper: Swapper, forecaster: Forecaster) -> None:
+        self._show, self._group, self._swapper, self._forecaster = show, group, swapper, forecaster
+        self._queue: asyncio.Queue[str] = asyncio.Queue()
+        self._fetching: dict[str, asyncio.Task[None] | None] = {}
+        self._unloading: asyncio.Queue[str] = asyncio.Queue()
+
+    async def execute(self, command: ModelCommand) -> Any:
+        """Raises CommandError."""
+        match command:
+            case cmd.Swap():
+                return await self._swapper.swap(command.service, command.model, command.device)
+            case cmd.Forecast():
+                return await asyncio.to_thread(self._swapper.forecast, command.service, command.model, command.device)
+            case cmd.Models():
+                return await asyncio.to_thread(self.cards)
+            case cmd.Fetch():
+                if command.cancel:
+                    return {"fetching": not self.cancel(command.model)}
+                self.fetch(command.model)
+                return {"fetching": True}
+            case cmd.Pin():
+                self._show.pin(self._known(command.service), command.on)
+                return {"pinned": command.on}
+            case cmd.Unload():
+                self._unloading.put_nowait(self._known(command.service))
+                return {"unloading": command.service}
+
+    def _known(self, service: str) -> str:
+        if service not in self._show.launchers:
+            raise CommandError(USAGE, f"there is no service {service}; this rig has {', '.join(self._show.launchers)}")
+        return service
+
+    def cards(self) -> list[ModelCard]:
+        """Reads the heads of all files that are here: call it in a thread."""
+        return [self._card(model_id) for model_id in self._show.catalogue]
+
+    def _card(self, model_id: str) -> ModelCard:
+        show, model = self._show, self._show.catalogue[model_id]
+        loaded = next((n for n, made in show.launchers.items() if made.model == model_id), "")
+        service = loaded or next((n for n, made in show.launchers.items() if self._takes(made, model.role)), "")
+        state: CardState = (
+            "loaded" if loaded else "fetching" if model_id in self._fetching else show.shop.store.state(model_id)
+        )
+        wanted = self._launcher(service, model_id)
+        if wanted is None:
+            return _plain(model_id, model.role, model.title, model.bytes, model.licence, state)
+        forecast = self._forecaster.forecast(wanted, show.launchers[service], self._swapper.alternatives(service))
+        need = forecast.need
+        return ModelCard(
+            id=model_id,
+            role=model.role,
+            title=model.title,
+            bytes=model.bytes,
+            licence=model.licence,
+            state=state,
+            service=service,
+            pinned=bool(loaded) and show.pinned(loaded),
+            need_ram=need.ram_bytes,
+            need_vram=need.vram_bytes,
+            source=need.source,
+            error_pct=need.error_pct,
+            speed=need.speed,
+            load_s=need.load_s,
+            free_ram=forecast.room.ram,
+            free_vram=forecast.room.vram,
+            freed_ram=0 if loaded else forecast.freed_ram,
+            freed_vram=0 if loaded else forecast.freed_vram,
+            beside=forecast.beside,
+            fits=forecast.fits,
+            words=f"{loaded} has it now" if loaded else forecast.words,
+        )
+
+    def _takes(self, launcher: BaseLauncher, role: Role) -> bool:
+        settings = launcher.settings
+        return launcher.role == role and settings.launch == "process" and launcher.catalogued and not settings.standby
+
+    def _launcher(self, service: str, model_id: str) -> BaseLauncher | None:
+        try:
+            return self._swapper.wanted(service, model_id) if service else None
+        except CommandError:
+            return None
+
+    def fetch(self, model_id: str) -> None:
+        """In the background; its progress is telemetry under "model <id>". Raises CommandError."""
+        try:
+            self._show.catalogue[model_id]
+        except ProfileError as error:
+            raise CommandError(USAGE, f"{error.message}; {error.hint}") from None
+        if model_id not in self._fetching:
+            self._fetching[model_id] = None
+            self._queue.put_nowait(model_id)
+
+    def cancel(self, model_id: str) -> bool:
+        """What has come so far is kept for the next time. False when it was not being fetched."""
+        if model_id not in self._fetching:
+            return False
+        task = self._fetching.pop(model_id)
+        if task is not None:
+            task.cancel()
+        return True
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._unload())
+            while True:
+                model_id = await self._queue.get()
+                if model_id not in self._fetching:
+                    continue
+                task = self._fetching[model_id] = tasks.create_task(self._fetch(model_id))
+                await asyncio.wait([task])
+                self._fetching.pop(model_id, None)
+
+    async def _unload(self) -> None:
+        while True:
+            await self._group[await self._unloading.get()].stop()
+
+    async def _fetch(self, model_id: str) -> None:
+        bus, key = self._show.bus, f"model {model_id}"
+        try:
+            await self._show.shop.store.fetch(model_id, lambda progress: bus.telemetry("progress", key, progress))
+            bus.publish(Note(text=f"{model_id} is stored and can be used now"))
+        except (FetchError, OSError) as error:
+            bus.publish(Note(text=f"{model_id} cannot be had: {error}", level="warning"))
+        finally:
+            bus.forget("progress", key)
+
+
+def _plain(model_id: str, role: Role, title: str, size: int, licence: str, state: CardState) -> ModelCard:
+    """Nobody in this rig could use it."""
+    return ModelCard(
+        id=model_id,
+        role=role,
+        title=title,
+        bytes=size,
+        licence=licence,
+        state=state,
+        service="",
+        pinned=False,
+        need_ram=0,
+        need_vram=0,
+        source="formula",
+        error_pct=None,
+        speed=None,
+        load_s=None,
+        free_ram=0,
+        free_vram=0,
+        freed_ram=0,
+        freed_vram=0,
+        beside=False,
+        fits=False,
+        words="no engine of this rig can use it",
+    )

@@ -1,0 +1,27 @@
+"""The show's own log, beside those of its services."""
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from time import gmtime
+
+
+@contextlib.contextmanager
+def show_log(path: Path) -> Iterator[None]:
+    """The show's own words and every traceback go here, never to an operator's screen."""
+    handler = logging.FileHandler(path)
+    words = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    words.converter = gmtime  # as the shims stamp the lines of the services: all logs are merged by it
+    words.default_time_format, words.default_msec_format = "%Y-%m-%dT%H:%M:%S", "%s.%03dZ"
+    handler.setFormatter(words)
+    root = logging.getLogger()
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        with contextlib.suppress(OSError):  # a full disk must not hide why the show ended
+            handler.close()
