@@ -186,7 +186,8 @@ def test_a_show_that_is_killed_in_a_swap_keeps_the_one_in_office(roomy: RealShow
 
 def test_a_show_that_is_stopped_begins_again_with_its_rig(tight: RealShow) -> None:
     assert tight.cli("swap", "llm", BIG).returncode == 0
-    assert tight.cli("stop").returncode == 0
+    assert tight.cli("stop").returncode == 0 and tight.process is not None
+    tight.process.wait()
     tight.wait_nothing_left()
     tight.start()
     assert llm(tight) == ("READY", SMALL)

@@ -17,7 +17,7 @@ from msgspec import structs
 
 from console.cli import main
 from console.logbook.line import split_stamp
-from console.show import _log_file
+from console.show_log import show_log
 from profiles.home import CHECKOUT
 from supervisors.crash_report import folder
 from supervisors.log_file import LogFile
@@ -146,7 +146,7 @@ def test_following_survives_rotation_and_emptying_and_ends_with_ctrl_c(run: Path
 
 
 def test_the_show_s_own_log_has_the_same_stamps(tmp_path: Path) -> None:
-    with _log_file(tmp_path / "show.log"):
+    with show_log(tmp_path / "show.log"):
         logging.getLogger("test").info("hello")
     own, said = split_stamp((tmp_path / "show.log").read_bytes())
     assert said == b"INFO test: hello\n"
