@@ -6,7 +6,7 @@ UV := $(VENV)/bin/uv
 SYNC := $(UV) pip sync -q --python $(VENV) --require-hashes --compile-bytecode
 
 .PHONY: show setup test check format lock screenshots snapshots bench-turn bench-console \
-  bench-supervision bench-logs
+  bench-supervision bench-logs bench-swap
 
 show: $(VENV)/.console
 	@$(PY) console.py
@@ -43,6 +43,10 @@ bench-console: $(VENV)/.dev setup
 # A smaller one: make bench-supervision KILLS=100 GALACTUS_SEED=7. It needs no engines and no models.
 bench-supervision: $(VENV)/.dev
 	@$(PY) -m tests.bench.supervision
+
+# Real models, then fake ones while everything goes wrong. A smaller one: make bench-swap SWAPS=50 GALACTUS_SEED=7.
+bench-swap: $(VENV)/.dev setup
+	@$(PY) -m tests.bench.swap
 
 bench-logs: $(VENV)/.dev
 	@$(PY) -m tests.bench.logs

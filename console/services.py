@@ -55,18 +55,20 @@ def launcher(rig: Loaded[Rig], name: str, engine: Engine, shop: Workshop, catalo
     role = role_of(name, engine)
     made = registry.launcher(rig.file, name, role, engine, shop)
     if engine.model and engine.launch == "process" and made.catalogued:
-        _check_model(rig.file, name, role, engine.model, catalogue)
+        _check_model(rig.file, f"engines.{name}.model", role, engine.model, catalogue)
+        for step in engine.ladder:
+            _check_model(rig.file, f"engines.{name}.ladder", role, step.model, catalogue)
     return made
 
 
-def _check_model(file: str, name: str, role: str, model_id: str, catalogue: Catalogue) -> None:
+def _check_model(file: str, key: str, role: str, model_id: str, catalogue: Catalogue) -> None:
     try:
         model = catalogue[model_id]
     except ProfileError as error:
-        raise ProfileError(file, f"engines.{name}.model", f'there is no model "{model_id}"', error.hint) from None
+        raise ProfileError(file, key, f'there is no model "{model_id}"', error.hint) from None
     if model.role != role:
         hint = f"models for {role}: {', '.join(catalogue.role(role))}"  # type: ignore[arg-type]
-        raise ProfileError(file, f"engines.{name}.model", f'"{model_id}" is a model for {model.role}', hint)
+        raise ProfileError(file, key, f'"{model_id}" is a model for {model.role}', hint)
 
 
 def specs(

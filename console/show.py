@@ -223,7 +223,7 @@ class Show:
         return ServiceGroup(
             services.places(self.home, self.rig.name, self.logs),
             services.specs(self.rig, self.launchers, self.engines.busy, self.idle, self.choices),
-            self._on_status,
+            self.tell,
             on_progress=lambda name, progress: self.bus.telemetry("progress", name, progress),
             on_crash=self._on_crash,
             during=lambda: self.bus.state.doing,
@@ -241,7 +241,8 @@ class Show:
             )
         )
 
-    def _on_status(self, status: ServiceStatus) -> None:
+    def tell(self, status: ServiceStatus) -> None:
+        """A service has changed: for the turns to come, and for everybody who looks."""
         launcher = self.launchers[status.name]
         attached = launcher.settings.launch == "attach"
         url = launcher.settings.url.rstrip("/") if attached else f"http://127.0.0.1:{status.port}"

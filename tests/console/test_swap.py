@@ -2,7 +2,9 @@
 
 import asyncio
 import hashlib
+import json
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -49,6 +51,19 @@ def home_in(folder: Path, rig: str) -> Path:
 def roomy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealShow]:
     """Where two models fit."""
     yield from shown(tmp_path_factory.mktemp("roomy"), 'extends = "quick"\ntitle = "Roomy"\n')
+
+
+_LOW = """extends = "quick"
+title = "Low"
+[engines.llm]
+model = "qwen-0.5b"
+ladder = [{ model = "qwen-0.5b" }, { model = "smollm2-135m" }]
+[memory]
+warn_at = 0.002
+act_at = 0.002
+residency_s = 1.0
+"""
+"""Where memory is always low."""
 
 
 @pytest.fixture(scope="module")
@@ -191,6 +206,23 @@ def test_a_show_that_is_stopped_begins_again_with_its_rig(tight: RealShow) -> No
     tight.wait_nothing_left()
     tight.start()
     assert llm(tight) == ("READY", SMALL)
+
+
+def test_when_memory_is_low_the_next_step_of_the_ladder_takes_over(tmp_path: Path) -> None:
+    show = RealShow(home_in(tmp_path, _LOW), "--rig", "booth", "--character", "brief")
+    try:
+        show.start()
+        due = time.monotonic() + 40
+        while llm(show) != ("READY", SMALL):
+            assert time.monotonic() < due, show.status()
+            time.sleep(0.2)
+        notes = [e["text"] for e in show.events() if e["type"] == "Note"]
+        assert re.fullmatch(rf"llm changes to {SMALL}: RAM is \d+% full", notes[0]), notes
+        learned = json.loads((show.home / "state" / "learned.json").read_bytes())
+        assert show.ask("--text", "Are you well?")["outcome"] == "completed" and learned
+        assert len(engines(show)) == 1
+    finally:
+        show.end()
 
 
 def kill(show: RealShow) -> None:
