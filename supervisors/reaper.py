@@ -13,7 +13,9 @@ import psutil  # type: ignore[import-untyped]
 from supervisors.kernel import TOKEN_VARIABLE
 
 PATIENCE_S = 3.0
-EXEC_S = 0.02
+EXEC_S, EXEC_PATIENCE_S = 0.02, 1.5
+"""An exec takes a millisecond, and much longer where the program must first be read from a busy disk."""
+_YOUNG_S = 3.0
 
 
 def token_prefix(home: Path, rig: str) -> str:
@@ -48,8 +50,25 @@ def reap(token: str, spare: Iterable[int] = ()) -> list[int]:
 
 
 def _second_look(token: str, spare: Iterable[int]) -> list[psutil.Process]:
+    due = time.monotonic() + EXEC_PATIENCE_S
     time.sleep(EXEC_S)
-    return find(token, spare)
+    while not (found := find(token, spare)) and time.monotonic() < due and _somebody_execs():
+        time.sleep(EXEC_S)
+    return found
+
+
+def _somebody_execs() -> bool:
+    """Whether a process that has just been born shows no environment yet; it might be one of those that we look for."""
+    now = time.time()
+    return any(_shows_nothing(p) for p in psutil.process_iter() if now - p.create_time() < _YOUNG_S)
+
+
+def _shows_nothing(process: psutil.Process) -> bool:
+    try:
+        ours = process.uids().real == os.getuid() and process.status() != psutil.STATUS_ZOMBIE
+        return ours and not process.environ() and not process.cmdline() and bool(process.exe())  # else the kernel's own
+    except (psutil.Error, OSError):
+        return False
 
 
 def sweep(token: str, pid: int) -> list[int]:

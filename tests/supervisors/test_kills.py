@@ -4,6 +4,7 @@ import asyncio
 import os
 import random
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 
 from supervisors import reaper
 from supervisors.group import ServiceGroup
+from supervisors.kernel import TOKEN_VARIABLE
 from supervisors.spec import Places, ServiceStatus
 from supervisors.states import ServiceState
 from tests.supervisors.conftest import EAGER, Fake, eventually_gone, places_in, working
@@ -120,3 +122,26 @@ async def test_we_never_kill_ourselves(places: Places, monkeypatch: pytest.Monke
     )
     said, _ = await process.communicate()
     assert process.returncode == 0 and said.strip() == b"[]"
+
+
+def test_one_in_the_midst_of_a_slow_exec_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It shows no token for a while, and looks like anybody's."""
+    token = reaper.token_prefix(tmp_path, "exec")
+    environment = os.environ | {TOKEN_VARIABLE: f"{token}-a"}
+    shows_from = time.monotonic() + 0.4
+    carries = reaper._carries
+    monkeypatch.setattr(reaper, "_carries", lambda p, t: time.monotonic() > shows_from and carries(p, t))
+    monkeypatch.setattr(reaper, "_shows_nothing", lambda p: time.monotonic() < shows_from and carries(p, token))
+    with subprocess.Popen(["sleep", "60"], env=environment) as child:
+        assert reaper.reap(token) == [child.pid]
+    assert reaper.reap(token) == []
+
+
+def test_nobody_waits_for_those_who_show_no_environment_at_all(tmp_path: Path) -> None:
+    began = time.monotonic()
+    with subprocess.Popen(["/bin/sleep", "60"], env={}) as child:
+        try:
+            assert reaper.reap(reaper.token_prefix(tmp_path, "none")) == []
+        finally:
+            child.kill()
+    assert time.monotonic() - began < 0.5
