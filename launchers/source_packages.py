@@ -134,7 +134,7 @@ def _refusal(words: str) -> SourceFailed | DiskFull:
         return SourceDead(f"no answer within {ANSWER_S:g} s")
     if "client error (Connect)" in words or "dns error" in words:
         return SourceDead(f"no connection ({cause})")
-    return SourceFailed(cause.removeprefix("Because ").split(" and you require")[0].rstrip("."))
+    return SourceFailed(cause.removeprefix("Because ").split(" and you")[0].rstrip("."))  # uv wraps its lines
 
 
 def _wheel(package: dict[str, Any]) -> Wheel:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import socket
 import time
 from collections.abc import Callable
@@ -150,8 +151,17 @@ class ShimProcess(asyncio.Protocol):
         if not self._hello.done():
             self._hello.set_exception(ServiceError(self.name, "its shim ended before the service had started"))
         if self.running:
+            self._hear_the_rest()
+        if self.running:
             # The engine dies with its shim; what its tree left is swept in `bury`, before anything starts again.
             self._exit.set_result(Exit(shim="lost"))
+
+    def _hear_the_rest(self) -> None:
+        """What we wrote just after the shim had left closes the line before all of it is read: how the engine ended."""
+        assert self._transport is not None
+        with contextlib.suppress(OSError, ValueError):
+            while data := os.read(self._transport.get_extra_info("socket").fileno(), 1 << 16):
+                self.data_received(data)
 
     def _understand(self, message: dict[str, Any]) -> None:
         match message["is"]:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -14,6 +15,7 @@ import pytest
 
 from supervisors import kernel, probes
 from supervisors.process import ShimProcess
+from supervisors.shim_handle import ShimHandle
 from supervisors.spawning import SHIM, spawn
 from supervisors.spec import Command, Places, ServiceSpec
 from tests.supervisors.conftest import FAKE, eventually_gone
@@ -160,3 +162,39 @@ async def test_owner_that_never_speaks_costs_nothing(places: Places) -> None:
         stderr=asyncio.subprocess.PIPE,
     )
     assert await asyncio.wait_for(shim.wait(), 5) is not None
+
+
+async def test_how_it_ended_is_known_although_the_line_broke_under_our_own_words(places: Places) -> None:
+    """The shim tells the end and leaves; what we write in that moment must not cost us what it said."""
+    ours, its = socket.socketpair()
+    ours.setblocking(False)
+    process = ShimProcess("a", "token", 1, places, Gone(), "hash")
+    await asyncio.get_running_loop().create_unix_connection(lambda: process, sock=ours)
+    hello = b'{"is": "hello", "pid": 1, "ready": 0}\n'
+    its.sendall(hello + b'{"is": "exited", "code": 1, "signal": null, "stopped": false, "tail": []}\n')
+    its.close()
+    for _ in range(3):
+        process.tell_ready(1.0)
+    end = await asyncio.wait_for(process.wait_exit(), 5)
+    assert end.code == 1 and end.shim is None
+
+
+class Gone(ShimHandle):
+    pid = 1
+
+    def ended(self) -> bool:
+        return True
+
+    def kill(self) -> None: ...
+
+    def collect(self) -> None: ...
+
+    def let_go(self) -> None: ...
+
+    @property
+    def left_well(self) -> bool:
+        return True
+
+    @property
+    def end(self) -> str:
+        return ""
