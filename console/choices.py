@@ -16,6 +16,7 @@ from profiles.schema import Device, Engine
 
 
 class Choice(Struct, frozen=True, kw_only=True):
+    engine: str
     model: str
     device: Device
     context: int
@@ -25,11 +26,20 @@ class Choice(Struct, frozen=True, kw_only=True):
     """It keeps its model when memory runs low."""
 
     def applied(self, engine: Engine) -> Engine:
-        return structs.replace(engine, model=self.model, device=self.device, context=self.context)
+        return structs.replace(with_model(engine, self.model, self.engine), device=self.device, context=self.context)
+
+
+def with_model(settings: Engine, model: str, engine: str) -> Engine:
+    """Also of another engine of the same role, whose options are not those of this one."""
+    if engine == settings.engine:
+        return structs.replace(settings, model=model)
+    return structs.replace(settings, model=model, engine=engine, options={}, binary="auto")
 
 
 def choice(engine: Engine, seat: int, pinned: bool = False) -> Choice:
-    return Choice(model=engine.model, device=engine.device, context=engine.context, seat=seat, pinned=pinned)
+    return Choice(
+        engine=engine.engine, model=engine.model, device=engine.device, context=engine.context, seat=seat, pinned=pinned
+    )
 
 
 def recall(folder: Path) -> dict[str, Choice]:

@@ -56,6 +56,10 @@ def launcher(rig: Loaded[Rig], name: str, engine: Engine, shop: Workshop, catalo
     made = registry.launcher(rig.file, name, role, engine, shop)
     if engine.model and engine.launch == "process" and made.catalogued:
         _check_model(rig.file, f"engines.{name}.model", role, engine.model, catalogue)
+        if (needs := catalogue[engine.model].engine) not in ("", engine.engine):
+            raise ProfileError(
+                rig.file, f"engines.{name}.model", f'"{engine.model}" is read by {needs} alone', f'engine = "{needs}"'
+            )
         for step in engine.ladder:
             _check_model(rig.file, f"engines.{name}.ladder", role, step.model, catalogue)
     return made

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, structs
 
-from console import services
+from console import choices, services
 from console.changeover import Changeover
 from console.commands import NO_ENGINE, USAGE, CommandError
 from console.events import Note, SwapEnded, SwapPhase
@@ -64,7 +64,7 @@ class Swapper:
         """Launchers of what else is stored for this role, the largest first."""
         show, engine = self._show, self._show.rig.value.engines[service]
         here = [m for m in show.catalogue.role(show.launchers[service].role) if show.shop.store.state(m) == "stored"]
-        made = [self._launcher(service, structs.replace(engine, model=model)) for model in here]
+        made = [self._launcher(service, self._with(engine, model)) for model in here]
         return sorted(made, key=lambda launcher: -show.shop.store.bytes(launcher.model))
 
     async def run(self) -> None:
@@ -100,7 +100,12 @@ class Swapper:
         if made[wish.service].settings.launch == "attach":
             raise CommandError(USAGE, f"{wish.service} is a server that somebody else runs; change its model there")
         rig = self._show.rig.value.engines[wish.service]
-        return self._launcher(wish.service, structs.replace(rig, model=wish.model, device=wish.device))
+        return self._launcher(wish.service, structs.replace(self._with(rig, wish.model), device=wish.device))
+
+    def _with(self, rig: Engine, model: str) -> Engine:
+        """A model that only another engine can read brings that along."""
+        known = self._show.catalogue
+        return choices.with_model(rig, model, (model in known and known[model].engine) or rig.engine)
 
     def _launcher(self, name: str, engine: Engine) -> BaseLauncher:
         show = self._show
@@ -158,7 +163,7 @@ class Swapper:
         for step in below:
             if step.model == before.model:
                 break
-            ladder.append(self._launcher(name, structs.replace(settings, model=step.model, device=step.device)))
+            ladder.append(self._launcher(name, structs.replace(self._with(settings, step.model), device=step.device)))
         return ladder
 
     def _tell(self, name: str, model: str, phase: str) -> None:

@@ -86,6 +86,8 @@ class Model(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One entry of the catalogue. The first file is the one that an engine is pointed at."""
 
     role: Role
+    engine: str = ""
+    """The only engine that can read it; empty: any of its role."""
     title: str
     licence: str
     provenance: str

@@ -160,6 +160,13 @@ def test_a_model_that_cannot_be_loaded_changes_nothing(kind: str, request: pytes
     assert asyncio.run(ask(show, "Are you well?"))["outcome"] == "completed"
 
 
+def test_a_voice_of_another_engine_brings_that_along(roomy: RealShow) -> None:
+    for voice in ("hibari-heart", "piper-joe"):
+        assert roomy.cli("swap", "tts", voice).returncode == 0
+        assert asyncio.run(ask(roomy, "Are you well?"))["outcome"] == "completed"
+        assert roomy.service("tts")["model"] == voice
+
+
 def test_what_cannot_be_wished_for_is_said_at_once(roomy: RealShow) -> None:
     _, now = llm(roomy)
     for words, said in (
