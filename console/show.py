@@ -28,6 +28,8 @@ from console.events import (
     ShowStopping,
 )
 from console.forecast import Forecaster
+from console.keeper import Keeper
+from console.learning import Learner
 from console.meters import Meters
 from console.models_desk import ModelsDesk
 from console.operate import Operator
@@ -115,6 +117,8 @@ class Show:
                     self.meters.run(group),
                     swapper.run(),
                     desk.run(),
+                    Learner(self, group, forecaster).run(),
+                    Keeper(self, swapper, forecaster).run(),
                 )
                 background = [tasks.create_task(work) for work in forever]
                 tasks.create_task(asyncio.to_thread(detector.warm))  # 0.15 s that no adopted engine should wait for
