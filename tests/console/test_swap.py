@@ -7,7 +7,7 @@ import os
 import re
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from console.client import NoShow
-from console.commands import Ask, Swap
+from console.commands import Ask, Fetch, Models, Pin, Restart, Swap, Unload
 from profiles.home import Home
 from supervisors.probes import free_port
 from tests.real_show import RealShow, borrowed_home
@@ -158,6 +158,41 @@ def test_a_model_that_cannot_be_loaded_changes_nothing(kind: str, request: pytes
     assert done.returncode == 3 and f"llm went on with {before}" in done.stderr, done
     assert llm(show) == ("READY", before) and len(engines(show)) == 1
     assert asyncio.run(ask(show, "Are you well?"))["outcome"] == "completed"
+
+
+def test_the_models_as_this_machine_sees_them(roomy: RealShow) -> None:
+    cards = {card["id"]: card for card in roomy.call_now(Models())}
+    _, now = llm(roomy)
+    assert (cards[now]["state"], cards[now]["service"], cards[now]["words"]) == ("loaded", "llm", "llm has it now")
+    other = cards[SMALL if now == BIG else BIG]
+    assert other["state"] == "stored" and other["beside"] and other["words"] == "fits beside: no pause"
+    assert 0.7 < cards["whisper-base"]["need_ram"] / 264e6 < 1.3 and cards["whisper-base"]["service"] == "stt"
+    roomy.call_now(Pin(service="llm"))
+    assert next(card for card in roomy.call_now(Models()) if card["id"] == now)["pinned"]
+    roomy.call_now(Pin(service="llm", on=False))
+
+
+def test_a_model_is_fetched_while_the_show_goes_on(roomy: RealShow) -> None:
+    assert next(card for card in roomy.call_now(Models()) if card["id"] == BROKEN)["state"] == "absent"
+    roomy.call_now(Fetch(model=BROKEN))
+    until(lambda: any(e.get("text") == f"{BROKEN} is stored and can be used now" for e in roomy.events()))
+    assert next(card for card in roomy.call_now(Models()) if card["id"] == BROKEN)["state"] == "stored"
+
+
+def test_a_model_is_unloaded_and_comes_back(roomy: RealShow) -> None:
+    _, now = llm(roomy)
+    roomy.call_now(Unload(service="llm"))
+    until(lambda: llm(roomy)[0] == "STOPPED")
+    assert asyncio.run(ask(roomy, "Are you there?"))["outcome"] == "degraded" and not engines(roomy)
+    roomy.call_now(Restart(service="llm"))
+    until(lambda: llm(roomy) == ("READY", now))
+
+
+def until(true: Callable[[], bool], within_s: float = 30.0) -> None:
+    due = time.monotonic() + within_s
+    while not true():
+        assert time.monotonic() < due
+        time.sleep(0.05)
 
 
 def test_a_voice_of_another_engine_brings_that_along(roomy: RealShow) -> None:
