@@ -14,10 +14,30 @@ from msgspec import Struct, structs
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from console import commands as cmd
 from console.tui.app import ConsoleApp
 from console.tui.link import Link
 from console.tui.picture import LinkState, Picture
 from console.tui.screens.log import LogPage
+from console.tui.steering import Steering
+from tests.console.model_scenes import (
+    BUSY_CARDS,
+    CARDS,
+    CPU_ONLY,
+    FETCHING,
+    GPU,
+    GPU_CARDS,
+    GPU_ENGINES,
+    GPU_FULL,
+    GPUS_STALE,
+    NARROW,
+    NARROW_CARDS,
+    SWAPPED,
+    SWAPPING,
+    TEN_MINUTES,
+    TEN_MINUTES_GPU,
+    UNLOADED,
+)
 
 RECORDINGS = Path(__file__).parent.parent / "recordings"
 Row = dict[str, Any]
@@ -32,6 +52,8 @@ class Scene(Struct, frozen=True, kw_only=True):
     later_ms: float = 0.0
     more: tuple[Row, ...] = ()
     """Events that the recording has not."""
+    cards: tuple[Row, ...] = ()
+    """What the show tells of its models; see console.models_desk.ModelCard."""
     link: LinkState = "live"
     crashed: bool = False
     """The show before this one crashed, a moment ago."""
@@ -109,6 +131,9 @@ BEGUN = {"type": "TurnStarted", "turn": 6, "source": "button"}
 EVER = lambda row: False  # noqa: E731
 RESUMED = event("ShowResumed")
 
+MODELS = Scene(until=ended(4), more=(CPU_ONLY, TEN_MINUTES), cards=CARDS, keys=("4",))
+ON_GPU = structs.replace(MODELS, more=(*GPU_ENGINES, GPU, TEN_MINUTES_GPU), cards=GPU_CARDS)
+
 SCENES: dict[str, Scene] = {
     "coming-up": Scene(link="starting", until=lambda row: True),
     "setting-up": Scene(
@@ -149,6 +174,27 @@ SCENES: dict[str, Scene] = {
     "log-empty": Scene(until=ended(4), keys=("2", "left", "left")),
     "log-light": Scene(until=ended(4), keys=("2",), theme="booth-light", sizes=((120, 36),)),
     "log-16": Scene(until=ended(4), keys=("2", "tab", "tab", "u"), theme="terminal-16", sizes=((120, 36),)),
+    "models": MODELS,
+    "models-pause": structs.replace(MODELS, keys=("4", "down")),
+    "models-ask": structs.replace(MODELS, keys=("4", "down", "enter")),
+    "models-wont-fit": structs.replace(MODELS, more=(NARROW, TEN_MINUTES), cards=NARROW_CARDS, keys=("4", "down")),
+    "models-fetching": structs.replace(
+        MODELS, more=(CPU_ONLY, FETCHING, UNLOADED), cards=BUSY_CARDS, keys=("4", "down", "down")
+    ),
+    "models-swapping": structs.replace(MODELS, more=(CPU_ONLY, SWAPPING), keys=("4", "up")),
+    "models-gpu": structs.replace(ON_GPU, keys=("4", "down")),
+    "models-light": structs.replace(ON_GPU, keys=("4", "up"), theme="booth-light"),
+    "models-16": structs.replace(ON_GPU, keys=("4", "down"), theme="terminal-16"),
+    "models-empty": structs.replace(MODELS, cards=(), sizes=((80, 24),)),
+    "models-tiny": structs.replace(MODELS, sizes=((40, 12), (20, 6))),
+    "models-large": structs.replace(ON_GPU, sizes=((200, 60),)),
+    "gpu": structs.replace(ON_GPU, keys=()),
+    "gpu-full": structs.replace(ON_GPU, more=(*GPU_ENGINES, GPU_FULL, TEN_MINUTES_GPU), keys=()),
+    "gpu-light": structs.replace(ON_GPU, keys=(), theme="booth-light"),
+    "gpu-16": structs.replace(ON_GPU, keys=(), theme="terminal-16"),
+    "meters-stale": structs.replace(ON_GPU, more=(*GPU_ENGINES, GPUS_STALE, TEN_MINUTES_GPU), keys=()),
+    "swapping": Scene(until=ended(4), more=(CPU_ONLY, TEN_MINUTES, SWAPPING)),
+    "swapped": Scene(until=ended(4), more=(CPU_ONLY, TEN_MINUTES, SWAPPING, SWAPPED)),
     "turns": Scene(until=ended(5), keys=("5", "up", "up", "up", "up")),
     "help": Scene(until=ended(4), keys=("question_mark",)),
     "leave": Scene(until=ended(4), keys=("q",)),
@@ -190,6 +236,19 @@ class StillLink(Link):
         return structs.replace(super().picture, now=now, clock=clock, state=_dated(state), crashed=crashed, hangs=hangs)
 
 
+class StillSteering(Steering):
+    """Answers with the models of the scene, and takes nothing else."""
+
+    def __init__(self, scene: Scene) -> None:
+        super().__init__(lambda: None)
+        self._scene = scene
+
+    async def send(self, command: cmd.Command) -> Any:
+        if isinstance(command, cmd.Models):
+            return list(self._scene.cards)
+        return await super().send(command)
+
+
 def _dated(state: Any) -> Any:
     return structs.replace(state, began=1_800_000_000.0) if state.began else state
 
@@ -209,6 +268,7 @@ async def draw(scene: Scene, logs: Path) -> AsyncIterator[tuple[tuple[int, int],
     os.environ["GALACTUS_HOME"] = str(logs)
     time.tzset()
     app = ConsoleApp(StillLink(scene, logs), Namespace(rig=None, character=None))
+    app.steering = StillSteering(scene)
     app.animation_level = "none"
     async with app.run_test(size=scene.sizes[0]) as pilot:
         await settle(pilot)

@@ -1,0 +1,73 @@
+"""What a swap to the model under the cursor would do: the memory now and after, and what the visitors would notice."""
+
+from console.tui.bars import legend, stack
+from console.tui.ink import Line, Span, column, seconds, size, wrap
+from console.tui.model_cards import Card, Outlook, outlook
+from console.tui.panel import Panel
+from console.tui.picture import Picture
+from console.tui.widgets.model_table import fit_of, source_of
+
+_LABEL = 12
+_WORDS = 2
+"""Lines for what a swap means; the bars below keep their place."""
+
+
+class ModelForecast(Panel):
+    def __init__(self) -> None:
+        super().__init__(id="forecast", classes="box")
+        self.card: Card | None = None
+
+    def title(self, picture: Picture) -> str:
+        card = self.card
+        return f"forecast · {card.id} · {card.title} · {card.licence}" if card else "forecast"
+
+    def draw(self, picture: Picture, width: int, height: int) -> list[Line]:
+        card = self.card
+        if card is None:
+            return []
+        lines = [*_words(card, width), _facts(card)]
+        pools = outlook(card, picture)
+        if not pools:
+            return [*lines, (("The meters have not told yet what is free.", "dim"),)]
+        for pool in pools:
+            lines += _bars(pool, width)
+        return lines
+
+
+def _words(card: Card, width: int) -> list[Line]:
+    """What a swap means; its lines keep their number, so that the bars keep their place."""
+    mark, ink = fit_of(card, roomy=True)
+    rows = wrap(card.sentence, max(1, width - 2))[:_WORDS]
+    lines: list[Line] = [((mark[:1] + " " if n == 0 else "  ", ink), (row, "bold")) for n, row in enumerate(rows)]
+    return [*lines, *((),) * (_WORDS - len(lines))]
+
+
+def _facts(card: Card) -> Line:
+    """What it takes and how that is known; how long it loads."""
+    if not card.service:
+        return ()
+    takes = f"{size(card.need_ram)} of RAM" + (f" and {size(card.need_vram)} of VRAM" if card.need_vram else "")
+    words = f"  takes {takes} ({source_of(card)})"
+    words += f" · loads in {seconds(card.load_s)}" if card.load_s is not None else ""
+    words += " · pinned: it keeps its model" if card.pinned else ""
+    return ((words, "dim"),)
+
+
+def _bars(pool: Outlook, width: int) -> list[Line]:
+    """Now, after, and whose is what."""
+    now = f" {size(pool.free):>5} free of {size(pool.total):>5}"
+    cells = max(4, width - _LABEL - len(now))
+    first, second = (column(f"{label:<6}{when}", _LABEL) for label, when in ((pool.label, "now"), ("", "after")))
+    lines: list[Line] = [((first, "dim"), *stack(pool.now, pool.total, cells), (now, ""))]
+    if pool.after is pool.now:
+        lines.append(((second, "dim"), ("no change", "dim")))
+    else:
+        lines.append(((second, "dim"), *stack(pool.after, pool.total, cells), _after(pool)))
+    new = [part for part in pool.after if part.ink == "new"]
+    return [*lines, ((" " * _LABEL, ""), *legend([*pool.now, *new]))]
+
+
+def _after(pool: Outlook) -> Span:
+    if pool.free_after < 0:
+        return f" {size(-pool.free_after):>5} too little", "bad"
+    return f" {size(pool.free_after):>5} free", ""
