@@ -66,13 +66,14 @@ def stack(parts: Iterable[Part], total: int, cells: int) -> Line:
     return (*spans, ("░" * (cells - at), "faint"))
 
 
-def legend(parts: Iterable[Part], *, sizes: bool = True) -> Line:
-    """What the bar has no room for. `sizes`: also those of services, which may stand elsewhere."""
+def legend(parts: Iterable[Part], cells: int, *, sizes: bool = True) -> Line:
+    """What the bar has no room for, as far as there is room here. `sizes`: of services too; they may stand elsewhere."""
     spans: list[Span] = []
     for part in parts:
         sized = sizes or part.ink in ("rest", "new")
         words = f"{'~' if part.inferred else ''}{part.name}{f' {size(part.bytes)}' if sized else ''}"
-        spans += [("■", f"mark-{part.ink}"), (f"{words} ", "dim")]
+        if width(spans) + 1 + len(words) <= cells:
+            spans += [("■", f"mark-{part.ink}"), (f"{words} ", "dim")]
     return tuple(spans)
 
 

@@ -146,8 +146,10 @@ def _last_turn(state: ShowState) -> list[Trouble]:
 def _memory(picture: Picture) -> list[Trouble]:
     """What will run out, of RAM and of each GPU's own memory; and what is wrong with a GPU."""
     memory = picture.memory
-    if memory is None or memory.stale:
+    if memory is None:
         return []
+    if memory.stale:
+        return [Trouble("info", "The meters do not answer: what is said of the memory is old.")]
     pools = [("RAM", memory.available, memory.total, "close other programs or take a smaller model")]
     for device in memory.devices:
         if not device.unified and not device.stale:

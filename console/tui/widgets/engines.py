@@ -77,7 +77,7 @@ def _swap_row(swap: SwapPhase, service: ServiceChanged, picture: Picture, cells:
     head: Line = (("◐ ", "info"), (column(swap.name, 9), "bold"))
     doing = swapping(swap, picture)
     way = f"{service.model} → {swap.model}" if swap.model != service.model else f"{service.model} stays"
-    return spread((*head, (cut(way, max(0, cells - 12 - len(doing))), "")), ((doing, "info"),), cells)
+    return (*head, (cut(way, max(0, cells - 13 - len(doing))), ""), (f"  {doing}", "info"))
 
 
 def _row(picture: Picture, name: str, service: ServiceChanged, width: int) -> Line:

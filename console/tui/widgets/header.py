@@ -53,6 +53,8 @@ def air(picture: Picture) -> Span:
 
 def machine(picture: Picture, memory: Memory, width: int) -> list[Span]:
     """What will run out, in figures; with room also how it came."""
+    if memory.stale:
+        return [("the meters do not answer", "")]
     words = [f"CPU {memory.cpu_pct:>3}%"] if memory.cpu_pct is not None else []
     words.append(f"RAM {_of(memory.used, memory.total)}")
     own = [device for device in memory.devices if not device.unified]

@@ -3,6 +3,7 @@
 from console.readings import DeviceMemory, Memory
 from console.tui.bars import MARKS, Part, course, device_parts, legend, ram_parts, stack
 from console.tui.ink import Line, Span, column, size, spread
+from console.tui.ink import width as cells
 from console.tui.panel import Panel
 from console.tui.picture import Picture
 
@@ -29,12 +30,12 @@ class MemoryPanel(Panel):
         lines = [
             _machine(memory, width),
             _bar("RAM", parts, memory.total, memory.available, width),
-            ((" " * _LABEL, ""), *legend(parts, sizes=False)),
+            ((" " * _LABEL, ""), *legend(parts, width - _LABEL, sizes=False)),
         ]
         for device in memory.devices:
             shares = device_parts(device, services)
             lines.append(_bar("VRAM", shares, device.total, device.free, width))
-            lines.append(((" " * _LABEL, ""), *legend(shares)))
+            lines.append(((" " * _LABEL, ""), *legend(shares, width - _LABEL)))
             if len(memory.devices) > 1:
                 lines.append(spread(((" " * _LABEL + short(device), "dim"),), _card(device), width))
         return [*lines, _ten_minutes(picture, width)]
@@ -64,12 +65,13 @@ def _machine(memory: Memory, width: int) -> Line:
     """The processor, and what a machine does that is short of memory, while it does it."""
     left: list[Span] = [(column("CPU", _LABEL), "dim"), (_percent(memory.cpu_pct), "")]
     if memory.pressure:
-        left.append((f"  ▲ waits {memory.pressure} %", "warn"))
+        left.append((f"  ▲ pressure {memory.pressure} %", "warn"))
     if memory.swap_in:
         left.append((f"  ▲ swap {size(memory.swap_in)}/s", "warn"))
+    right: Line = (("CPU mode: no GPU here", "dim"),)
     if memory.devices:
-        return spread(tuple(left), _card(memory.devices[0]) if len(memory.devices) == 1 else (), width)
-    return spread(tuple(left), (("CPU mode: no GPU here", "dim"),), width)
+        right = _card(memory.devices[0]) if len(memory.devices) == 1 else ()
+    return spread(tuple(left), right if cells(left) + cells(right) < width else (), width)
 
 
 def short(device: DeviceMemory) -> str:

@@ -25,7 +25,7 @@ class ModelForecast(Panel):
         card = self.card
         if card is None:
             return []
-        lines = [*_words(card, width), _facts(card)]
+        lines = _words(card, width)
         pools = outlook(card, picture)
         if not pools:
             return [*lines, (("The meters have not told yet what is free.", "dim"),)]
@@ -35,11 +35,11 @@ class ModelForecast(Panel):
 
 
 def _words(card: Card, width: int) -> list[Line]:
-    """What a swap means; its lines keep their number, so that the bars keep their place."""
+    """What a swap means, and what the model takes; always as many lines, so that the bars keep their place."""
     mark, ink = fit_of(card, roomy=True)
     rows = wrap(card.sentence, max(1, width - 2))[:_WORDS]
     lines: list[Line] = [((mark[:1] + " " if n == 0 else "  ", ink), (row, "bold")) for n, row in enumerate(rows)]
-    return [*lines, *((),) * (_WORDS - len(lines))]
+    return [*lines, _facts(card), *((),) * (_WORDS - len(lines))]
 
 
 def _facts(card: Card) -> Line:
@@ -64,7 +64,7 @@ def _bars(pool: Outlook, width: int) -> list[Line]:
     else:
         lines.append(((second, "dim"), *stack(pool.after, pool.total, cells), _after(pool)))
     new = [part for part in pool.after if part.ink == "new"]
-    return [*lines, ((" " * _LABEL, ""), *legend([*pool.now, *new]))]
+    return [*lines, (("  ", ""), *legend([*new, *pool.now], width - 2))]
 
 
 def _after(pool: Outlook) -> Span:

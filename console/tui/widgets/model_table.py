@@ -44,8 +44,8 @@ class ModelTable(Panel):
             words = "This show knows no models." if self.asked else "Asking the show for its models …"
             return [((words, "dim"),)]
         head = [_heads(width)] if height > 2 else []
-        self._rows = [None] * len(head) + _seen(self.cards, self._first_of(height - len(head)), height)
-        del self._rows[height:]
+        seen = _seen(self.cards, self._first_of(height - len(head)), height)
+        self._rows = [*(None for _ in head), *seen][:height]
         rows = self._rows[len(head) :]
         return [*head, *(() if n is None else _row(self.cards[n], picture, width, n == self.chosen) for n in rows)]
 
@@ -84,8 +84,8 @@ class _Cells:
         self.source = 30 if self.wide else 0
         fixed = 9 + self.id + 6 + 2 + self.licence + self.fits + self.speed + self.memory + self.source
         left = max(10, width - fixed)
-        self.title = max(0, min(40, left - 30)) if self.wide else 0
-        self.state = min(32, left - self.title)
+        self.title = min(40, left - 29) if self.wide else 0
+        self.state = min(29, left - self.title)
 
 
 def _heads(width: int) -> Line:
