@@ -27,7 +27,7 @@ ACTS = (
     Act("mend", "enter", "ENTER", 2, "mend", "Do what mends the topmost trouble."),
     Act("see('show')", "1", "1", 6, "show", "The show: stages, talk, engines, memory, body."),
     Act("see('log')", "2", "2", 7, "log", "The logs of all engines, and why one crashed."),
-    Act("see('models')", "4", "4", 8, "models", "The models: which fit now; swap, fetch, pin and unload them."),
+    Act("see('models')", "4", "4", 8, "models", "The models: what fits now; swap, fetch, pin, unload."),
     Act("see('turns')", "5", "5", 10, "turns", "The last turns, with the time that each stage took."),
     Act("choose_character", "c", "C", 0, "character", "Another character speaks from now on."),
     Act("choose_rig", "g", "G", 0, "rig", "Stop the show and start it with another rig."),

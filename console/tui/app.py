@@ -105,6 +105,7 @@ class ConsoleApp(Pages):
         self.frames += 1
         picture = self.link.picture
         base = self.screen_stack[0]
+        self.tell_news(picture)
         page: Any = self.page
         with self.batch_update():
             base.query_one(Header).show(picture)

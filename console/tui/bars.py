@@ -67,7 +67,7 @@ def stack(parts: Iterable[Part], total: int, cells: int) -> Line:
 
 
 def legend(parts: Iterable[Part], cells: int, *, sizes: bool = True) -> Line:
-    """What the bar has no room for, as far as there is room here. `sizes`: of services too; they may stand elsewhere."""
+    """What the bar has no room for, as far as there is room here. `sizes`: also those of services."""
     spans: list[Span] = []
     for part in parts:
         sized = sizes or part.ink in ("rest", "new")

@@ -8,6 +8,7 @@ from textual.app import SystemCommand
 from textual.screen import Screen
 from textual.widgets import ContentSwitcher
 
+from console.events import Note
 from console.tui.actions import LOG_ACTS
 from console.tui.deeds import Deeds, system_command
 from console.tui.picture import Picture
@@ -26,6 +27,10 @@ _FOCUS = {"log": "LogPage", "models": "ModelsPage", "turns": "DataTable"}
 class Pages(Deeds):
     """The App with its pages."""
 
+    _noted: tuple[Note, ...] | None = None
+    _noted_of = 0
+    """The show that told them."""
+
     @property
     def page(self) -> Any:
         """The one that is seen, also behind a question."""
@@ -33,6 +38,15 @@ class Pages(Deeds):
 
     def draw(self) -> None:
         raise NotImplementedError
+
+    def tell_news(self, picture: Picture) -> None:
+        """What went well passes in a corner, such as a swap; what did not stays among what matters."""
+        before, self._noted = self._noted, picture.state.notes
+        news = self._noted[-1:] if before is not None and self._noted is not before else ()
+        for note in news:
+            if note.level == "info" and picture.state.pid == self._noted_of:
+                self.notify(f"{note.text}.", markup=False, timeout=6)
+        self._noted_of = picture.state.pid
 
     async def action_see(self, page: str) -> None:
         base = self.screen_stack[0]

@@ -181,7 +181,7 @@ SCENES: dict[str, Scene] = {
     "models-fetching": structs.replace(
         MODELS, more=(CPU_ONLY, FETCHING, UNLOADED), cards=BUSY_CARDS, keys=("4", "down", "down")
     ),
-    "models-swapping": structs.replace(MODELS, more=(CPU_ONLY, SWAPPING), keys=("4", "up")),
+    "models-swapping": structs.replace(MODELS, more=(CPU_ONLY, SWAPPING), keys=("4", "down", "down")),
     "models-gpu": structs.replace(ON_GPU, keys=("4", "down")),
     "models-light": structs.replace(ON_GPU, keys=("4", "up"), theme="booth-light"),
     "models-16": structs.replace(ON_GPU, keys=("4", "down"), theme="terminal-16"),

@@ -300,3 +300,11 @@ async def test_the_palette_has_what_can_be_done(tmp_path: Path) -> None:
         await seen.press("enter")
         await settle(seen.pilot)
         assert "Unload llm?" in seen.all
+
+
+async def test_what_became_of_a_swap_is_told_on_every_page(tmp_path: Path) -> None:
+    async with sight(tmp_path) as seen:
+        assert not seen.app._notifications
+        await seen.happens(SWAPPED)
+        (notice,) = seen.app._notifications
+        assert notice.message == "llm has smollm2-135m now instead of qwen-0.5b, after 1.4 s without one."

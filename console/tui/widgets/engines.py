@@ -63,7 +63,7 @@ def _all_in_one(picture: Picture, cells: int) -> Line:
 
 def _shares(picture: Picture) -> Line:
     """How full the memory is: at the end of the line, where there is no panel for it."""
-    if (memory := picture.memory) is None:
+    if (memory := picture.memory) is None or picture.link != "live":
         return ()
     words = [f"RAM {1 - memory.available / max(1, memory.total):4.0%}"]
     own = [device for device in memory.devices if not device.unified]

@@ -36,9 +36,10 @@ class ModelForecast(Panel):
 
 def _words(card: Card, width: int) -> list[Line]:
     """What a swap means, and what the model takes; always as many lines, so that the bars keep their place."""
-    mark, ink = fit_of(card, roomy=True)
+    fit, ink = fit_of(card, roomy=True)
+    mark = fit[:1] if ink != "dim" else "·"
     rows = wrap(card.sentence, max(1, width - 2))[:_WORDS]
-    lines: list[Line] = [((mark[:1] + " " if n == 0 else "  ", ink), (row, "bold")) for n, row in enumerate(rows)]
+    lines: list[Line] = [((mark + " " if n == 0 else "  ", ink), (row, "bold")) for n, row in enumerate(rows)]
     return [*lines, _facts(card), *((),) * (_WORDS - len(lines))]
 
 

@@ -1,5 +1,6 @@
 """All models, one a line: what each is, where it is, whether it fits now, how fast it was, what it takes."""
 
+from rich.cells import cell_len
 from textual.events import Click
 from textual.message import Message
 
@@ -78,11 +79,12 @@ class _Cells:
     def __init__(self, width: int) -> None:
         self.roomy, self.wide = width >= _ROOMY, width >= _WIDE
         self.id = 19 if self.roomy else 17
+        self.size = 8 if width >= 60 else 0
         self.licence = 12 if self.roomy else 0
         self.fits = 16 if self.roomy else 9
         self.speed, self.memory = 9, 8
         self.source = 30 if self.wide else 0
-        fixed = 9 + self.id + 6 + 2 + self.licence + self.fits + self.speed + self.memory + self.source
+        fixed = 9 + self.id + self.size + self.licence + self.fits + self.speed + self.memory + self.source
         left = max(10, width - fixed)
         self.title = min(40, left - 29) if self.wide else 0
         self.state = min(29, left - self.title)
@@ -95,8 +97,7 @@ def _heads(width: int) -> Line:
         + column("role", 5)
         + column("model", cells.id)
         + column("title", cells.title)
-        + column("size", 6, right=True)
-        + "  "
+        + column("size  ", cells.size, right=True)
         + column("licence", cells.licence)
         + column("state", cells.state)
         + column("fits now", cells.fits)
@@ -117,7 +118,7 @@ def _row(card: Card, picture: Picture, width: int, here: bool) -> Line:
         (column(card.role, 5), "dim"),
         (column(card.id, cells.id - 1) + " ", "bold" if card.state == "loaded" else ""),
         (column(card.title, max(0, cells.title - 1)) + " " * bool(cells.title), "dim"),
-        (column(size(card.bytes), 6, right=True) + "  ", ""),
+        (column(size(card.bytes) + "  ", cells.size, right=True), ""),
         (column(card.licence, max(0, cells.licence - 1)) + " " * bool(cells.licence), "dim"),
         *state,
         (column(fits[0], cells.fits), fits[1]),
@@ -125,7 +126,10 @@ def _row(card: Card, picture: Picture, width: int, here: bool) -> Line:
         (column(size(card.need_ram + card.need_vram) if card.service else "-", cells.memory, right=True), ""),
         (column(f"  {source_of(card)}", cells.source), "dim"),
     ]
-    return tuple((text, f"cursor {names}") for text, names in spans) if here else tuple(spans)
+    if not here:
+        return tuple(spans)
+    rest = " " * (width - sum(cell_len(text) for text, _ in spans))
+    return tuple((text, f"cursor {names}") for text, names in (*spans, (rest, "")))
 
 
 def state_of(card: Card, picture: Picture, cells: int) -> tuple[str, str, Line]:
