@@ -20,24 +20,7 @@ from console.tui.link import Link
 from console.tui.picture import LinkState, Picture
 from console.tui.screens.log import LogPage
 from console.tui.steering import Steering
-from tests.console.model_scenes import (
-    BUSY_CARDS,
-    CARDS,
-    CPU_ONLY,
-    FETCHING,
-    GPU,
-    GPU_CARDS,
-    GPU_ENGINES,
-    GPU_FULL,
-    GPUS_STALE,
-    NARROW,
-    NARROW_CARDS,
-    SWAPPED,
-    SWAPPING,
-    TEN_MINUTES,
-    TEN_MINUTES_GPU,
-    UNLOADED,
-)
+from tests.console import model_scenes as told_of
 
 RECORDINGS = Path(__file__).parent.parent / "recordings"
 Row = dict[str, Any]
@@ -131,8 +114,10 @@ BEGUN = {"type": "TurnStarted", "turn": 6, "source": "button"}
 EVER = lambda row: False  # noqa: E731
 RESUMED = event("ShowResumed")
 
-MODELS = Scene(until=ended(4), more=(CPU_ONLY, TEN_MINUTES), cards=CARDS, keys=("4",))
-ON_GPU = structs.replace(MODELS, more=(*GPU_ENGINES, GPU, TEN_MINUTES_GPU), cards=GPU_CARDS)
+MODELS = Scene(until=ended(4), more=(told_of.CPU_ONLY, told_of.TEN_MINUTES), cards=told_of.CARDS, keys=("4",))
+ON_GPU = structs.replace(
+    MODELS, more=(*told_of.GPU_ENGINES, told_of.GPU, told_of.TEN_MINUTES_GPU), cards=told_of.GPU_CARDS
+)
 
 SCENES: dict[str, Scene] = {
     "coming-up": Scene(link="starting", until=lambda row: True),
@@ -177,11 +162,16 @@ SCENES: dict[str, Scene] = {
     "models": MODELS,
     "models-pause": structs.replace(MODELS, keys=("4", "down")),
     "models-ask": structs.replace(MODELS, keys=("4", "down", "enter")),
-    "models-wont-fit": structs.replace(MODELS, more=(NARROW, TEN_MINUTES), cards=NARROW_CARDS, keys=("4", "down")),
-    "models-fetching": structs.replace(
-        MODELS, more=(CPU_ONLY, FETCHING, UNLOADED), cards=BUSY_CARDS, keys=("4", "down", "down")
+    "models-wont-fit": structs.replace(
+        MODELS, more=(told_of.NARROW, told_of.TEN_MINUTES), cards=told_of.NARROW_CARDS, keys=("4", "down")
     ),
-    "models-swapping": structs.replace(MODELS, more=(CPU_ONLY, SWAPPING), keys=("4", "down", "down")),
+    "models-fetching": structs.replace(
+        MODELS,
+        more=(told_of.CPU_ONLY, told_of.FETCHING, told_of.UNLOADED),
+        cards=told_of.BUSY_CARDS,
+        keys=("4", "down", "down"),
+    ),
+    "models-swapping": structs.replace(MODELS, more=(told_of.CPU_ONLY, told_of.SWAPPING), keys=("4", "down", "down")),
     "models-gpu": structs.replace(ON_GPU, keys=("4", "down")),
     "models-light": structs.replace(ON_GPU, keys=("4", "up"), theme="booth-light"),
     "models-16": structs.replace(ON_GPU, keys=("4", "down"), theme="terminal-16"),
@@ -189,12 +179,16 @@ SCENES: dict[str, Scene] = {
     "models-tiny": structs.replace(MODELS, sizes=((40, 12), (20, 6))),
     "models-large": structs.replace(ON_GPU, sizes=((200, 60),)),
     "gpu": structs.replace(ON_GPU, keys=()),
-    "gpu-full": structs.replace(ON_GPU, more=(*GPU_ENGINES, GPU_FULL, TEN_MINUTES_GPU), keys=()),
+    "gpu-full": structs.replace(
+        ON_GPU, more=(*told_of.GPU_ENGINES, told_of.GPU_FULL, told_of.TEN_MINUTES_GPU), keys=()
+    ),
     "gpu-light": structs.replace(ON_GPU, keys=(), theme="booth-light"),
     "gpu-16": structs.replace(ON_GPU, keys=(), theme="terminal-16"),
-    "meters-stale": structs.replace(ON_GPU, more=(*GPU_ENGINES, GPUS_STALE, TEN_MINUTES_GPU), keys=()),
-    "swapping": Scene(until=ended(4), more=(CPU_ONLY, TEN_MINUTES, SWAPPING)),
-    "swapped": Scene(until=ended(4), more=(CPU_ONLY, TEN_MINUTES, SWAPPING, SWAPPED)),
+    "meters-stale": structs.replace(
+        ON_GPU, more=(*told_of.GPU_ENGINES, told_of.GPUS_STALE, told_of.TEN_MINUTES_GPU), keys=()
+    ),
+    "swapping": Scene(until=ended(4), more=(told_of.CPU_ONLY, told_of.TEN_MINUTES, told_of.SWAPPING)),
+    "swapped": Scene(until=ended(4), more=(told_of.CPU_ONLY, told_of.TEN_MINUTES, told_of.SWAPPING, told_of.SWAPPED)),
     "turns": Scene(until=ended(5), keys=("5", "up", "up", "up", "up")),
     "help": Scene(until=ended(4), keys=("question_mark",)),
     "leave": Scene(until=ended(4), keys=("q",)),

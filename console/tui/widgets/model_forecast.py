@@ -40,18 +40,23 @@ def _words(card: Card, width: int) -> list[Line]:
     mark = fit[:1] if ink != "dim" else "·"
     rows = wrap(card.sentence, max(1, width - 2))[:_WORDS]
     lines: list[Line] = [((mark + " " if n == 0 else "  ", ink), (row, "bold")) for n, row in enumerate(rows)]
-    return [*lines, _facts(card), *((),) * (_WORDS - len(lines))]
+    facts = [((f"  {fact}", "dim"),) for fact in _facts(card)]
+    return [*lines, *facts, *((),) * 2][: _WORDS + 1]
 
 
-def _facts(card: Card) -> Line:
-    """What it takes and how that is known; how long it loads."""
+def _facts(card: Card) -> list[str]:
+    """What it takes and how that is known; what the old one gives back, and how long the new one loads."""
     if not card.service:
-        return ()
-    takes = f"{size(card.need_ram)} of RAM" + (f" and {size(card.need_vram)} of VRAM" if card.need_vram else "")
-    words = f"  takes {takes} ({source_of(card)})"
-    words += f" · loads in {seconds(card.load_s)}" if card.load_s is not None else ""
-    words += " · pinned: it keeps its model" if card.pinned else ""
-    return ((words, "dim"),)
+        return []
+    takes = f"takes {_amount(card.need_ram, card.need_vram)} ({source_of(card)})"
+    more = f"{card.service} gives back {_amount(card.freed_ram, card.freed_vram)}" if card.freed_ram else ""
+    loads = f"loads in {seconds(card.load_s)}" if card.load_s is not None else ""
+    pinned = "pinned: it keeps its model when memory runs low" if card.pinned else ""
+    return [takes, " · ".join(word for word in (more, loads, pinned) if word)]
+
+
+def _amount(ram: int, vram: int) -> str:
+    return f"{size(ram)} of RAM" + (f" and {size(vram)} of VRAM" if vram else "")
 
 
 def _bars(pool: Outlook, width: int) -> list[Line]:
