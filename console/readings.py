@@ -55,3 +55,13 @@ class Memory(Struct, frozen=True, kw_only=True):
     """What there is to say about the GPUs, in plain sentences."""
     stale: bool = False
     """The meters are not read any more; these are the last values."""
+
+
+class History(Struct, frozen=True, kw_only=True):
+    """The last ten minutes in equal columns, the oldest first; the fullest moment of each in percent, -1 unknown."""
+
+    ram: tuple[int, ...] = ()
+    vram: tuple[int, ...] = ()
+    """Of all GPUs together; empty where there is none."""
+    marks: tuple[tuple[int, str, str], ...] = ()
+    """Column, "swap" or "crash", service."""

@@ -9,16 +9,19 @@ from console.booth import Booth
 from console.bus import Bus
 from console.events import DeviceChanged, DeviceState
 from console.meters import Meters
-from console.readings import DeviceMemory, Levels, Memory
+from console.readings import DeviceMemory, History, Levels, Memory
 from conversation.events import Event, StageEntered
 from conversation.stages import Stage
 from devices.levels import NoiseFloor
 from supervisors.group import ServiceGroup
+from supervisors.meters import history
 from supervisors.meters.ledger import Pool
 from supervisors.meters.readings import Reading
 
 _MOVING_S, _LIVE_S, _QUIET_S = 0.05, 0.2, 1.0
 _PULSE_S = 2.0
+_COLUMNS, _HISTORY_S = 60, 10.0
+"""A column of the history is as long as the time between two of them; a mark is told at once."""
 
 
 class Sampler:
@@ -31,7 +34,8 @@ class Sampler:
         self._levels: Levels | None = None
         self._memory: Memory | None = None
         self._measured: tuple[Reading | None, bool] = None, False
-        self._pulse_at = float("-inf")
+        self._pulse_at = self._history_at = float("-inf")
+        self._marks = 0
         self._fault = ""
         self._me = psutil.Process()
         bus.add_sink(self._on_event)
@@ -46,6 +50,7 @@ class Sampler:
             if self._watched():
                 self._send_levels()
                 self._send_memory()
+                self._send_history()
                 self._send_pulse()
             try:
                 async with asyncio.timeout(self._pause()):
@@ -61,7 +66,7 @@ class Sampler:
 
     def _on_arrival(self) -> None:
         """Whoever comes gets the present, not what was true when somebody last looked."""
-        self._measured = None, False
+        self._measured, self._history_at = (None, False), float("-inf")
         self._wake.set()
 
     def _on_reading(self) -> None:
@@ -115,6 +120,13 @@ class Sampler:
             stale=stale,
         )
 
+    def _send_history(self) -> None:
+        now, marks = monotonic(), len(self._meters.history.marks)
+        if now - self._history_at >= _HISTORY_S or marks > self._marks:
+            self._history_at = now
+            self._bus.telemetry("history", "", _history(self._meters.history, now))
+        self._marks = marks
+
     def _send_pulse(self) -> None:
         """Whoever hears nothing any more knows that we hang."""
         if monotonic() - self._pulse_at >= _PULSE_S:
@@ -129,6 +141,21 @@ class Sampler:
             name = self._booth.jaw.jaw.board.name
             state: DeviceState = "fault" if fault else "simulated"
             self._bus.publish(DeviceChanged(name=name, role="jaw", state=state, detail=fault))
+
+
+def _history(kept: history.History, now: float) -> History:
+    moments = kept.columns(now, _COLUMNS)
+    own = any(moment is not None and moment.vram is not None for moment in moments)
+    ages = [(int(_COLUMNS * (1 - (now - mark.at) / history.KEPT_S)), mark) for mark in kept.marks]
+    return History(
+        ram=tuple(_percent(moment.ram if moment else None) for moment in moments),
+        vram=tuple(_percent(moment.vram if moment else None) for moment in moments) if own else (),
+        marks=tuple((min(n, _COLUMNS - 1), mark.kind, mark.service) for n, mark in ages if n >= 0),
+    )
+
+
+def _percent(share: float | None) -> int:
+    return -1 if share is None else round(share * 100)
 
 
 def _device(pool: Pool) -> DeviceMemory:

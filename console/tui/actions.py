@@ -20,21 +20,22 @@ class Act(Struct, frozen=True):
 ACTS = (
     Act("talk", "space", "SPACE", 1, "talk", "Open the microphone; press again to end the question."),
     Act("say", "slash", "/", 3, "say", "Type a line that the character says."),
-    Act("ask", "a", "A", 9, "ask", "Type a question in the visitor's place."),
+    Act("ask", "a", "A", 11, "ask", "Type a question in the visitor's place."),
     Act("hush", "escape", "ESC", 2, "stop", "Stop what is being said; twice in a row is a panic."),
     Act("panic", "ctrl+x", "^X", 4, "panic", "Silence at once, jaw limp, no answers until you go on.", True),
     Act("resume", "ctrl+r", "^R", 1, "go on", "Lift a panic: visitors may come again.", True),
     Act("mend", "enter", "ENTER", 2, "mend", "Do what mends the topmost trouble."),
-    Act("see('show')", "1", "1", 10, "show", "The show: stages, talk, engines, memory, body."),
+    Act("see('show')", "1", "1", 6, "show", "The show: stages, talk, engines, memory, body."),
     Act("see('log')", "2", "2", 7, "log", "The logs of all engines, and why one crashed."),
-    Act("see('turns')", "5", "5", 8, "turns", "The last turns, with the time that each stage took."),
+    Act("see('models')", "4", "4", 8, "models", "The models: what fits now; swap, fetch, pin, unload."),
+    Act("see('turns')", "5", "5", 10, "turns", "The last turns, with the time that each stage took."),
     Act("choose_character", "c", "C", 0, "character", "Another character speaks from now on."),
     Act("choose_rig", "g", "G", 0, "rig", "Stop the show and start it with another rig."),
     Act("choose_service", "r", "R", 0, "restart", "Restart one engine."),
     Act("start_show", "s", "S", 0, "start", "Start the show again after it has ended."),
     Act("change_theme", "t", "T", 0, "colours", "Choose the colours of this screen."),
     Act("help", "question_mark", "?", 5, "help", "All keys, each with a sentence."),
-    Act("leave", "q", "Q", 6, "leave", "Close this screen; the show may go on without it."),
+    Act("leave", "q", "Q", 9, "leave", "Close this screen; the show may go on without it."),
 )  # fmt: skip
 
 LOG_ACTS = (
@@ -50,6 +51,15 @@ LOG_ACTS = (
     Act("log_save", "o", "O", 7, "save", "Save the chosen lines, or the last 1000, in a file."),
 )  # fmt: skip
 """On the log page only; they belong to it (screens/log.py)."""
+
+MODEL_ACTS = (
+    Act("model_move(1)", "down", "↑↓", 0, "choose", "Another model; HOME and END go to the first and the last."),
+    Act("model_swap", "enter", "ENTER", 1, "swap", "Give the engine this model; asks first if visitors would notice."),
+    Act("model_fetch", "f", "F", 2, "fetch", "Fetch this model while the show goes on; again: cancel."),
+    Act("model_pin", "p", "P", 3, "pin", "It keeps its model when memory runs low; again: no more."),
+    Act("model_unload", "u", "U", 4, "unload", "Stop its engine, so that memory is free; again: load it."),
+)  # fmt: skip
+"""On the models page only; they belong to it (screens/models.py)."""
 
 
 def bindings() -> list[BindingType]:

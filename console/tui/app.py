@@ -17,13 +17,11 @@ from console import commands as cmd
 from console.client import NoShow
 from console.tui import inks, themes
 from console.tui.actions import ACTS, bindings
-from console.tui.deeds import Deeds
 from console.tui.link import Link
+from console.tui.pages import Pages
 from console.tui.picture import Picture
-from console.tui.screens.log import LogPage
 from console.tui.screens.questions import Help
 from console.tui.screens.show import ShowPage
-from console.tui.screens.turns import TurnsPage
 from console.tui.widgets.header import Header
 from console.tui.widgets.key_bar import KeyBar
 from console.tui.widgets.line_box import LineBox
@@ -35,11 +33,7 @@ _RUNNING_S, _QUIET_S = 0.1, 1.0
 """How often clocks are drawn while something runs, and while nothing does."""
 
 
-_PAGES: dict[str, type[ShowPage | LogPage | TurnsPage]] = {"show": ShowPage, "log": LogPage, "turns": TurnsPage}
-_FOCUS = {"log": "LogPage", "turns": "DataTable"}
-
-
-class ConsoleApp(Deeds):
+class ConsoleApp(Pages):
     """Returns "leave" or "stop"."""
 
     CSS_PATH = "app.tcss"
@@ -111,7 +105,8 @@ class ConsoleApp(Deeds):
         self.frames += 1
         picture = self.link.picture
         base = self.screen_stack[0]
-        page: Any = base.query_one(ContentSwitcher).visible_content
+        self.tell_news(picture)
+        page: Any = self.page
         with self.batch_update():
             base.query_one(Header).show(picture)
             if picture.busy or not self._same(picture, page):
@@ -127,6 +122,7 @@ class ConsoleApp(Deeds):
             picture.state,
             picture.levels,
             picture.memory,
+            picture.history,
             picture.fetching,
             picture.link,
             picture.hangs,
@@ -141,6 +137,7 @@ class ConsoleApp(Deeds):
         typing = isinstance(base.focused, Input)  # then the keys are letters, but for those that come first
         can = {act: self.possible(act.action, picture) for act in ACTS}
         keys.open = {act.action: None if typing and can[act] and not act.first else can[act] for act in ACTS}
+        keys.open[f"see('{self.page.id}')"] = False  # one is there already
         keys.show(picture)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -149,17 +146,6 @@ class ConsoleApp(Deeds):
         if action in ("say", "ask"):  # the box opens at any time, or the letters typed for it would be keys
             return True
         return self.possible(action, self.link.picture)
-
-    async def action_see(self, page: str) -> None:
-        """Pages are made when they are first looked at: the show must be on the screen at once."""
-        base = self.screen_stack[0]
-        switcher = base.query_one(ContentSwitcher)
-        if not switcher.query(f"#{page}"):
-            await switcher.mount(_PAGES[page](id=page))
-        switcher.current = page
-        focus = base.query(_FOCUS[page]).first() if page in _FOCUS else None
-        base.set_focus(focus)
-        self.call_after_refresh(self.draw)
 
     def action_help(self) -> None:
         self.push_screen(Help())

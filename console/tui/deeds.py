@@ -17,7 +17,7 @@ from console import commands as cmd
 from console.client import NoShow
 from console.last_show import recall
 from console.tui import themes
-from console.tui.actions import ACTS, LOG_ACTS, Act
+from console.tui.actions import ACTS, Act
 from console.tui.link import Link
 from console.tui.picture import Picture
 from console.tui.screens.log import LogPage
@@ -90,13 +90,10 @@ class Deeds(App[str]):
         return True
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """The palette: every action, by name and with its sentence; those of the page that is open as well."""
+        """The palette: every action, by name and with its sentence."""
         for act in ACTS:
             if self.possible(act.action, self.link.picture):
-                yield _command(act, partial(self.run_action_soon, act.action))
-        for page in self.screen_stack[0].query(LogPage):
-            for act in LOG_ACTS if page.display else ():
-                yield _command(act, partial(self.call_later, page.run_action, act.action))
+                yield system_command(act, partial(self.run_action_soon, act.action))
 
     def run_action_soon(self, action: str) -> None:
         self.call_later(self.run_action, f"app.{action}")
@@ -235,7 +232,7 @@ class Deeds(App[str]):
             self.exit(answer)
 
 
-def _command(act: Act, work: Callable[[], Any]) -> SystemCommand:
+def system_command(act: Act, work: Callable[[], Any]) -> SystemCommand:
     return SystemCommand(f"{act.label[:1].upper()}{act.label[1:]} ({act.shown})", act.sentence, work)
 
 

@@ -26,6 +26,18 @@ _INKS: dict[str, tuple[str, str, str]] = {
     "hollow": ("faint", "", ""),
     "magenta": ("magenta", "", ""),
     "cursor": ("", "cursor", "bold"),
+    "part-1": ("part-text", "part-1", ""),
+    "part-2": ("part-text", "part-2", ""),
+    "part-3": ("part-text", "part-3", ""),
+    "part-4": ("part-text", "part-4", ""),
+    "part-rest": ("rest-text", "rest", ""),
+    "part-new": ("part-text", "success", ""),
+    "mark-1": ("part-1", "", ""),
+    "mark-2": ("part-2", "", ""),
+    "mark-3": ("part-3", "", ""),
+    "mark-4": ("part-4", "", ""),
+    "mark-rest": ("rest", "", ""),
+    "mark-new": ("success", "", ""),
     "hit": ("alarm-text", "alarm", ""),
 }
 """Of each ink: foreground and background (variables of the theme), and attributes."""

@@ -17,7 +17,7 @@ from console.client import NoShow, OperatorClient
 from console.commands import CommandError
 from console.events import AnyEvent
 from console.presence import ShowFile, alive, held
-from console.readings import Levels, Memory
+from console.readings import History, Levels, Memory
 from console.state import ShowState, reduce
 from console.tui.picture import Fetching, LinkState, Picture
 from profiles.errors import ProfileError
@@ -48,6 +48,7 @@ class Link:
         self._state = ShowState()
         self._levels = Levels()
         self._memory: Memory | None = None
+        self._history = History()
         self._fetching: dict[str, Fetching] = {}
         self._link: LinkState = "starting"
         self._trouble = ""
@@ -67,6 +68,7 @@ class Link:
             clock=time(),
             levels=self._levels,
             memory=self._memory,
+            history=self._history,
             fetching=self._fetching,
             link=self._link,
             trouble=self._trouble,
@@ -169,7 +171,7 @@ class Link:
             raise CommandError(2, "the show that runs is of another version; stop it and start it again")
         self._state = msgspec.convert(row["snapshot"], ShowState)
         self._zero = monotonic() - row["t_mono_ms"] / 1000
-        self._levels, self._memory, self._fetching = Levels(), None, {}
+        self._levels, self._memory, self._history, self._fetching = Levels(), None, History(), {}
         self._live_since = monotonic()
         self._become("live")
 
@@ -179,6 +181,8 @@ class Link:
                 self._levels = msgspec.convert(row, Levels)
             case "memory":
                 self._memory = msgspec.convert(row, Memory)
+            case "history":
+                self._history = msgspec.convert(row, History)
             case "progress":
                 self._fetching = {**self._fetching, row["key"]: msgspec.convert(row, Fetching)}
 

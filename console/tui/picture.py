@@ -4,7 +4,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from console.readings import Levels, Memory
+from console.readings import History, Levels, Memory
 from console.state import ShowState
 
 LinkState = Literal["starting", "live", "reviving", "lost", "failed", "stopped"]
@@ -36,6 +36,7 @@ class Picture(Struct, frozen=True, kw_only=True):
     """Wall-clock time, seconds since 1970."""
     levels: Levels = Levels()
     memory: Memory | None = None
+    history: History = History()
     fetching: dict[str, Fetching] = {}
     link: LinkState = "starting"
     crashed: float = 0.0
@@ -62,4 +63,4 @@ class Picture(Struct, frozen=True, kw_only=True):
     @property
     def busy(self) -> bool:
         """Whether something on the screen runs: a turn, or work that has a clock of its own."""
-        return self.link == "live" and (self.state.stage != "IDLE" or not self.state.ready)
+        return self.link == "live" and (self.state.stage != "IDLE" or not self.state.ready or bool(self.state.swaps))

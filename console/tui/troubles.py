@@ -7,14 +7,17 @@ from msgspec import Struct
 
 from console.events import ServiceChanged
 from console.state import ShowState
+from console.tui.ink import size
 from console.tui.picture import Picture
 from conversation.stages import Outcome
+from supervisors.meters.readings import CPU_MODE
 from supervisors.states import ServiceState
 
 Level = Literal["bad", "warn", "info"]
 _TOLD_S = 180.0
-_NARROW_MEMORY = 0.08
-_WITHOUT = {
+_FULL, _TOO_FULL = 0.90, 0.95
+"""Of the memory: where a show may run short of it, and where it is about to."""
+WITHOUT = {
     "stt": "nobody is understood; type a question with A",
     "llm": "canned lines are spoken",
     "tts": "nothing can be said",
@@ -119,7 +122,7 @@ def _missing(state: ShowState) -> list[Trouble]:
         return []
     have = {s.role for s in state.services.values() if s.state is ServiceState.READY}
     lost = sorted({s.role for s in state.services.values()} - have)
-    return [Trouble("bad", f"No engine for {role}: {_WITHOUT[role]}.") for role in lost if role in _WITHOUT]
+    return [Trouble("bad", f"No engine for {role}: {WITHOUT[role]}.") for role in lost if role in WITHOUT]
 
 
 def _devices(state: ShowState) -> list[Trouble]:
@@ -141,13 +144,27 @@ def _last_turn(state: ShowState) -> list[Trouble]:
 
 
 def _memory(picture: Picture) -> list[Trouble]:
+    """What will run out, of RAM and of each GPU's own memory; and what is wrong with a GPU."""
     memory = picture.memory
-    if memory is None or memory.available > memory.total * _NARROW_MEMORY:
+    if memory is None:
         return []
-    left = memory.available / 2**30
-    return [
-        Trouble("warn", f"Memory is nearly full ({left:.1f} GB left): close other programs or take a smaller model.")
-    ]
+    if memory.stale:
+        return [Trouble("info", "The meters do not answer: what is said of the memory is old.")]
+    pools = [("RAM", memory.available, memory.total, "close other programs or take a smaller model")]
+    for device in memory.devices:
+        if not device.unified and not device.stale:
+            pools.append((f"The memory of {device.name}", device.free, device.total, "take a smaller model"))
+    found = [_nearly_full(*pool) for pool in pools if pool[1] < pool[2] * (1 - _FULL)]
+    if memory.note and memory.note != CPU_MODE:
+        found.append(Trouble("info", memory.note))
+    return found
+
+
+def _nearly_full(name: str, free: int, total: int, remedy: str) -> Trouble:
+    share = 1 - free / total
+    level: Level = "bad" if share >= _TOO_FULL else "warn"
+    text = f"{name} is {share:.0%} full ({size(free)} left): {remedy}."
+    return Trouble(level, text, "see('models')", "models")
 
 
 def _notes(state: ShowState) -> list[Trouble]:

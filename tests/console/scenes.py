@@ -14,10 +14,13 @@ from msgspec import Struct, structs
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from console import commands as cmd
 from console.tui.app import ConsoleApp
 from console.tui.link import Link
 from console.tui.picture import LinkState, Picture
 from console.tui.screens.log import LogPage
+from console.tui.steering import Steering
+from tests.console import model_scenes as told_of
 
 RECORDINGS = Path(__file__).parent.parent / "recordings"
 Row = dict[str, Any]
@@ -32,6 +35,8 @@ class Scene(Struct, frozen=True, kw_only=True):
     later_ms: float = 0.0
     more: tuple[Row, ...] = ()
     """Events that the recording has not."""
+    cards: tuple[Row, ...] = ()
+    """What the show tells of its models; see console.models_desk.ModelCard."""
     link: LinkState = "live"
     crashed: bool = False
     """The show before this one crashed, a moment ago."""
@@ -109,6 +114,11 @@ BEGUN = {"type": "TurnStarted", "turn": 6, "source": "button"}
 EVER = lambda row: False  # noqa: E731
 RESUMED = event("ShowResumed")
 
+MODELS = Scene(until=ended(4), more=(told_of.CPU_ONLY, told_of.TEN_MINUTES), cards=told_of.CARDS, keys=("4",))
+ON_GPU = structs.replace(
+    MODELS, more=(*told_of.GPU_ENGINES, told_of.GPU, told_of.TEN_MINUTES_GPU), cards=told_of.GPU_CARDS
+)
+
 SCENES: dict[str, Scene] = {
     "coming-up": Scene(link="starting", until=lambda row: True),
     "setting-up": Scene(
@@ -149,6 +159,36 @@ SCENES: dict[str, Scene] = {
     "log-empty": Scene(until=ended(4), keys=("2", "left", "left")),
     "log-light": Scene(until=ended(4), keys=("2",), theme="booth-light", sizes=((120, 36),)),
     "log-16": Scene(until=ended(4), keys=("2", "tab", "tab", "u"), theme="terminal-16", sizes=((120, 36),)),
+    "models": MODELS,
+    "models-pause": structs.replace(MODELS, keys=("4", "down")),
+    "models-ask": structs.replace(MODELS, keys=("4", "down", "enter")),
+    "models-wont-fit": structs.replace(
+        MODELS, more=(told_of.NARROW, told_of.TEN_MINUTES), cards=told_of.NARROW_CARDS, keys=("4", "down")
+    ),
+    "models-fetching": structs.replace(
+        MODELS,
+        more=(told_of.CPU_ONLY, told_of.FETCHING, told_of.UNLOADED),
+        cards=told_of.BUSY_CARDS,
+        keys=("4", "down", "down"),
+    ),
+    "models-swapping": structs.replace(MODELS, more=(told_of.CPU_ONLY, told_of.SWAPPING), keys=("4", "down", "down")),
+    "models-gpu": structs.replace(ON_GPU, keys=("4", "down")),
+    "models-light": structs.replace(ON_GPU, keys=("4", "up"), theme="booth-light"),
+    "models-16": structs.replace(ON_GPU, keys=("4", "down"), theme="terminal-16"),
+    "models-empty": structs.replace(MODELS, cards=(), sizes=((80, 24),)),
+    "models-tiny": structs.replace(MODELS, sizes=((40, 12), (20, 6))),
+    "models-large": structs.replace(ON_GPU, sizes=((200, 60),)),
+    "gpu": structs.replace(ON_GPU, keys=()),
+    "gpu-full": structs.replace(
+        ON_GPU, more=(*told_of.GPU_ENGINES, told_of.GPU_FULL, told_of.TEN_MINUTES_GPU), keys=()
+    ),
+    "gpu-light": structs.replace(ON_GPU, keys=(), theme="booth-light"),
+    "gpu-16": structs.replace(ON_GPU, keys=(), theme="terminal-16"),
+    "meters-stale": structs.replace(
+        ON_GPU, more=(*told_of.GPU_ENGINES, told_of.GPUS_STALE, told_of.TEN_MINUTES_GPU), keys=()
+    ),
+    "swapping": Scene(until=ended(4), more=(told_of.CPU_ONLY, told_of.TEN_MINUTES, told_of.SWAPPING)),
+    "swapped": Scene(until=ended(4), more=(told_of.CPU_ONLY, told_of.TEN_MINUTES, told_of.SWAPPING, told_of.SWAPPED)),
     "turns": Scene(until=ended(5), keys=("5", "up", "up", "up", "up")),
     "help": Scene(until=ended(4), keys=("question_mark",)),
     "leave": Scene(until=ended(4), keys=("q",)),
@@ -190,6 +230,19 @@ class StillLink(Link):
         return structs.replace(super().picture, now=now, clock=clock, state=_dated(state), crashed=crashed, hangs=hangs)
 
 
+class StillSteering(Steering):
+    """Answers with the models of the scene, and takes nothing else."""
+
+    def __init__(self, scene: Scene) -> None:
+        super().__init__(lambda: None)
+        self._scene = scene
+
+    async def send(self, command: cmd.Command) -> Any:
+        if isinstance(command, cmd.Models):
+            return list(self._scene.cards)
+        return await super().send(command)
+
+
 def _dated(state: Any) -> Any:
     return structs.replace(state, began=1_800_000_000.0) if state.began else state
 
@@ -209,6 +262,7 @@ async def draw(scene: Scene, logs: Path) -> AsyncIterator[tuple[tuple[int, int],
     os.environ["GALACTUS_HOME"] = str(logs)
     time.tzset()
     app = ConsoleApp(StillLink(scene, logs), Namespace(rig=None, character=None))
+    app.steering = StillSteering(scene)
     app.animation_level = "none"
     async with app.run_test(size=scene.sizes[0]) as pilot:
         await settle(pilot)

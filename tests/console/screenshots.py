@@ -17,6 +17,7 @@ DOCS = {
     "trouble": ("many-troubles", (160, 48)),
     "turns": ("turns", (160, 48)),
     "log": ("log", (160, 48)),
+    "models": ("models-gpu", (160, 48)),
     "light": ("speaking-light", (160, 48)),
 }
 

@@ -6,9 +6,9 @@ import pytest
 from rich.cells import cell_len
 
 from console.events import ServiceChanged, ShowHalted, ShowReady
-from console.readings import Memory
+from console.readings import DeviceMemory, Memory
 from console.state import Exchange, ShowState, Step, reduce
-from console.tui import figures, ink
+from console.tui import bars, figures, ink
 from console.tui.actions import ACTS
 from console.tui.picture import Picture
 from console.tui.troubles import troubles
@@ -103,7 +103,30 @@ def test_the_worst_trouble_is_on_top_with_the_action_that_mends_it() -> None:
 
 def test_memory_that_runs_out_is_told() -> None:
     full = Memory(services={}, show=0, used=98, total=100, available=2)
-    assert "Memory is nearly full" in troubles(live(ShowState(ready=True), memory=full))[0].text
+    (told,) = troubles(live(ShowState(ready=True), memory=full))
+    assert "RAM is 98% full" in told.text and (told.level, told.action) == ("bad", "see('models')")
+
+
+def test_a_gpu_that_runs_full_is_told_before_it_is() -> None:
+    def said(free: int, *, unified: bool = False, stale: bool = False) -> list[tuple[str, str]]:
+        gpu = DeviceMemory(name="RTX", total=1000 << 20, used=0, free=free << 20, unified=unified, stale=stale)
+        memory = Memory(services={}, show=0, used=1, total=100, available=99, devices=(gpu,), note="CPU is slow.")
+        return [(str(one.level), one.text) for one in troubles(live(ShowState(ready=True), memory=memory))][:-1]
+
+    assert said(101) == [] and said(10, unified=True) == [] and said(10, stale=True) == []
+    assert said(80) == [("warn", "The memory of RTX is 92% full (80M left): take a smaller model.")]
+    assert said(49)[0][0] == "bad"
+
+
+@pytest.mark.parametrize("cells", [1, 4, 20, 61])
+@pytest.mark.parametrize("sizes", [(), (0, 0), (1, 2, 3), (50, 50), (90, 90), (0, 300)])
+def test_bars_keep_to_their_cells(cells: int, sizes: tuple[int, ...]) -> None:
+    parts = [bars.Part(name=f"engine{n}", bytes=size, ink=str(n + 1)) for n, size in enumerate(sizes)]
+    bar = bars.stack(parts, 100, cells)
+    assert ink.width(bar) == cells
+    assert ("▶" in "".join(text for text, _ in bar)) == (sum(sizes) > 100)
+    assert ink.width(bars.legend(parts, cells)) <= cells
+    assert ink.width(bars.course([-1, 0, 50, 100] * 15, [(0, "swap", "llm"), (59, "crash", "tts")], cells)) == cells
 
 
 def test_every_action_has_a_sentence_and_no_key_does_two_things() -> None:

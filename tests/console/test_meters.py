@@ -1,6 +1,7 @@
 """The meters of a show: whose each byte is, for the status, and what of it the screens are sent."""
 
 import os
+from time import monotonic
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -8,8 +9,9 @@ import msgspec
 
 from console.bus import Bus
 from console.meters import Meters
-from console.readings import Memory
+from console.readings import History, Memory
 from console.telemetry import Sampler
+from supervisors.meters.history import Moment
 from supervisors.meters.meter import CALM_S, FAST_S, Meter
 from supervisors.meters.readings import Device, GpuProcess, Machine, Reading
 from supervisors.spec import ServiceStatus
@@ -132,3 +134,24 @@ def test_nobody_looks_and_little_is_read() -> None:
     stage.meters.watched(True)
     stage.meters.watched(False)
     assert paces == [FAST_S, CALM_S] and isinstance(stage.meters.meter, Meter)
+
+
+async def test_screens_are_sent_ten_minutes_in_small_columns() -> None:
+    stage, now = Stage(), monotonic()
+    for age, ram, vram in ((595.0, 0.2, None), (15.0, 0.412, 0.5), (12.0, 0.3, 0.93), (1.0, 0.4, 0.9)):
+        stage.meters.history.moments.append(Moment(now - age, ram, vram))
+    stage.meters.history.mark(now - 305, "swap", "llm")
+    sampler, sent = memories(Bus(), stage)
+    told = cast(list[History], sent)
+    sampler._send_history()
+    sampler._send_history()
+    assert len(told) == 1 and len(told[0].ram) == len(told[0].vram) == 60
+    assert (told[0].ram[0], told[0].ram[1], told[0].ram[58], told[0].ram[59]) == (20, -1, 41, 40)
+    assert (told[0].vram[0], told[0].vram[58], told[0].vram[59]) == (-1, 93, 90)
+    assert told[0].marks == ((29, "swap", "llm"),)
+    stage.meters.crashed("tts")
+    sampler._send_history()
+    assert len(told) == 2 and told[1].marks[-1] == (59, "crash", "tts")
+    sampler._on_arrival()
+    sampler._send_history()
+    assert len(told) == 3

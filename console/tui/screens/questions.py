@@ -7,7 +7,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
-from console.tui.actions import ACTS, LOG_ACTS
+from console.tui.actions import ACTS, LOG_ACTS, MODEL_ACTS
 
 
 class Choice(ModalScreen[str | None]):
@@ -76,10 +76,11 @@ class Help(ModalScreen[None]):
                 for act in ACTS:
                     yield Static(f"[b]{act.shown:>7}[/b]  {act.sentence}")
                 yield Static("")
-                yield Static("On the log page:")
-                for act in LOG_ACTS:
-                    yield Static(f"[b]{act.shown:>7}[/b]  {act.sentence}")
-                yield Static("")
+                for page, acts in (("log", LOG_ACTS), ("models", MODEL_ACTS)):
+                    yield Static(f"On the {page} page:")
+                    for act in acts:
+                        yield Static(f"[b]{act.shown:>7}[/b]  {act.sentence}")
+                    yield Static("")
                 yield Static("[b]     ^P[/b]  All of these by name, and the colours of the screen.")
                 yield Static("[b]  MOUSE[/b]  Click a key in the last line, a trouble, or a log's name.")
             yield Label("ESC closes this", classes="hint")

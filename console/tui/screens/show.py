@@ -39,6 +39,10 @@ class ShowPage(Container):
         self._panels = list(self.query(Panel))  # once: looking for them cost a twentieth of each frame
 
     def show(self, picture: Picture) -> None:
+        devices = len(picture.memory.devices) if picture.memory else 0
         self.set_class(picture.setting_up, "-setting-up")
+        self.set_class(devices == 1, "-gpu")
+        self.set_class(devices > 1, "-gpus")
+        self.set_class(len(picture.state.services) > 4, "-many")
         for panel in self._panels:
             panel.show(picture)

@@ -1,7 +1,7 @@
 """The engines: state, model, where it runs, memory, restarts, and how fast it was in the last turn."""
 
-from console.events import ServiceChanged
-from console.tui.ink import Line, column, seconds, size
+from console.events import ServiceChanged, SwapPhase
+from console.tui.ink import Line, column, cut, seconds, size, spread, width
 from console.tui.panel import Panel
 from console.tui.picture import Picture
 from supervisors.states import ServiceState
@@ -29,21 +29,61 @@ class Engines(Panel):
 
     def draw(self, picture: Picture, width: int, height: int) -> list[Line]:
         if height == 1:
-            return [_all_in_one(picture)]
+            return [_all_in_one(picture, width)]
         return [_row(picture, name, service, width) for name, service in picture.state.services.items()]
 
 
-def _all_in_one(picture: Picture) -> Line:
+SHORT = {
+    "waiting for the line's end": "waits for a gap",
+    "waiting for the memory": "memory settles",
+    "stopping the old one": "old one stops",
+}
+"""Phases of a swap, where there is little room."""
+
+
+def swapping(swap: SwapPhase, picture: Picture) -> str:
+    """What it is doing now; a fetch with its share."""
+    fetching = picture.fetching.get(f"{swap.name} swap") if swap.phase == "fetching" else None
+    if fetching is not None and fetching.total:
+        return f"fetching {fetching.share:.0%}"
+    return SHORT.get(swap.phase, swap.phase)
+
+
+def _all_in_one(picture: Picture, cells: int) -> Line:
     spans: list[tuple[str, str]] = [("engines  ", "dim")]
     for name, service in picture.state.services.items():
         mark, style = glyph(service, picture.link == "live")
         word = "" if picture.link != "live" or service.state is ServiceState.READY else f" {service.state}"
+        if (swap := picture.state.swaps.get(name)) is not None:
+            mark, style, word = "◐", "info", f" → {swap.model} {swapping(swap, picture)}"
         spans += [(mark, style), (f" {name}{word}   ", "" if not word else style)]
-    return tuple(spans)
+    shares = _shares(picture)
+    return spread(tuple(spans), shares, cells) if width(spans) + width(shares) <= cells else tuple(spans)
+
+
+def _shares(picture: Picture) -> Line:
+    """How full the memory is: at the end of the line, where there is no panel for it."""
+    if (memory := picture.memory) is None or picture.link != "live":
+        return ()
+    words = [f"RAM {1 - memory.available / max(1, memory.total):4.0%}"]
+    own = [device for device in memory.devices if not device.unified]
+    if own:
+        words.append(f"VRAM {1 - sum(d.free for d in own) / max(1, sum(d.total for d in own)):4.0%}")
+    return ((" ".join(words), "dim"),)
+
+
+def _swap_row(swap: SwapPhase, service: ServiceChanged, picture: Picture, cells: int) -> Line:
+    """From which model to which, and how far it is."""
+    head: Line = (("◐ ", "info"), (column(swap.name, 9), "bold"))
+    doing = swapping(swap, picture)
+    way = f"{service.model} → {swap.model}" if swap.model != service.model else f"{service.model} stays"
+    return (*head, (cut(way, max(0, cells - 13 - len(doing))), ""), (f"  {doing}", "info"))
 
 
 def _row(picture: Picture, name: str, service: ServiceChanged, width: int) -> Line:
     live = picture.link == "live"
+    if live and (swap := picture.state.swaps.get(name)) is not None:
+        return _swap_row(swap, service, picture, width)
     mark, style = glyph(service, live)
     rss = picture.memory.services.get(name) if picture.memory else None
     roomy = width >= 58

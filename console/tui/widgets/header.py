@@ -2,10 +2,14 @@
 
 from time import localtime, strftime
 
-from console.tui.ink import Line, Span, clock, size, spread
+from console.readings import Memory
+from console.tui.bars import course
+from console.tui.ink import Line, Span, clock, spread
 from console.tui.panel import Panel
 from console.tui.picture import Picture
 from conversation.stages import Stage
+
+_COURSE = 10
 
 
 class Header(Panel):
@@ -19,7 +23,7 @@ class Header(Panel):
         if state.turns and width >= 60:
             right += [(f"visitor {state.visitors}  turn {state.turns}", ""), ("   ", "")]
         if memory and width >= 100:
-            right += [(f"RAM {size(memory.used)} of {size(memory.total)}", ""), ("   ", "")]
+            right += [*machine(picture, memory, width), ("   ", "")]
         right += [microphone(picture), ("  ", ""), (strftime("%H:%M:%S ", localtime(picture.clock)), "")]
         ground = "onair" if picture.on_air else ""
         return [tuple((text, f"{ground} {style}") for text, style in spread(left, tuple(right), width))]
@@ -45,6 +49,27 @@ def air(picture: Picture) -> Span:
         return f" ● ON AIR {since} ", ""
     word = "SETTING UP" if picture.setting_up else "OFF AIR"
     return f" ○ {word} {since} ", "offair"
+
+
+def machine(picture: Picture, memory: Memory, width: int) -> list[Span]:
+    """What will run out, in figures; with room also how it came."""
+    if memory.stale:
+        return [("the meters do not answer", "")]
+    words = [f"CPU {memory.cpu_pct:>3}%"] if memory.cpu_pct is not None else []
+    words.append(f"RAM {_of(memory.used, memory.total)}")
+    own = [device for device in memory.devices if not device.unified]
+    if own and width >= 120:
+        total = sum(device.total for device in own)
+        words.append(f"VRAM {_of(total - sum(device.free for device in own), total)}")
+    columns = picture.history.vram if own else picture.history.ram
+    drawn = course(columns, (), _COURSE) if columns and width >= 140 else ()
+    if drawn:
+        words.append("".join(text for text, _ in drawn))  # on this ground no colour but its own can be read
+    return [("  ".join(words), "")]
+
+
+def _of(used: int, total: int) -> str:
+    return f"{used / 2**30:4.1f}/{total / 2**30:.1f}G"
 
 
 def microphone(picture: Picture) -> Span:

@@ -17,12 +17,13 @@ class KeyBar(Panel):
         """Of each action: whether it can be done now; None = not now, False = not here."""
 
     def draw(self, picture: Picture, width: int, height: int) -> list[Line]:
-        return [tuple(span for act in self._acts(width) for span in _key(act, self.open.get(act.action, True)))]
+        *spans, (last, ink) = [s for act in self._acts(width) for s in _key(act, self.open.get(act.action, True))]
+        return [(*spans, (last.rstrip(), ink))]
 
     def _acts(self, cells: int) -> list[Act]:
         """As many as fit; the palette, which has all of them, always does."""
         shown = [act for act in ACTS if act.rank and self.open.get(act.action, True) is not False]
-        while shown and sum(map(_cells, shown)) + _cells(_PALETTE) > cells:
+        while shown and sum(map(_cells, shown)) + _cells(_PALETTE) > cells + 1:  # but for the last space
             shown.remove(max(shown, key=lambda act: act.rank))
         return [*shown, _PALETTE]
 

@@ -5,6 +5,7 @@ from typing import Literal
 from textual.binding import Binding
 from textual.events import Paste
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import Input
 
 from console.tui.ink import clean
@@ -27,6 +28,8 @@ class LineBox(Input):
         super().__init__(max_length=LONGEST, id="line")
         self.purpose: Purpose = "say"
         self.display = False
+        self._before: Widget | None = None
+        """Whose the keys were."""
         self.cursor_blink = False  # a frame every half second for nothing
 
     def open(self, purpose: Purpose, name: str) -> None:
@@ -35,11 +38,12 @@ class LineBox(Input):
         self.border_title = "say, in the character's voice" if purpose == "say" else "ask, in the visitor's place"
         self.border_subtitle = "ENTER send · ESC close"
         self.display = True
+        self._before = self.screen.focused
         self.focus()
 
     def action_close(self) -> None:
         self.display = False
-        self.screen.set_focus(None)
+        self.screen.set_focus(self._before if self._before is not self else None)
 
     def on_input_submitted(self) -> None:
         text = self.value.strip()

@@ -15,6 +15,8 @@ class Matters(Panel):
         super().__init__()
         self._owners: list[Trouble] = []
         """Of each line: whose it is, for the mouse."""
+        self.enter = True
+        """Whether ENTER mends the topmost; a page may have another use for it."""
 
     def title(self, picture: Picture) -> str:
         return "what matters"
@@ -26,7 +28,7 @@ class Matters(Panel):
         if not found:
             return [(("✓ ", "good"), ("All is well.", "dim"))]
         shown = found if len(found) <= height else found[: max(1, height - 1)]
-        first = next((trouble for trouble in found if trouble.action), None)
+        first = next((trouble for trouble in found if trouble.action and self.enter), None)
         spare = height - len(shown) - (len(shown) < len(found))
         lines: list[Line] = []
         self._owners = []

@@ -1,32 +1,107 @@
-"""What memory there is and who has it."""
+"""What memory there is and who has it: RAM, each GPU, and how full they were in the last ten minutes."""
 
-from console.tui.ink import Line, column, meter, size
+from console.readings import DeviceMemory, Memory
+from console.tui.bars import MARKS, Part, course, device_parts, legend, ram_parts, stack
+from console.tui.ink import Line, Span, column, size, spread
+from console.tui.ink import width as cells
 from console.tui.panel import Panel
 from console.tui.picture import Picture
 
-_FULL = 0.9
+FULL, TOO_FULL = 0.9, 0.95
+_LABEL = 6
 
 
 class MemoryPanel(Panel):
     def title(self, picture: Picture) -> str:
-        return "memory"
+        if picture.memory is not None and picture.memory.stale:
+            return "memory · old: the meters do not answer"
+        devices = picture.memory.devices if picture.memory else ()
+        card = f" · {short(devices[0])}" if len(devices) == 1 else ""
+        kinds = sorted({kind for _, kind, _ in picture.history.marks}, reverse=True)
+        marks = "".join(f" · {MARKS[kind][0]} {kind}" for kind in kinds if kind in MARKS)
+        return f"memory{card}{marks}"
 
     def draw(self, picture: Picture, width: int, height: int) -> list[Line]:
         memory = picture.memory
         if memory is None:
             return [(("not measured yet", "dim"),)]
-        share = memory.used / memory.total
-        words = f" {size(memory.available)} free of {size(memory.total)}"
-        bar = meter(share, max(4, width - 4 - len(words)), "warn" if share > _FULL else "info")
-        rows: list[Line] = [(("RAM ", "dim"), *bar, (words, "warn" if share > _FULL else ""))]
-        parts = [f"{name} {size(rss)}" for name, rss in memory.services.items()] + [f"show {size(memory.show)}"]
-        rows.append((("    " + " · ".join(parts), "dim"),))
-        return [*rows, ((column("GPU", 4), "dim"), (_devices(picture), "dim"))]
+        services = picture.state.services
+        parts = ram_parts(memory, services)
+        lines = [
+            _machine(memory, width),
+            _bar("RAM", parts, memory.total, memory.available, width),
+            ((" " * _LABEL, ""), *legend(parts, width - _LABEL, sizes=False)),
+        ]
+        for device in memory.devices:
+            shares = device_parts(device, services)
+            lines.append(_bar("VRAM", shares, device.total, device.free, width))
+            lines.append(((" " * _LABEL, ""), *legend(shares, width - _LABEL)))
+            if len(memory.devices) > 1:
+                lines.append(spread(((" " * _LABEL + short(device), "dim"),), _card(device), width))
+        return [*lines, _ten_minutes(picture, width)]
 
 
-def _devices(picture: Picture) -> str:
-    """As the engines say; what a GPU's memory holds is not measured yet."""
-    on_gpu = [s.name for s in picture.state.services.values() if s.device not in ("", "cpu")]
-    if on_gpu:
-        return f"used by {', '.join(on_gpu)}; its memory is not measured"
-    return "none in use: the engines run on the CPU"
+def ram_full(memory: Memory) -> float:
+    return 1 - memory.available / memory.total if memory.total else 0.0
+
+
+def full(device: DeviceMemory) -> float:
+    return 1 - device.free / device.total if device.total else 0.0
+
+
+def free_words(free: int, total: int) -> Span:
+    """With a sign where it runs low: its place and colour alone would not say it."""
+    share = 1 - free / total if total else 0.0
+    ink = "bad" if share >= TOO_FULL else "warn" if share >= FULL else ""
+    return f"{'▲' if ink else ' '}{size(free):>5} free of {size(total):>5}", ink
+
+
+def _bar(label: str, parts: list[Part], total: int, free: int, width: int) -> Line:
+    words = free_words(free, total)
+    return (column(label, _LABEL), "dim"), *stack(parts, total, max(4, width - _LABEL - len(words[0]))), words
+
+
+def _machine(memory: Memory, width: int) -> Line:
+    """The processor, and what a machine does that is short of memory, while it does it."""
+    left: list[Span] = [(column("CPU", _LABEL), "dim"), (_percent(memory.cpu_pct), "")]
+    if memory.pressure:
+        left.append((f"  ▲ pressure {memory.pressure} %", "warn"))
+    if memory.swap_in:
+        left.append((f"  ▲ swap {size(memory.swap_in)}/s", "warn"))
+    right: Line = (("CPU mode: no GPU here", "dim"),)
+    if memory.devices:
+        right = _card(memory.devices[0]) if len(memory.devices) == 1 else ()
+    return spread(tuple(left), right if cells(left) + cells(right) < width else (), width)
+
+
+def short(device: DeviceMemory) -> str:
+    """Its name without its maker's."""
+    return device.name.removeprefix("NVIDIA ").removeprefix("AMD ").removeprefix("GeForce ")
+
+
+def _card(device: DeviceMemory) -> Line:
+    """Load, heat and power, as far as the driver tells."""
+    if device.stale:
+        return (("▲ GPU does not answer", "warn"),)
+    load = f"GPU {device.load_pct:>3} %" if device.load_pct is not None else ""
+    heat = f"{device.temp_c} °C" if device.temp_c is not None else ""
+    power = f"{device.power_w:>3} W" if device.power_w is not None else ""
+    return (("  ".join(word for word in (load, heat, power) if word), "dim"),)
+
+
+def _ten_minutes(picture: Picture, width: int) -> Line:
+    history = picture.history
+    rows = [(name, columns) for name, columns in (("RAM", history.ram), ("VRAM", history.vram)) if columns]
+    if not rows:
+        return (("10min", "dim"),)
+    each = (width - _LABEL) // len(rows)
+    spans: list[Span] = [(column("10min", _LABEL), "dim")]
+    for n, (name, columns) in enumerate(rows):
+        words = f" {name} {columns[-1]:>3} %" if columns[-1] >= 0 else f" {name}   - %"
+        gap = "  " if n < len(rows) - 1 else ""
+        spans += [*course(columns, history.marks, max(4, each - len(words) - 2)), (words + gap, "dim")]
+    return tuple(spans)
+
+
+def _percent(value: int | None) -> str:
+    return "  -  " if value is None else f"{value:>3} %"

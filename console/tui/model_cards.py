@@ -1,0 +1,127 @@
+"""The models as the show tells them, and what a swap to one would do to the memory. Pure."""
+
+import msgspec
+from msgspec import Struct, structs
+
+from console.readings import DeviceMemory, Memory
+from console.tui.bars import Part, device_parts, ram_parts
+from console.tui.picture import Picture
+from supervisors.states import ServiceState
+
+_ROLES = ("stt", "llm", "tts")
+
+
+class Card(Struct, frozen=True, kw_only=True):
+    """As console.models_desk.ModelCard, which brings half of a show with it: a screen must be there at once."""
+
+    id: str
+    role: str
+    title: str
+    bytes: int
+    licence: str
+    state: str
+    service: str
+    pinned: bool
+    need_ram: int
+    need_vram: int
+    source: str
+    error_pct: float | None
+    speed: float | None
+    load_s: float | None
+    free_ram: int
+    free_vram: int
+    freed_ram: int
+    freed_vram: int
+    beside: bool
+    fits: bool
+    words: str
+
+    @property
+    def sentence(self) -> str:
+        """The words as a sentence; a name at their begin stays as it is written."""
+        named = self.words.startswith((f"{self.service} ", f"{self.id} ")) if self.service else False
+        return f"{self.words if named else self.words[:1].upper() + self.words[1:]}."
+
+
+def cards(rows: object) -> list[Card]:
+    """By role, in the order of the catalogue. Raises msgspec.ValidationError."""
+    found = msgspec.convert(rows, list[Card])
+    return sorted(found, key=lambda card: _ROLES.index(card.role) if card.role in _ROLES else len(_ROLES))
+
+
+def possible(action: str, card: Card | None, picture: Picture) -> bool:
+    """What an operator can do with the model under the cursor now."""
+    if card is None or picture.link != "live" or picture.state.stopping:
+        return False
+    loaded = card.state == "loaded"
+    swapping = card.service in picture.state.swaps
+    match action:
+        case "model_swap":
+            return not loaded and bool(card.service) and card.fits and not swapping
+        case "model_fetch":
+            return card.state in ("absent", "partial", "fetching")
+        case "model_pin":
+            return loaded
+        case "model_unload":
+            return loaded and not swapping
+    return True
+
+
+def stopped(card: Card, picture: Picture) -> bool:
+    """Its engine was unloaded, or has given up: it can be loaded again."""
+    service = picture.state.services.get(card.service)
+    return service is not None and service.state in (ServiceState.STOPPED, ServiceState.STOPPING, ServiceState.HELD)
+
+
+class Outlook(Struct, frozen=True, kw_only=True):
+    """One pool, now and after a swap."""
+
+    label: str
+    total: int
+    free: int
+    now: list[Part]
+    after: list[Part]
+    free_after: int
+    """Below 0: so much is missing."""
+
+
+def outlook(card: Card, picture: Picture) -> list[Outlook]:
+    """RAM, and the GPU that has the most room; nothing before the meters have told."""
+    memory = picture.memory
+    if memory is None:
+        return []
+    own = [device for device in memory.devices if not device.unified]
+    vram = 0 if own else card.need_vram  # a GPU without memory of its own takes the machine's
+    back = card.freed_ram + (0 if own else card.freed_vram)
+    pools = [_ram(card, memory, picture, card.need_ram + vram, back)]
+    if own:
+        pools.append(_vram(card, max(own, key=lambda device: (not device.stale, device.free)), picture))
+    return pools
+
+
+def _ram(card: Card, memory: Memory, picture: Picture, need: int, back: int) -> Outlook:
+    now = ram_parts(memory, picture.state.services)
+    return _pool("RAM", now, memory.total, memory.available, card, need, back)
+
+
+def _vram(card: Card, device: DeviceMemory, picture: Picture) -> Outlook:
+    now = device_parts(device, picture.state.services)
+    return _pool("VRAM", now, device.total, device.free, card, card.need_vram, card.freed_vram)
+
+
+def _pool(label: str, now: list[Part], total: int, free: int, card: Card, need: int, back: int) -> Outlook:
+    """The newcomer stands where the old one stood, so that the rest of the bar keeps its place."""
+    if card.state == "loaded" or not card.service:
+        return Outlook(label=label, total=total, free=free, now=now, after=now, free_after=free)
+    new = Part(name=card.id, bytes=need, ink="new")
+    after: list[Part] = []
+    for part in now:
+        if part.name == card.service:
+            left = structs.replace(part, bytes=max(0, part.bytes - back))
+            after += [new, left] if left.bytes else [new]
+        else:
+            after.append(part)
+    if new not in after:
+        after.insert(sum(part.ink != "rest" for part in after), new)
+    after = [part for part in after if part.bytes]
+    return Outlook(label=label, total=total, free=free, now=now, after=after, free_after=free + back - need)

@@ -1,0 +1,72 @@
+"""Which page is seen; each is made when it is first looked at, because the show must be on the screen at once."""
+
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+from textual.app import SystemCommand
+from textual.screen import Screen
+from textual.widgets import ContentSwitcher
+
+from console.events import Note
+from console.tui.actions import LOG_ACTS
+from console.tui.deeds import Deeds, system_command
+from console.tui.picture import Picture
+from console.tui.screens.log import LogPage
+from console.tui.screens.models import ModelsPage
+from console.tui.screens.show import ShowPage
+from console.tui.screens.turns import TurnsPage
+from console.tui.widgets.matters import Matters
+
+Page = ShowPage | LogPage | ModelsPage | TurnsPage
+
+_PAGES: dict[str, type[Page]] = {"show": ShowPage, "log": LogPage, "models": ModelsPage, "turns": TurnsPage}
+_FOCUS = {"log": "LogPage", "models": "ModelsPage", "turns": "DataTable"}
+
+
+class Pages(Deeds):
+    """The App with its pages."""
+
+    _noted: tuple[Note, ...] | None = None
+    _noted_of = 0
+    """The show that told them."""
+
+    @property
+    def page(self) -> Any:
+        """The one that is seen, also behind a question."""
+        return self.screen_stack[0].query_one(ContentSwitcher).visible_content
+
+    def draw(self) -> None:
+        raise NotImplementedError
+
+    def tell_news(self, picture: Picture) -> None:
+        """What went well passes in a corner, such as a swap; what did not stays among what matters."""
+        before, self._noted = self._noted, picture.state.notes
+        news = self._noted[-1:] if before is not None and self._noted is not before else ()
+        for note in news:
+            if note.level == "info" and picture.state.pid == self._noted_of:
+                self.notify(f"{note.text}.", markup=False, timeout=6)
+        self._noted_of = picture.state.pid
+
+    async def action_see(self, page: str) -> None:
+        base = self.screen_stack[0]
+        switcher = base.query_one(ContentSwitcher)
+        if not switcher.query(f"#{page}"):
+            await switcher.mount(_PAGES[page](id=page))
+        switcher.current = page
+        base.query_one(Matters).enter = page != "models"  # there it swaps
+        base.set_focus(base.query(_FOCUS[page]).first() if page in _FOCUS else None)
+        self.call_after_refresh(self.draw)
+
+    def possible(self, action: str, picture: Picture) -> bool | None:
+        if action == "mend" and isinstance(self.page, ModelsPage):
+            return False
+        return super().possible(action, picture)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """The keys of the page that is seen are in the palette as well."""
+        yield from super().get_system_commands(screen)
+        page = self.page
+        acts = LOG_ACTS if isinstance(page, LogPage) else page.acts() if isinstance(page, ModelsPage) else ()
+        for act in acts:
+            yield system_command(act, partial(self.call_later, page.run_action, act.action))

@@ -1,0 +1,35 @@
+"""The last line of the models page: what can be done with the model under the cursor."""
+
+from msgspec import structs
+
+from console.tui.actions import MODEL_ACTS, Act
+from console.tui.ink import Line
+from console.tui.model_cards import Card, possible, stopped
+from console.tui.widgets.page_keys import PageKeys
+
+
+class ModelKeys(PageKeys):
+    def __init__(self) -> None:
+        super().__init__(id="model-keys")
+        self.card: Card | None = None
+        self.word, self.word_style = "", "warn"
+        """What could not be done, or why what is shown is old."""
+
+    def acts(self) -> list[Act]:
+        can = [act for act in MODEL_ACTS if act.rank and possible(act.action, self.card, self._picture)]
+        return [structs.replace(act, label=self._label(act)) for act in can]
+
+    def _label(self, act: Act) -> str:
+        """The same key undoes it."""
+        card = self.card
+        assert card is not None
+        if act.action == "model_fetch" and card.state == "fetching":
+            return "cancel the fetch"
+        if act.action == "model_pin" and card.pinned:
+            return "unpin"
+        if act.action == "model_unload" and stopped(card, self._picture):
+            return "load again"
+        return act.label
+
+    def said(self) -> Line:
+        return ((self.word, self.word_style),) if self.word else ()
