@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
+from time import monotonic
 
 import psutil  # type: ignore[import-untyped]
 from msgspec import Struct
@@ -17,6 +18,8 @@ from supervisors.meters.ledger import Pool
 SETTLED_S = 3.0
 """A driver that does not give memory back by then is not waited for any more (research/supervision.md, job 2)."""
 _LOOK_S = 0.05
+REMEMBERED_S = 20.0
+"""A screen that shows all models asks every few seconds, and files change seldom."""
 
 _UNKNOWN = Estimate(ram_bytes=0, peak_ram_bytes=0, vram_bytes=0, source="formula", rough=True)
 _BLIND = "what it takes is not known here: the old one goes first, a filler covers it"
@@ -52,6 +55,7 @@ class Forecaster:
 
     def __init__(self, home: Home, meters: Meters, rss: Callable[[str], int]) -> None:
         self.learned = Learned(home)
+        self._known: dict[tuple[str, ...], tuple[float, Estimate]] = {}
         self._meters, self._rss = meters, rss
 
     def room(self) -> Room:
@@ -71,10 +75,17 @@ class Forecaster:
         return "gpu" if able and self.gpu() else "cpu"
 
     def need(self, launcher: BaseLauncher) -> Estimate:
-        """Reads the head of its file: up to 0.2 s, so call it in a thread."""
-        room = self.room()
+        """Reads the head of its file, now and then: up to 0.2 s, so call it in a thread."""
         if not launcher.catalogued:
             return _UNKNOWN
+        settings, now = launcher.settings, monotonic()
+        key = (settings.engine, settings.model, settings.device, str(settings.context), str(len(launcher.files())))
+        if key not in self._known or now - self._known[key][0] > REMEMBERED_S:
+            self._known[key] = now, self._read(launcher)
+        return self._known[key][1]
+
+    def _read(self, launcher: BaseLauncher) -> Estimate:
+        room = self.room()
         return for_launcher(
             launcher, self.learned, device=self.device_of(launcher), free_vram=room.ram if room.one_pool else room.vram
         )

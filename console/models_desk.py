@@ -1,18 +1,16 @@
 """The models of a running show: which there are, what each would take, and getting those that are not here."""
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Literal
-
-from msgspec import Struct
+from typing import TYPE_CHECKING, Any
 
 from console import commands as cmd
 from console.commands import USAGE, CommandError
 from console.events import Note
 from console.forecast import Forecaster
+from console.model_card import CardState, ModelCard
 from console.swapper import Swapper
 from launchers.base import BaseLauncher
 from launchers.errors import FetchError
-from launchers.memory.fit import Source
 from profiles.errors import ProfileError
 from profiles.schema import Role
 from supervisors.group import ServiceGroup
@@ -20,42 +18,7 @@ from supervisors.group import ServiceGroup
 if TYPE_CHECKING:
     from console.show import Show
 
-CardState = Literal["absent", "partial", "fetching", "stored", "loaded"]
-
-
 ModelCommand = cmd.Swap | cmd.Forecast | cmd.Models | cmd.Fetch | cmd.Pin | cmd.Unload
-
-
-class ModelCard(Struct, frozen=True, kw_only=True):
-    """One model of the catalogue, as this machine sees it now. Bytes."""
-
-    id: str
-    role: Role
-    title: str
-    bytes: int
-    licence: str
-    state: CardState
-    service: str
-    """Whom it would serve, or serves; "" when this rig has none that could take it."""
-    pinned: bool
-    need_ram: int
-    need_vram: int
-    source: Source
-    error_pct: float | None
-    """How far the formula was off, where that was measured."""
-    speed: float | None
-    """Learned: tokens a second of a language model, RTF of ears and voices."""
-    load_s: float | None
-    """Learned."""
-    free_ram: int
-    free_vram: int
-    freed_ram: int
-    freed_vram: int
-    """What would come back from the model that it replaces."""
-    beside: bool
-    fits: bool
-    words: str
-    """What a swap to it means, in plain words."""
 
 
 class ModelsDesk:

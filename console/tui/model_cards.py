@@ -3,6 +3,7 @@
 import msgspec
 from msgspec import Struct, structs
 
+from console.model_card import ModelCard
 from console.readings import DeviceMemory, Memory
 from console.tui.bars import Part, device_parts, ram_parts
 from console.tui.picture import Picture
@@ -11,45 +12,13 @@ from supervisors.states import ServiceState
 _ROLES = ("stt", "llm", "tts")
 
 
-class Card(Struct, frozen=True, kw_only=True):
-    """As console.models_desk.ModelCard, which brings half of a show with it: a screen must be there at once."""
-
-    id: str
-    role: str
-    title: str
-    bytes: int
-    licence: str
-    state: str
-    service: str
-    pinned: bool
-    need_ram: int
-    need_vram: int
-    source: str
-    error_pct: float | None
-    speed: float | None
-    load_s: float | None
-    free_ram: int
-    free_vram: int
-    freed_ram: int
-    freed_vram: int
-    beside: bool
-    fits: bool
-    words: str
-
-    @property
-    def sentence(self) -> str:
-        """The words as a sentence; a name at their begin stays as it is written."""
-        named = self.words.startswith((f"{self.service} ", f"{self.id} ")) if self.service else False
-        return f"{self.words if named else self.words[:1].upper() + self.words[1:]}."
-
-
-def cards(rows: object) -> list[Card]:
+def cards(rows: object) -> list[ModelCard]:
     """By role, in the order of the catalogue. Raises msgspec.ValidationError."""
-    found = msgspec.convert(rows, list[Card])
+    found = msgspec.convert(rows, list[ModelCard])
     return sorted(found, key=lambda card: _ROLES.index(card.role) if card.role in _ROLES else len(_ROLES))
 
 
-def possible(action: str, card: Card | None, picture: Picture) -> bool:
+def possible(action: str, card: ModelCard | None, picture: Picture) -> bool:
     """What an operator can do with the model under the cursor now."""
     if card is None or picture.link != "live" or picture.state.stopping:
         return False
@@ -67,7 +36,7 @@ def possible(action: str, card: Card | None, picture: Picture) -> bool:
     return True
 
 
-def stopped(card: Card, picture: Picture) -> bool:
+def stopped(card: ModelCard, picture: Picture) -> bool:
     """Its engine was unloaded, or has given up: it can be loaded again."""
     service = picture.state.services.get(card.service)
     return service is not None and service.state in (ServiceState.STOPPED, ServiceState.STOPPING, ServiceState.HELD)
@@ -85,7 +54,7 @@ class Outlook(Struct, frozen=True, kw_only=True):
     """Below 0: so much is missing."""
 
 
-def outlook(card: Card, picture: Picture) -> list[Outlook]:
+def outlook(card: ModelCard, picture: Picture) -> list[Outlook]:
     """RAM, and the GPU that has the most room; nothing before the meters have told."""
     memory = picture.memory
     if memory is None:
@@ -99,17 +68,17 @@ def outlook(card: Card, picture: Picture) -> list[Outlook]:
     return pools
 
 
-def _ram(card: Card, memory: Memory, picture: Picture, need: int, back: int) -> Outlook:
+def _ram(card: ModelCard, memory: Memory, picture: Picture, need: int, back: int) -> Outlook:
     now = ram_parts(memory, picture.state.services)
     return _pool("RAM", now, memory.total, memory.available, card, need, back)
 
 
-def _vram(card: Card, device: DeviceMemory, picture: Picture) -> Outlook:
+def _vram(card: ModelCard, device: DeviceMemory, picture: Picture) -> Outlook:
     now = device_parts(device, picture.state.services)
     return _pool("VRAM", now, device.total, device.free, card, card.need_vram, card.freed_vram)
 
 
-def _pool(label: str, now: list[Part], total: int, free: int, card: Card, need: int, back: int) -> Outlook:
+def _pool(label: str, now: list[Part], total: int, free: int, card: ModelCard, need: int, back: int) -> Outlook:
     """The newcomer stands where the old one stood, so that the rest of the bar keeps its place."""
     if card.state == "loaded" or not card.service:
         return Outlook(label=label, total=total, free=free, now=now, after=now, free_after=free)

@@ -8,9 +8,10 @@ from textual.binding import Binding
 from textual.containers import Container
 
 from console import commands as cmd
+from console.model_card import ModelCard
 from console.tui.actions import MODEL_ACTS, Act
 from console.tui.ink import size
-from console.tui.model_cards import Card, possible, stopped
+from console.tui.model_cards import possible, stopped
 from console.tui.picture import Picture
 from console.tui.screens.questions import Choice
 from console.tui.steering import Steering
@@ -45,13 +46,13 @@ class ModelDeeds(Container):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._picture = Picture()
-        self._found: list[Card] = []
+        self._found: list[ModelCard] = []
         self._model = ""
         """Of the model under the cursor: the cursor stays with it, wherever it goes."""
         self._table, self._outlook, self._keys = ModelTable(), ModelForecast(), ModelKeys()
 
     @property
-    def card(self) -> Card | None:
+    def card(self) -> ModelCard | None:
         """The one under the cursor."""
         return self._found[self._table.chosen] if self._found else None
 
@@ -66,7 +67,7 @@ class ModelDeeds(Container):
         """What can be done now, for the palette."""
         return [act for act in MODEL_ACTS if possible(act.action, self.card, self._picture)]
 
-    def _take(self, cards: list[Card]) -> None:
+    def _take(self, cards: list[ModelCard]) -> None:
         """The cursor stays with its model; where that one is gone, with its place."""
         self._found = self._table.cards = cards
         ids = [card.id for card in cards]
@@ -112,7 +113,7 @@ class ModelDeeds(Container):
         rows = [("swap", f"Swap to {card.id}"), ("no", "Leave it as it is")]
         self.app.push_screen(Choice(question, rows, "swap"), partial(self._swap, card))
 
-    def _swap(self, card: Card, answer: str | None) -> None:
+    def _swap(self, card: ModelCard, answer: str | None) -> None:
         if answer == "swap":
             self._send(cmd.Swap(service=card.service, model=card.id))
 
@@ -134,7 +135,7 @@ class ModelDeeds(Container):
         rows = [("unload", f"Stop {card.service} and free its memory"), ("no", "Leave it as it is")]
         self.app.push_screen(Choice(question, rows, "no"), partial(self._unload, card))
 
-    def _loss(self, card: Card) -> str:
+    def _loss(self, card: ModelCard) -> str:
         """What visitors would notice: nothing, where another engine of its role stands by."""
         services = self._picture.state.services.values()
         others = [s.name for s in services if s.role == card.role and s.name != card.service]
@@ -142,11 +143,11 @@ class ModelDeeds(Container):
             return f"{others[0]} goes on in its place."
         return f"Until it is loaded again, {WITHOUT.get(card.role, 'its work is not done')}."
 
-    def _unload(self, card: Card, answer: str | None) -> None:
+    def _unload(self, card: ModelCard, answer: str | None) -> None:
         if answer == "unload":
             self._send(cmd.Unload(service=card.service))
 
-    def _can(self, action: str) -> Card | None:
+    def _can(self, action: str) -> ModelCard | None:
         """The card, if that can be done with it; else a word why not."""
         card = self.card
         if possible(action, card, self._picture):
@@ -170,7 +171,7 @@ class ModelDeeds(Container):
             self.ask()
 
 
-def _why_not(action: str, card: Card | None, picture: Picture) -> str:
+def _why_not(action: str, card: ModelCard | None, picture: Picture) -> str:
     if picture.link != "live":
         return "There is no show to do that."
     if card is None:

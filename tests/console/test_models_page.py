@@ -8,8 +8,6 @@ from textual.widgets import OptionList
 
 from console import commands as cmd
 from console.client import NoShow
-from console.models_desk import ModelCard
-from console.tui.model_cards import Card
 from console.tui.screens import models
 from console.tui.screens.questions import Choice
 from tests.console.model_scenes import CARDS, NARROW, QWEN, SMALL, SWAPPED, SWAPPING, UNLOADED, card
@@ -21,10 +19,6 @@ from tests.console.scenes import settle
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GALACTUS_THEME", "booth-dark")
     monkeypatch.setattr(models, "REST_S", 0.01)
-
-
-def test_a_card_is_what_the_show_sends() -> None:
-    assert Card.__struct_fields__ == ModelCard.__struct_fields__
 
 
 async def test_each_model_is_told_with_all_that_is_known(tmp_path: Path) -> None:

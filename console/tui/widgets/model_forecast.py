@@ -1,8 +1,9 @@
 """What a swap to the model under the cursor would do: the memory now and after, and what the visitors would notice."""
 
+from console.model_card import ModelCard
 from console.tui.bars import legend, stack
 from console.tui.ink import Line, Span, column, seconds, size, wrap
-from console.tui.model_cards import Card, Outlook, outlook
+from console.tui.model_cards import Outlook, outlook
 from console.tui.panel import Panel
 from console.tui.picture import Picture
 from console.tui.widgets.model_table import fit_of, source_of
@@ -15,7 +16,7 @@ _WORDS = 2
 class ModelForecast(Panel):
     def __init__(self) -> None:
         super().__init__(id="forecast", classes="box")
-        self.card: Card | None = None
+        self.card: ModelCard | None = None
 
     def title(self, picture: Picture) -> str:
         card = self.card
@@ -34,7 +35,7 @@ class ModelForecast(Panel):
         return lines
 
 
-def _words(card: Card, width: int) -> list[Line]:
+def _words(card: ModelCard, width: int) -> list[Line]:
     """What a swap means, and what the model takes; always as many lines, so that the bars keep their place."""
     fit, ink = fit_of(card, roomy=True)
     mark = fit[:1] if ink != "dim" else "·"
@@ -44,7 +45,7 @@ def _words(card: Card, width: int) -> list[Line]:
     return [*lines, *facts, *((),) * 2][: _WORDS + 1]
 
 
-def _facts(card: Card) -> list[str]:
+def _facts(card: ModelCard) -> list[str]:
     """What it takes and how that is known; what the old one gives back, and how long the new one loads."""
     if not card.service:
         return []

@@ -2,16 +2,17 @@
 
 from msgspec import structs
 
+from console.model_card import ModelCard
 from console.tui.actions import MODEL_ACTS, Act
 from console.tui.ink import Line
-from console.tui.model_cards import Card, possible, stopped
+from console.tui.model_cards import possible, stopped
 from console.tui.widgets.page_keys import PageKeys
 
 
 class ModelKeys(PageKeys):
     def __init__(self) -> None:
         super().__init__(id="model-keys")
-        self.card: Card | None = None
+        self.card: ModelCard | None = None
         self.word, self.word_style = "", "warn"
         """What could not be done, or why what is shown is old."""
 

@@ -4,8 +4,8 @@ from rich.cells import cell_len
 from textual.events import Click
 from textual.message import Message
 
+from console.model_card import ModelCard
 from console.tui.ink import Line, Span, column, cut, meter, seconds, size
-from console.tui.model_cards import Card
 from console.tui.panel import Panel
 from console.tui.picture import Picture
 from console.tui.widgets.engines import glyph, swapping
@@ -29,7 +29,7 @@ class ModelTable(Panel):
 
     def __init__(self) -> None:
         super().__init__(id="models-table", classes="box")
-        self.cards: list[Card] = []
+        self.cards: list[ModelCard] = []
         self.chosen = 0
         self.asked = False
         """An answer has come, even an empty one."""
@@ -62,7 +62,7 @@ class ModelTable(Panel):
             self.post_message(self.Pointed(number))
 
 
-def _seen(cards: list[Card], first: int, height: int) -> list[int | None]:
+def _seen(cards: list[ModelCard], first: int, height: int) -> list[int | None]:
     """Which model is on which line; with room to spare a gap before each role."""
     numbers: list[int | None] = []
     gaps = len(cards) + len({card.role for card in cards}) < height
@@ -108,7 +108,7 @@ def _heads(width: int) -> Line:
     return ((names, "dim"),)
 
 
-def _row(card: Card, picture: Picture, width: int, here: bool) -> Line:
+def _row(card: ModelCard, picture: Picture, width: int, here: bool) -> Line:
     cells = _Cells(width)
     mark, ink, state = state_of(card, picture, cells.state - 1)
     fits = fit_of(card, cells.roomy)
@@ -132,7 +132,7 @@ def _row(card: Card, picture: Picture, width: int, here: bool) -> Line:
     return tuple((text, f"cursor {names}") for text, names in (*spans, (rest, "")))
 
 
-def state_of(card: Card, picture: Picture, cells: int) -> tuple[str, str, Line]:
+def state_of(card: ModelCard, picture: Picture, cells: int) -> tuple[str, str, Line]:
     """A mark with its ink, and the words: exactly so many cells, and a gap."""
     swap = next((s for s in picture.state.swaps.values() if s.model == card.id), None)
     if swap is not None and picture.link == "live":
@@ -146,7 +146,7 @@ def state_of(card: Card, picture: Picture, cells: int) -> tuple[str, str, Line]:
     return mark, ink, ((column(words, cells) + " ", ink),)
 
 
-def _loaded(card: Card, picture: Picture, cells: int) -> tuple[str, str, Line]:
+def _loaded(card: ModelCard, picture: Picture, cells: int) -> tuple[str, str, Line]:
     """By whom, and how that one is."""
     service = picture.state.services.get(card.service)
     mark, ink = glyph(service, picture.link == "live") if service else ("●", "good")
@@ -159,7 +159,7 @@ def _loaded(card: Card, picture: Picture, cells: int) -> tuple[str, str, Line]:
     return mark, ink, ((words, "" if ready else ink), *pin, (gap, ""))
 
 
-def _fetching(card: Card, picture: Picture, cells: int) -> Line:
+def _fetching(card: ModelCard, picture: Picture, cells: int) -> Line:
     row = picture.fetching.get(f"model {card.id}")
     if row is None or not row.total:
         return ((column("waits to be fetched", cells) + " ", "info"),)
@@ -168,7 +168,7 @@ def _fetching(card: Card, picture: Picture, cells: int) -> Line:
     return *meter(row.share, max(2, cells - len(words)), "info"), (words + " ", "info")
 
 
-def fit_of(card: Card, roomy: bool) -> Span:
+def fit_of(card: ModelCard, roomy: bool) -> Span:
     """Whether it has room now, for somebody who looks for a second."""
     if card.state == "loaded":
         return "-", "dim"
@@ -181,13 +181,13 @@ def fit_of(card: Card, roomy: bool) -> Span:
     return ("✖ will not fit" if roomy else "✖ no"), "bad"
 
 
-def speed_of(card: Card) -> str:
+def speed_of(card: ModelCard) -> str:
     if card.speed is None:
         return "-"
     return f"{card.speed:.0f} t/s" if card.role == "llm" else f"RTF {card.speed:.2f}"
 
 
-def source_of(card: Card) -> str:
+def source_of(card: ModelCard) -> str:
     """Where the memory is known from, and how far that was off."""
     if not card.service:
         return ""
