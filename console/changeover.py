@@ -56,13 +56,18 @@ class Changeover:
         self._show.bus.publish(SwapPhase(name=self._name, model=model, phase=phase))
 
     async def read_ahead(self, candidate: Candidate) -> None:
+        """A favour to the engine, which will say itself what it cannot read."""
         for path in self._launchers[candidate.label].files():
-            await asyncio.to_thread(read_ahead, str(path))
+            with contextlib.suppress(OSError):
+                await asyncio.to_thread(read_ahead, str(path))
 
     @contextlib.asynccontextmanager
     async def interval(self) -> AsyncIterator[None]:
         """From the end of a line on, whoever needs this engine waits."""
         with contextlib.ExitStack() as stack:
+            if self._show.engines.another(self._role, self._name):
+                yield  # a stand-by serves meanwhile
+                return
             reached = asyncio.Event()
 
             def look(event: Event | None = None, line: bytes = b"") -> None:
@@ -80,6 +85,12 @@ class Changeover:
             if not reached.is_set():
                 stack.enter_context(self._show.engines.exchanging(self._role))
             yield
+
+    async def released(self) -> None:
+        """A long reply that has begun with the old engine ends with it."""
+        busy, due = self._show.engines.busy(self._before), asyncio.get_running_loop().time() + LINE_END_S
+        while busy() and asyncio.get_running_loop().time() < due:
+            await asyncio.sleep(_LOOK_S)
 
     async def settled(self) -> None:
         await self._forecaster.settled()

@@ -16,6 +16,8 @@ from profiles.schema import Device, Engine
 
 
 class Choice(Struct, frozen=True, kw_only=True):
+    rig: tuple[str, str, str, int]
+    """What the rig said then (see `own`): once it says something else, that counts."""
     engine: str
     model: str
     device: Device
@@ -36,9 +38,20 @@ def with_model(settings: Engine, model: str, engine: str) -> Engine:
     return structs.replace(settings, model=model, engine=engine, options={}, binary="auto")
 
 
-def choice(engine: Engine, seat: int, pinned: bool = False) -> Choice:
+def own(engine: Engine) -> tuple[str, str, str, int]:
+    """What a choice replaces of a rig."""
+    return engine.engine, engine.model, engine.device, engine.context
+
+
+def choice(rig: Engine, engine: Engine, seat: int, pinned: bool = False) -> Choice:
     return Choice(
-        engine=engine.engine, model=engine.model, device=engine.device, context=engine.context, seat=seat, pinned=pinned
+        rig=own(rig),
+        engine=engine.engine,
+        model=engine.model,
+        device=engine.device,
+        context=engine.context,
+        seat=seat,
+        pinned=pinned,
     )
 
 

@@ -90,7 +90,7 @@ def parser() -> argparse.ArgumentParser:
     swap = verb("swap", "give an engine another model while the show is on")
     swap.add_argument("service", help="its name, as in: console.py status")
     swap.add_argument("model", help="id of the catalogue, as in: console.py models")
-    swap.add_argument("--device", choices=("auto", "cpu", "gpu"), default="auto", help="where it shall run")
+    swap.add_argument("--device", choices=("auto", "cpu", "gpu"), help="where it shall run; else as the rig says")
     swap.add_argument("--json", action="store_true", help=_JSON)
     verb("attach", "open the operator's screen on a show that runs")
     verb("status", "what runs, and how it is").add_argument("--json", action="store_true", help=_JSON)

@@ -78,7 +78,8 @@ class Swap(Command, frozen=True, kw_only=True):
 
     service: str
     model: str
-    device: Literal["auto", "cpu", "gpu"] = "auto"
+    device: Literal["auto", "cpu", "gpu"] | None = None
+    """None: the rig's."""
     timeout_s: float = 900.0
     """How long the client waits: a model may have to be fetched first."""
 
@@ -112,7 +113,7 @@ class Forecast(Command, frozen=True, kw_only=True):
 
     service: str
     model: str
-    device: Literal["auto", "cpu", "gpu"] = "auto"
+    device: Literal["auto", "cpu", "gpu"] | None = None
 
 
 class Stop(Command, frozen=True, kw_only=True):

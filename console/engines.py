@@ -51,6 +51,10 @@ class LiveEngines:
         if client := self._of.pop(launcher, None):
             await client.aclose()
 
+    def another(self, role: str, name: str) -> bool:
+        """Whether somebody else than this service can do its work now."""
+        return any(n != name and self._launchers[n].role == role for n in self._ready)
+
     def exchange(self, role: str) -> Awaitable[Any] | None:
         return self._exchanges[role].wait() if role in self._exchanges else None
 

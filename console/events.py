@@ -59,6 +59,8 @@ class ServiceCrashed(Event, frozen=True, kw_only=True):
     first_error: str = ""
     report: str = ""
     """Path of the crash report; empty when it could not be written."""
+    auditioned: bool = False
+    """It was to take over from the one that serves, and did not."""
 
 
 class SwapPhase(Event, frozen=True, kw_only=True):
@@ -82,6 +84,8 @@ class SwapEnded(Event, frozen=True, kw_only=True):
     seconds: float
     gone_ms: int
     """How long there was none."""
+    serving: bool
+    """Somebody answers now; else the one that was is still being started again."""
     overhead_ms: int
     """Without the engine's own load, canary and prime."""
     phases: dict[str, int]

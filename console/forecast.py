@@ -99,6 +99,8 @@ class Forecaster:
                 need=need, room=room, freed_ram=freed_ram, freed_vram=freed_vram, beside=False, fits=True, words=_BLIND
             )
         beside = fits(need, room.ram, room.vram, one_pool=room.one_pool)
+        if wanted.settings.port:
+            beside = Fit(fits=False)  # one port cannot be had twice
         instead = fits(need, room.ram + freed_ram, room.vram + freed_vram, one_pool=room.one_pool)
         words = "fits beside: no pause"
         if not beside.fits:
@@ -138,6 +140,8 @@ class Forecaster:
 
 
 def _pause(beside: Fit, need: Estimate) -> str:
+    if not (beside.missing_ram or beside.missing_vram):
+        return "its port is fixed: the character is silent while it loads, a filler covers it"
     short = _g(beside.missing_ram or beside.missing_vram)
     silent = f"about {need.load_s:.0f} s" if need.load_s else "while it loads"
     return f"needs {short} more: the character is silent {silent}, a filler covers it"

@@ -63,6 +63,8 @@ def _services(name: str, run: Path, home: Home) -> list[str]:
     known = list(dict.fromkeys((*_engines(run, home), *written)))
     if name == runs.ALL:
         return known
+    if seats := [key for key in written if key.partition("~")[0] == name]:
+        return seats  # an engine that took over from another has a log of its own
     if name not in (*known, runs.SHOW):
         there = ", ".join(dict.fromkeys((*known, runs.SHOW)))
         raise cmd.CommandError(cmd.USAGE, f"there is no service {name}; this run has {there}, or all for all of them")

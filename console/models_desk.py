@@ -4,9 +4,11 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from console import commands as cmd
-from console.commands import USAGE, CommandError
+from console.commands import TURN_FAILED, USAGE, CommandError
 from console.events import Note
 from console.forecast import Forecaster
+from console.keeper import Keeper
+from console.learning import Learner
 from console.model_card import CardState, ModelCard
 from console.swapper import Swapper
 from launchers.base import BaseLauncher
@@ -22,10 +24,14 @@ ModelCommand = cmd.Swap | cmd.Forecast | cmd.Models | cmd.Fetch | cmd.Pin | cmd.
 
 
 class ModelsDesk:
-    """`run` fetches what is asked for, one model after another, while the show goes on."""
+    """`run` swaps and fetches what is asked for, learns what engines take, and steps down when memory is low."""
 
-    def __init__(self, show: "Show", group: ServiceGroup, swapper: Swapper, forecaster: Forecaster) -> None:
-        self._show, self._group, self._swapper, self._forecaster = show, group, swapper, forecaster
+    def __init__(self, show: "Show", group: ServiceGroup) -> None:
+        self._show, self._group = show, group
+        self._forecaster = Forecaster(show.home, show.meters, lambda name: group[name].status.rss_bytes or 0)
+        self._swapper = Swapper(show, group, self._forecaster)
+        self._learner = Learner(show, group, self._forecaster)
+        self._keeper = Keeper(show, self._swapper, self._forecaster)
         self._queue: asyncio.Queue[str] = asyncio.Queue()
         self._fetching: dict[str, asyncio.Task[None] | None] = {}
         self._unloading: asyncio.Queue[str] = asyncio.Queue()
@@ -48,7 +54,9 @@ class ModelsDesk:
                 self._show.pin(self._known(command.service), command.on)
                 return {"pinned": command.on}
             case cmd.Unload():
-                self._unloading.put_nowait(self._known(command.service))
+                if self._known(command.service) in self._show.bus.state.swaps:
+                    raise CommandError(TURN_FAILED, f"{command.service} is being exchanged just now; wait for that")
+                self._unloading.put_nowait(command.service)
                 return {"unloading": command.service}
 
     def _known(self, service: str) -> str:
@@ -128,14 +136,16 @@ class ModelsDesk:
     async def run(self) -> None:
         """Until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._unload())
+            for work in (self._swapper.run(), self._learner.run(), self._keeper.run(), self._unload()):
+                tasks.create_task(work)
             while True:
                 model_id = await self._queue.get()
                 if model_id not in self._fetching:
                     continue
                 task = self._fetching[model_id] = tasks.create_task(self._fetch(model_id))
                 await asyncio.wait([task])
-                self._fetching.pop(model_id, None)
+                if self._fetching.get(model_id) is task:  # else it was cancelled, and asked for again
+                    del self._fetching[model_id]
 
     async def _unload(self) -> None:
         while True:

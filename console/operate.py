@@ -115,6 +115,8 @@ class Operator:
         if name not in self._show.launchers:
             known = ", ".join(self._show.launchers)
             raise cmd.CommandError(cmd.USAGE, f"there is no service {name}; this rig has {known}")
+        if name in self.bus.state.swaps:
+            raise cmd.CommandError(cmd.TURN_FAILED, f"{name} is being exchanged just now; wait for that")
         self._group[name].restart()
         return {"restarting": name}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from console.choices import Choice
+from console.choices import Choice, own
 from console.engines import LiveEngines
 from console.events import ServiceChanged
 from launchers import registry
@@ -45,6 +45,8 @@ def still_valid(
     good: dict[str, Choice] = {}
     for name, choice in choices.items():
         with suppress(ProfileError, KeyError):
+            if own(rig.value.engines[name]) != choice.rig:
+                continue
             launcher(rig, name, choice.applied(rig.value.engines[name]), shop, catalogue)
             good[name] = choice
     return good

@@ -27,16 +27,12 @@ from console.events import (
     ShowStarted,
     ShowStopping,
 )
-from console.forecast import Forecaster
-from console.keeper import Keeper
-from console.learning import Learner
 from console.meters import Meters
 from console.models_desk import ModelsDesk
 from console.operate import Operator
 from console.presence import Presence, ShowFile
 from console.server import OperatorServer
 from console.show_log import show_log
-from console.swapper import Swapper
 from console.telemetry import Sampler
 from conversation import prompt
 from conversation.events import Event, StageFailed
@@ -102,33 +98,19 @@ class Show:
             stack.push_async_callback(self.engines.aclose)
             group = await stack.enter_async_context(self._services())
             self.bus.add_sink(partial(_doubt, group))
-            forecaster = Forecaster(self.home, self.meters, lambda name: group[name].status.rss_bytes or 0)
-            swapper = Swapper(self, group, forecaster)
-            desk = ModelsDesk(self, group, swapper, forecaster)
+            desk = ModelsDesk(self, group)
             operator = Operator(self, loop, group, booth.jaw, desk)
             sampler = Sampler(self.bus, booth, group, self.meters)
             server = OperatorServer(self.home.socket(self.rig.name, "show"), operator)
             async with asyncio.TaskGroup() as tasks:
                 listening = asyncio.Event()
-                forever = (
-                    server.serve(listening),
-                    loop.run(),
-                    sampler.run(),
-                    self.meters.run(group),
-                    swapper.run(),
-                    desk.run(),
-                    Learner(self, group, forecaster).run(),
-                    Keeper(self, swapper, forecaster).run(),
-                )
+                forever = (server.serve(listening), loop.run(), sampler.run(), self.meters.run(group), desk.run())
                 background = [tasks.create_task(work) for work in forever]
                 tasks.create_task(asyncio.to_thread(detector.warm))  # 0.15 s that no adopted engine should wait for
                 try:
                     await listening.wait()
                     self._announce()
-                    self._tell_started()
-                    if group.reaped:
-                        text = f"{len(group.reaped)} processes of an earlier show were still there and have been ended"
-                        self.bus.publish(Note(text=text, level="warning"))
+                    self._tell_started(group)
                     booth.player.open()
                     group.start()
                     await self._stopping.wait()
@@ -154,7 +136,7 @@ class Show:
         )
         last_show.remember(self.home, self.rig, self.character)
 
-    def _tell_started(self) -> None:
+    def _tell_started(self, group: ServiceGroup) -> None:
         self.bus.publish(
             ShowStarted(
                 pid=os.getpid(),
@@ -165,6 +147,9 @@ class Show:
                 began=self.bus.began,
             )
         )
+        if group.reaped:
+            text = f"{len(group.reaped)} processes of an earlier show were still there and have been ended"
+            self.bus.publish(Note(text=text, level="warning"))
 
     def _hands(self, booth: Booth, detector: SileroDetector) -> Stagehands:
         """Made anew for each turn: the character may have changed."""
@@ -202,18 +187,22 @@ class Show:
 
     def appoint(self, launcher: BaseLauncher, seat: int) -> None:
         """Its engine takes the place of the one that was; a show that comes after a crash goes on with it."""
+        launcher.warm_with(self.head())  # the character may have changed while it loaded
         self.launchers[launcher.name] = launcher
-        self._choose(launcher.name, choices.choice(launcher.settings, seat, self.pinned(launcher.name)))
+        self._choose(launcher.name, self._choice(launcher, seat, self.pinned(launcher.name)))
         self._history.budget = self._budget()
         self.meters.history.mark(monotonic(), "swap", launcher.name)
 
     def pin(self, name: str, on: bool) -> None:
         """A pinned engine keeps its model when memory runs low."""
-        now = self.choices.get(name) or choices.choice(self.launchers[name].settings, 1)
+        now = self.choices.get(name) or self._choice(self.launchers[name], 1, on)
         self._choose(name, replace(now, pinned=on))
 
     def pinned(self, name: str) -> bool:
         return name in self.choices and self.choices[name].pinned
+
+    def _choice(self, launcher: BaseLauncher, seat: int, pinned: bool) -> choices.Choice:
+        return choices.choice(self.rig.value.engines[launcher.name], launcher.settings, seat, pinned)
 
     def _choose(self, name: str, choice: choices.Choice) -> None:
         self.choices = {**self.choices, name: choice}
@@ -242,6 +231,7 @@ class Show:
                 during=report.during,
                 first_error=report.first_error,
                 report=str(path or ""),
+                auditioned=report.auditioned,
             )
         )
 

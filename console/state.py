@@ -128,8 +128,9 @@ def reduce(state: ShowState, event: Event, at: float) -> ShowState:
 def _told(event: show.SwapEnded) -> show.Note:
     if not event.swapped:
         why = event.errors[-1] if event.errors else "it did not answer"
-        return show.Note(text=f"{event.name} went back to {event.model}: {why}", level="warning")
-    pause = "without a pause" if event.beside else f"after {event.gone_ms / 1000:.1f} s without one"
+        went = "went back to" if event.serving else "is still waiting for"
+        return show.Note(text=f"{event.name} {went} {event.model}: {why}", level="warning")
+    pause = "without a pause" if not event.gone_ms else f"after {event.gone_ms / 1000:.1f} s without one"
     return show.Note(text=f"{event.name} has {event.model} now instead of {event.before}, {pause}")
 
 

@@ -1,6 +1,7 @@
 """Swaps models while the show is on: one at a time, in the order in which they were asked for, the same wish once."""
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, structs
@@ -21,6 +22,7 @@ from supervisors.swap import Swap, SwapResult
 if TYPE_CHECKING:
     from console.show import Show
 
+_LOG = logging.getLogger(__name__)
 LEAST_CONTEXT = 512
 
 
@@ -46,18 +48,20 @@ class Swapper:
         """Of each service: the wish that will be done last."""
         self._queue: asyncio.Queue[_Asked] = asyncio.Queue()
 
-    async def swap(self, service: str, model: str, device: Device = "auto") -> SwapEnded:
-        """Returns when it is decided who is in office. Raises CommandError for what cannot be had."""
-        wish, latest = Wish(service, model, device), self._latest.get(service)
+    async def swap(self, service: str, model: str, device: Device | None = None) -> SwapEnded:
+        """Returns when it is decided who is in office; no device means the rig's. Raises CommandError for what cannot
+        be had.
+        """
+        wish, latest = self._wish(service, model, device), self._latest.get(service)
         if latest is None or latest.wish != wish:
             self._check(wish)
             latest = self._latest[service] = _Asked(wish, asyncio.get_running_loop().create_future())
             self._queue.put_nowait(latest)
         return await asyncio.shield(latest.done)  # who asked may go; the swap goes on
 
-    def forecast(self, service: str, model: str, device: Device = "auto") -> Forecast:
+    def forecast(self, service: str, model: str, device: Device | None = None) -> Forecast:
         """What a swap would mean for the memory, and so for the visitors. Raises CommandError."""
-        wanted = self._wanted(Wish(service, model, device))
+        wanted = self._wanted(self._wish(service, model, device))
         return self._forecaster.forecast(wanted, self._show.launchers[service], self.alternatives(service))
 
     def alternatives(self, service: str) -> list[BaseLauncher]:
@@ -75,13 +79,19 @@ class Swapper:
             try:
                 done.set_result(await self._one(asked.wish))
             except CommandError as error:
-                self._show.bus.publish(Note(text=f"{service} stays as it is: {error}", level="warning"))
-                done.set_exception(error)
-                done.exception()  # whoever asked may have gone
+                self._refuse(asked, error)
+            except Exception as error:  # a fault of ours must cost one swap, never the show
+                _LOG.exception("swap of %s", service)
+                self._refuse(asked, CommandError(NO_ENGINE, f"an error inside the show ({error}); see show.log"))
             finally:
                 if self._latest.get(service) is asked:
                     del self._latest[service]
                 done.cancel()
+
+    def _refuse(self, asked: "_Asked", error: CommandError) -> None:
+        self._show.bus.publish(Note(text=f"{asked.wish.service} stays as it is: {error}", level="warning"))
+        asked.done.set_exception(error)
+        asked.done.exception()  # whoever asked may have gone
 
     def _check(self, wish: Wish) -> None:
         self._wanted(wish)
@@ -89,9 +99,13 @@ class Swapper:
         if (now.model, now.device) == (wish.model, wish.device) and wish.service not in self._latest:
             raise CommandError(USAGE, f"{wish.service} has {wish.model} already; choose another model")
 
-    def wanted(self, service: str, model: str) -> BaseLauncher:
+    def wanted(self, service: str, model: str, device: Device | None = None) -> BaseLauncher:
         """What a swap would start. Raises CommandError."""
-        return self._wanted(Wish(service, model, self._show.rig.value.engines[service].device))
+        return self._wanted(self._wish(service, model, device))
+
+    def _wish(self, service: str, model: str, device: Device | None) -> Wish:
+        engines = self._show.rig.value.engines
+        return Wish(service, model, device or (engines[service].device if service in engines else "auto"))
 
     def _wanted(self, wish: Wish) -> BaseLauncher:
         made = self._show.launchers
@@ -158,16 +172,24 @@ class Swapper:
             return ladder
         if first.role == "llm" and settings.context // 2 >= LEAST_CONTEXT:
             ladder.append(self._launcher(name, structs.replace(settings, context=settings.context // 2)))
-        models = [step.model for step in settings.ladder]
-        below = settings.ladder[models.index(first.model) + 1 :] if first.model in models else ()
-        for step in below:
+        at = place(settings)
+        for step in settings.ladder[at + 1 :] if at is not None else ():
             if step.model == before.model:
                 break
+            if self._show.shop.store.state(step.model) != "stored":
+                continue  # no download while visitors wait
             ladder.append(self._launcher(name, structs.replace(self._with(settings, step.model), device=step.device)))
         return ladder
 
     def _tell(self, name: str, model: str, phase: str) -> None:
         self._show.bus.publish(SwapPhase(name=name, model=model, phase=phase))
+
+
+def place(settings: Engine) -> int | None:
+    """On its ladder; where a model is on it several times, the step with the very device comes first."""
+    same = [n for n, step in enumerate(settings.ladder) if step.model == settings.model]
+    exact = [n for n in same if settings.ladder[n].device == settings.device]
+    return next(iter((*exact, *same)), None)
 
 
 def _ended(name: str, before: str, now: str, result: SwapResult) -> SwapEnded:
@@ -177,6 +199,7 @@ def _ended(name: str, before: str, now: str, result: SwapResult) -> SwapEnded:
         model=now,
         swapped=bool(result.label),
         beside=result.beside,
+        serving=result.serving,
         seconds=round(result.total_s, 3),
         gone_ms=round(result.gone_s * 1000),
         overhead_ms=round(result.overhead_s * 1000),

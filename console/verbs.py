@@ -125,8 +125,9 @@ def _swapped(result: dict[str, Any]) -> str:
     name, now, seconds = result["name"], result["model"], result["seconds"]
     if not result["swapped"]:
         why = result["errors"][-1] if result["errors"] else "the other did not answer"
-        return f"{name} went on with {now}: {why}."
-    pause = "without a pause" if result["beside"] else f"after {result['gone_ms'] / 1000:.1f} s without a model"
+        went = "went on with" if result["serving"] else "is still waiting for"
+        return f"{name} {went} {now}: {why.rstrip('.')}."
+    pause = "without a pause" if not result["gone_ms"] else f"after {result['gone_ms'] / 1000:.1f} s without a model"
     return f"{name} has {now} now instead of {result['before']}, {pause} ({seconds:.1f} s in all)."
 
 

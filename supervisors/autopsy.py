@@ -35,6 +35,8 @@ class Crash(Struct, frozen=True, kw_only=True):
     """What it hit, in the words of the caller, when it was seen."""
     memory: tuple[tuple[float, int], ...]
     log: Path
+    auditioned: bool = False
+    """It was to take over from another, which goes on."""
 
 
 def examine(crash: Crash) -> CrashReport:
@@ -60,6 +62,7 @@ def examine(crash: Crash) -> CrashReport:
         context=tuple(map(redact.line, context)),
         tail=tuple(map(redact.line, lines[-LAST:])),
         memory=crash.memory,
+        auditioned=crash.auditioned,
         kernel=kernel.out_of_memory_line(crash.pid) if crash.end and crash.end.signal == 9 else "",
     )
 

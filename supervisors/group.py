@@ -10,6 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from msgspec.structs import replace
+
 from supervisors import adoption, crash_report, kernel, reaper
 from supervisors.attached import AttachedService
 from supervisors.autopsy import Crash, examine
@@ -188,7 +190,9 @@ class ServiceGroup:
 
     def _explain(self, crash: Crash) -> None:
         """Beside the restart, which never waits for it."""
-        self._tasks.create_task(self._report(crash), name=f"report on {crash.spec.name}")
+        office = self._services.get(crash.spec.name)
+        auditioned = office is not None and office.key != crash.spec.key
+        self._tasks.create_task(self._report(replace(crash, auditioned=auditioned)), name=f"report on {crash.spec.key}")
 
     async def _report(self, crash: Crash) -> None:
         """Whatever goes wrong here costs a report, never the show."""

@@ -6,7 +6,7 @@ Whatever happens, somebody is in office at the end: the newcomer once it has ans
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Protocol
 
@@ -17,7 +17,7 @@ from supervisors.service import Service
 from supervisors.spec import ServiceSpec, ServiceStatus
 from supervisors.states import ServiceState
 
-GIVEN_UP = frozenset({ServiceState.BACKOFF, ServiceState.HELD, ServiceState.DEGRADED, ServiceState.STOPPED})
+_LOOK_S = 0.02
 BACK_S = 60.0
 """How long the last known good may take to come back before its supervisor is left alone with it."""
 
@@ -32,11 +32,12 @@ class Phase(StrEnum):
     LOAD = "loading"
     TRY = "trying it out"
     FLIP = "changing over"
+    LAST_WORDS = "letting the old one end its line"
     CLEAR = "clearing up"
     BACK = "going back"
 
 
-ENGINES_OWN = frozenset({Phase.READ_AHEAD, Phase.LOAD, Phase.TRY, Phase.BACK, Phase.LINE_END})
+ENGINES_OWN = frozenset({Phase.READ_AHEAD, Phase.LOAD, Phase.TRY, Phase.BACK, Phase.LINE_END, Phase.LAST_WORDS})
 """Reading, loading, canary and prime are the engine's time, and the end of a line the visitor's; the rest is ours."""
 _PHASES = {
     ServiceState.STARTING: Phase.LOAD,
@@ -66,7 +67,9 @@ class SwapResult(Struct, frozen=True, kw_only=True):
     beside: bool
     total_s: float
     gone_s: float
-    """How long nobody was in office: the dead air, if anybody listened."""
+    """How long nobody in office was READY: the dead air, if anybody listened; seen every 20 ms."""
+    serving: bool
+    """Somebody in office is READY now."""
     phases: dict[str, float]
     """Seconds in each phase, summed over all tries."""
     tries: tuple[Try, ...]
@@ -90,12 +93,15 @@ class Surroundings(Protocol):
     async def settled(self) -> None:
         """Returns when the memory of what has been stopped is free."""
 
+    async def released(self) -> None:
+        """Returns when the one that was in office has ended what it was doing for us."""
+
     def appoint(self, candidate: Candidate) -> None:
         """From now on requests go to this one; also remembers it for a show that comes after a crash."""
 
 
 class Swap:
-    """One exchange; `run` once."""
+    """One exchange; `run` once. An error of the surroundings goes on to the caller, with somebody in office."""
 
     def __init__(
         self,
@@ -110,45 +116,65 @@ class Swap:
         self._tries: list[Try] = []
         self._phase: Phase | None = None
         self._since = self._began = clock()
+        self._gone_s = 0.0
 
     async def run(self) -> SwapResult:
         """In order of preference; a cancellation leaves understudies to the group, which ends them."""
-        beside = [candidate for candidate in self._candidates if candidate.beside]
-        gone_s, chosen = 0.0, None
-        for candidate in beside:
-            if await self._succeeds(candidate):
-                chosen = candidate
-                break
-        others = [candidate for candidate in self._candidates if not candidate.beside]
-        if chosen is None and others:
-            chosen, gone_s = await self._in_its_place(others)
-        self._enter(None, "")
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                watching = tasks.create_task(self._watch_office())
+                chosen = await self._choose()
+                watching.cancel()
+        finally:
+            self._enter(None, "")
         return SwapResult(
             label=chosen.label if chosen else "",
             beside=chosen is not None and chosen.beside,
             total_s=self._clock() - self._began,
-            gone_s=gone_s,
+            gone_s=self._gone_s,
+            serving=self._served,
             phases=self._phases,
             tries=tuple(self._tries),
         )
 
-    async def _in_its_place(self, candidates: Sequence[Candidate]) -> tuple[Candidate | None, float]:
-        """Who has come, and for how long nobody was there."""
+    async def _choose(self) -> Candidate | None:
+        for candidate in self._candidates:
+            if candidate.beside and await self._succeeds(candidate):
+                return candidate
+        others = [candidate for candidate in self._candidates if not candidate.beside]
+        return await self._in_its_place(others) if others else None
+
+    @property
+    def _served(self) -> bool:
+        return self._group[self._name].status.state in (ServiceState.READY, ServiceState.DRAINING)
+
+    async def _watch_office(self) -> None:
+        while True:
+            before = self._clock()
+            await asyncio.sleep(_LOOK_S)
+            if not self._served:
+                self._gone_s += self._clock() - before
+
+    async def _in_its_place(self, candidates: Sequence[Candidate]) -> Candidate | None:
+        """Whatever goes wrong, the one that was comes back; unless nobody was there before."""
         self._enter(Phase.READ_AHEAD, candidates[0].label)
         await self._around.read_ahead(candidates[0])
         self._enter(Phase.LINE_END, candidates[0].label)
         old = self._group[self._name]
+        was_there = old.status.state not in (ServiceState.STOPPED, ServiceState.HELD)
         async with self._around.interval():
-            gone = self._clock()
-            self._enter(Phase.STOP, candidates[0].label)
-            await old.stop()
-            self._enter(Phase.SETTLE, candidates[0].label)
-            await self._around.settled()
-            for candidate in candidates:
-                if await self._succeeds(candidate):
-                    return candidate, self._clock() - gone
-            await self._bring_back(old)
-        return None, self._clock() - gone
+            try:
+                self._enter(Phase.STOP, candidates[0].label)
+                await old.stop()
+                self._enter(Phase.SETTLE, candidates[0].label)
+                await self._around.settled()
+                for candidate in candidates:
+                    if await self._succeeds(candidate):
+                        return candidate
+            finally:
+                if was_there and self._group[self._name] is old:
+                    await self._bring_back(old)
+        return None
 
     async def _succeeds(self, candidate: Candidate) -> bool:
         if candidate.beside:
@@ -158,17 +184,24 @@ class Swap:
         audition = _Audition(lambda phase: self._enter(phase, candidate.label))
         newcomer = self._group.understudy(candidate.spec, audition.note)
         error = await audition.verdict()
+        if not error and newcomer.status.state is not ServiceState.READY:
+            error = "it was gone again at once"
         self._tries.append(Try(label=candidate.label, error=error))
         if error:
             self._enter(Phase.CLEAR, candidate.label)
             await self._group.dismiss(newcomer)
             return False
+        await self._take_over(candidate, newcomer)
+        return True
+
+    async def _take_over(self, candidate: Candidate, newcomer: Service) -> None:
         self._enter(Phase.FLIP, candidate.label)
         self._around.appoint(candidate)
         before = self._group.promote(newcomer)
+        self._enter(Phase.LAST_WORDS, candidate.label)
+        await self._around.released()
         self._enter(Phase.CLEAR, candidate.label)
         await self._group.dismiss(before)
-        return True
 
     async def _bring_back(self, old: Service) -> None:
         """The last known good; should even that fail, it is restarted by the rules that hold for every service."""
@@ -202,15 +235,10 @@ class _Audition:
             self._enter(_PHASES[status.state])
         elif status.state is ServiceState.READY:
             self._decided.set_result("")
-        elif status.state in GIVEN_UP and status.last_error:
-            self._decided.set_result(status.last_error.removeprefix(f"{status.name}: "))
+        elif status.state is ServiceState.HELD or (status.state is ServiceState.BACKOFF and status.restarts):
+            # Not at the first word of its death: what it died of is still to be written down.
+            self._decided.set_result((status.last_error or "it ended").removeprefix(f"{status.name}: ").rstrip("."))
 
     async def verdict(self) -> str:
         """ "" when it is READY; else what is wrong with it."""
         return await self._decided
-
-
-@contextlib.asynccontextmanager
-async def no_interval() -> AsyncIterator[None]:
-    """Where nobody listens."""
-    yield

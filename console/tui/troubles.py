@@ -6,7 +6,7 @@ from typing import Literal
 from msgspec import Struct
 
 from console.events import ServiceChanged
-from console.state import ShowState
+from console.state import Crash, ShowState
 from console.tui.ink import size
 from console.tui.picture import Picture
 from conversation.stages import Outcome
@@ -82,7 +82,9 @@ def _services(state: ShowState) -> list[Trouble]:
 
 def _service(service: ServiceChanged, state: ShowState) -> Trouble | None:
     why = (service.last_error or "").removeprefix(f"{service.name}: ") or "no reason was given"
-    crash = next((c.event for c in reversed(state.crashes) if c.event.name == service.name), None)
+    crash = next(
+        (c.event for c in reversed(state.crashes) if c.event.name == service.name and not c.event.auditioned), None
+    )
     if crash is not None and crash.during and why.startswith(crash.end):
         why = f"{why} (in {crash.during})"
     match service.state:
@@ -103,9 +105,16 @@ def _service(service: ServiceChanged, state: ShowState) -> Trouble | None:
     return None
 
 
+def _crashes(state: ShowState) -> list[Crash]:
+    """Of engines that served; one that only wanted to take over is told of by its swap."""
+    return [crash for crash in state.crashes if not crash.event.auditioned]
+
+
 def _back_again(picture: Picture) -> list[Trouble]:
     """A crash is worth a word also when all is well again: whoever looks may want to know why the voice was another."""
-    recent = {c.event.name: c for c in picture.state.crashes if picture.now - c.at < _TOLD_S * 1000}
+    recent = {
+        c.event.name: c for c in picture.state.crashes if not c.event.auditioned and picture.now - c.at < _TOLD_S * 1000
+    }
     rows = []
     for name, crash in recent.items():
         service = picture.state.services.get(name)

@@ -46,6 +46,9 @@ class Room:
         yield
         self.inside = False
 
+    async def released(self) -> None:
+        await asyncio.sleep(0)
+
     async def settled(self) -> None:
         await asyncio.sleep(0)
 

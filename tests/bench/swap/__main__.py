@@ -36,11 +36,14 @@ def tell_real(real: Real) -> dict[str, Any]:
         row = (median(times.bare), median(times.beside), median(times.instead))
         print(f"{model:<14} {row[0]:>11.2f} s {row[1]:>13.2f} s {row[2]:>13.2f} s")
     overhead = percentile(real.overhead_ms, 0.95)
-    print(f"overhead p50 {median(real.overhead_ms):.0f} p95 {overhead:.0f} ms; gap in a line {max(real.gap_ms):.0f} ms")
+    print(
+        f"overhead p50 {median(real.overhead_ms):.0f} p95 {overhead:.0f} ms; gap in a line "
+        f"{max(real.gap_ms):.0f} ms, without a swap {max(real.calm_gap_ms):.0f} ms"
+    )
     print(f"without a model, where one fits: {max(real.silent_ms):.0f} ms at most; questions lost: {real.lost}")
     return {
         "overhead_p95_ms": round(overhead),
-        "dead_air_ms": round(max(*real.gone_ms, *real.gap_ms)),
+        "dead_air_ms": round(max(*real.gone_ms, max(real.gap_ms) - max(real.calm_gap_ms), 0)),
         "silent_ms": round(max(real.silent_ms)),
         "lost": real.lost,
         "swap_over_bare": {

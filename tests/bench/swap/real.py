@@ -13,10 +13,12 @@ from msgspec.structs import replace
 
 from console import services
 from console.commands import Ask, Say, Swap
+from conversation import prompt
+from conversation.history import History
 from launchers.base import BaseLauncher
 from profiles.catalogue import Catalogue
 from profiles.home import Home
-from profiles.loader import load_rig
+from profiles.loader import load_character, load_rig
 from supervisors.probes import free_port, health
 from tests.real_show import RealShow, borrowed_home
 
@@ -39,6 +41,8 @@ class Real(Struct):
     phases: list[dict[str, int]] = field(default_factory=list)
     gap_ms: list[float] = field(default_factory=list)
     """Silence within a line that was being said while both models were there."""
+    calm_gap_ms: list[float] = field(default_factory=list)
+    """The same without a swap."""
     gone_ms: list[float] = field(default_factory=list)
     """How long there was no model, where both fitted."""
     silent_ms: list[float] = field(default_factory=list)
@@ -53,6 +57,7 @@ async def measure(folder: Path, rounds: int) -> Real:
         for model in MODELS:
             real.times[model].bare.append(await _bare(_launcher(folder, model)))
     with _show(folder / "roomy", 'extends = "quick"\ntitle = "Roomy"\n') as show:
+        real.calm_gap_ms = [_gap(await show.call(Say(text=LINE))) for _ in range(2)]
         for _ in range(rounds):
             for model in MODELS:
                 ended = await _while_it_speaks(show, model, real)
@@ -83,9 +88,14 @@ async def _while_it_speaks(show: RealShow, model: str, real: Real) -> dict[str, 
         said = tasks.create_task(show.call(Say(text=LINE)))
         await asyncio.sleep(0.5)
         ended = await _swap(show, model, real)
-    marks, seconds = said.result()["marks"], said.result()["audio"]["seconds"]
-    real.gap_ms.append(max(0.0, marks["last_audio"] - marks["first_audio"] - seconds * 1000))
+    real.gap_ms.append(_gap(said.result()))
     return ended
+
+
+def _gap(said: dict[str, Any]) -> float:
+    """From the first sample to the last, beyond what the line lasts; blocks of 10 ms make some of it."""
+    marks, seconds = said["marks"], said["audio"]["seconds"]
+    return max(0.0, float(marks["last_audio"]) - marks["first_audio"] - seconds * 1000)
 
 
 async def _while_somebody_asks(show: RealShow, model: str, real: Real) -> dict[str, Any]:
@@ -109,7 +119,10 @@ def _launcher(folder: Path, model: str) -> BaseLauncher:
     home = Home(borrowed_home(folder / f"bare-{model}-{time.monotonic_ns()}"))
     rig, catalogue = load_rig("quick", home), Catalogue.load(home)
     engine = replace(rig.value.engines["llm"], model=model)
-    return services.launcher(rig, "llm", engine, services.workshop(home, catalogue), catalogue)
+    made = services.launcher(rig, "llm", engine, services.workshop(home, catalogue), catalogue)
+    character = load_character("mr_bones", home).value
+    made.warm_with(prompt.messages(character, History(character.thinking.history_turns), ""))
+    return made
 
 
 async def _bare(launcher: BaseLauncher) -> float:
