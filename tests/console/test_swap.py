@@ -21,7 +21,8 @@ from supervisors.probes import free_port
 from tests.real_show import RealShow, borrowed_home
 
 pytestmark = [pytest.mark.engines, pytest.mark.slow, pytest.mark.timeout(240)]
-SMALL, BIG, BROKEN = "smollm2-135m", "qwen-0.5b", "broken"
+SMALL, BIG, BROKEN, SPARE = "smollm2-135m", "qwen-0.5b", "broken", "spare"
+PIPER, HIBARI = "piper-joe", "hibari-heart"
 _BRIEF = 'extends = "mr_bones"\n[thinking]\nmax_sentences = 1\nmax_tokens = 10\nseed = 3\n[voice]\nspeed = 2.0\n'
 FILLER = "One moment, I am changing my mind."
 
@@ -37,11 +38,13 @@ def home_in(folder: Path, rig: str) -> Path:
         (home / "profiles" / kind).mkdir(parents=True)
     rubbish = b"GGUF" + b"\x03\0\0\0" + b"\xff" * 4096
     (home / "rubbish.gguf").write_bytes(rubbish)
-    entry = f'[{BROKEN}]\nrole = "llm"\ntitle = "Broken"\nlicence = "none"\nprovenance = "a test"\n'
-    entry += f'[[{BROKEN}.files]]\nname = "rubbish.gguf"\nbytes = {len(rubbish)}\n'
-    entry += f'sha256 = "{hashlib.sha256(rubbish).hexdigest()}"\n'
-    entry += f'[[{BROKEN}.files.sources]]\nfrom = "file"\npath = "{home}/rubbish.gguf"\n'
-    (home / "profiles" / "models.toml").write_text(entry)
+    entries = ""
+    for name in (BROKEN, SPARE):
+        entries += f'[{name}]\nrole = "llm"\ntitle = "{name}"\nlicence = "none"\nprovenance = "a test"\n'
+        entries += f'[[{name}.files]]\nname = "rubbish.gguf"\nbytes = {len(rubbish)}\n'
+        entries += f'sha256 = "{hashlib.sha256(rubbish).hexdigest()}"\n'
+        entries += f'[[{name}.files.sources]]\nfrom = "file"\npath = "{home}/rubbish.gguf"\n'
+    (home / "profiles" / "models.toml").write_text(entries)
     (home / "profiles" / "characters" / "brief.toml").write_text(_BRIEF)
     (home / "profiles" / "rigs" / "booth.toml").write_text(rig)
     return home
@@ -123,18 +126,20 @@ def test_beside_the_old_one_nobody_notices(roomy: RealShow) -> None:
 
 
 def test_the_same_wish_is_done_once_and_others_wait(roomy: RealShow) -> None:
+    """Voices here, of two engines: what one alone can read brings that along."""
     before = len([e for e in roomy.events() if e["type"] == "SwapEnded"])
 
     async def wishes() -> list[Any]:
         async with asyncio.TaskGroup() as tasks:
-            models = (SMALL, SMALL, BIG, SMALL)
-            asked = [tasks.create_task(roomy.call(Swap(service="llm", model=model))) for model in models]
+            models = (HIBARI, HIBARI, PIPER, HIBARI)
+            asked = [tasks.create_task(roomy.call(Swap(service="tts", model=model))) for model in models]
         return [task.result() for task in asked]
 
     first, same, other, again = asyncio.run(wishes())
-    assert first == same and (first["model"], other["model"], again["model"]) == (SMALL, BIG, SMALL)
+    assert first == same and (first["model"], other["model"], again["model"]) == (HIBARI, PIPER, HIBARI)
     ended = [e for e in roomy.events() if e["type"] == "SwapEnded"][before:]
-    assert [e["model"] for e in ended] == [SMALL, BIG, SMALL]
+    assert [e["model"] for e in ended] == [HIBARI, PIPER, HIBARI]
+    assert asyncio.run(ask(roomy, "Are you well?"))["outcome"] == "completed"
 
 
 def test_in_its_place_whoever_asks_hears_a_filler_and_then_the_answer(tight: RealShow) -> None:
@@ -173,10 +178,10 @@ def test_the_models_as_this_machine_sees_them(roomy: RealShow) -> None:
 
 
 def test_a_model_is_fetched_while_the_show_goes_on(roomy: RealShow) -> None:
-    assert next(card for card in roomy.call_now(Models()) if card["id"] == BROKEN)["state"] == "absent"
-    roomy.call_now(Fetch(model=BROKEN))
-    until(lambda: any(e.get("text") == f"{BROKEN} is stored and can be used now" for e in roomy.events()))
-    assert next(card for card in roomy.call_now(Models()) if card["id"] == BROKEN)["state"] == "stored"
+    assert next(card for card in roomy.call_now(Models()) if card["id"] == SPARE)["state"] == "absent"
+    roomy.call_now(Fetch(model=SPARE))
+    until(lambda: any(e.get("text") == f"{SPARE} is stored and can be used now" for e in roomy.events()))
+    assert next(card for card in roomy.call_now(Models()) if card["id"] == SPARE)["state"] == "stored"
 
 
 def test_a_model_is_unloaded_and_comes_back(roomy: RealShow) -> None:
@@ -195,13 +200,6 @@ def until(true: Callable[[], bool], within_s: float = 30.0) -> None:
         time.sleep(0.05)
 
 
-def test_a_voice_of_another_engine_brings_that_along(roomy: RealShow) -> None:
-    for voice in ("hibari-heart", "piper-joe"):
-        assert roomy.cli("swap", "tts", voice).returncode == 0
-        assert asyncio.run(ask(roomy, "Are you well?"))["outcome"] == "completed"
-        assert roomy.service("tts")["model"] == voice
-
-
 def test_what_cannot_be_wished_for_is_said_at_once(roomy: RealShow) -> None:
     _, now = llm(roomy)
     for words, said in (
@@ -215,13 +213,13 @@ def test_what_cannot_be_wished_for_is_said_at_once(roomy: RealShow) -> None:
 
 
 def test_a_show_that_is_killed_keeps_the_model_that_it_was_given(roomy: RealShow) -> None:
-    wanted = BIG if llm(roomy)[1] == SMALL else SMALL
-    assert roomy.cli("swap", "llm", wanted).returncode == 0
+    wanted = PIPER if roomy.service("tts")["model"] == HIBARI else HIBARI
+    assert roomy.cli("swap", "tts", wanted).returncode == 0
     before = {row["name"]: row["pid"] for row in roomy.status()["services"]}
     kill(roomy)
     roomy.start()
     assert {row["name"]: row["pid"] for row in roomy.status()["services"]} == before
-    assert llm(roomy) == ("READY", wanted)
+    assert roomy.service("tts")["model"] == wanted
 
 
 def test_a_show_that_is_killed_in_a_swap_keeps_the_one_in_office(roomy: RealShow) -> None:
@@ -242,12 +240,12 @@ def test_a_show_that_is_killed_in_a_swap_keeps_the_one_in_office(roomy: RealShow
 
 
 def test_a_show_that_is_stopped_begins_again_with_its_rig(tight: RealShow) -> None:
-    assert tight.cli("swap", "llm", BIG).returncode == 0
+    assert tight.cli("swap", "tts", HIBARI).returncode == 0
     assert tight.cli("stop").returncode == 0 and tight.process is not None
     tight.process.wait()
     tight.wait_nothing_left()
     tight.start()
-    assert llm(tight) == ("READY", SMALL)
+    assert tight.service("tts")["model"] == PIPER
 
 
 def test_when_memory_is_low_the_next_step_of_the_ladder_takes_over(tmp_path: Path) -> None:

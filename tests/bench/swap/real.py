@@ -95,7 +95,8 @@ async def _while_it_speaks(show: RealShow, model: str, real: Real) -> dict[str, 
 def _gap(said: dict[str, Any]) -> float:
     """From the first sample to the last, beyond what the line lasts; blocks of 10 ms make some of it."""
     marks, seconds = said["marks"], said["audio"]["seconds"]
-    return max(0.0, float(marks["last_audio"]) - marks["first_audio"] - seconds * 1000)
+    gap: float = marks["last_audio"] - marks["first_audio"] - seconds * 1000
+    return max(0.0, gap)
 
 
 async def _while_somebody_asks(show: RealShow, model: str, real: Real) -> dict[str, Any]:
