@@ -104,7 +104,11 @@ class Forecaster:
         instead = fits(need, room.ram + freed_ram, room.vram + freed_vram, one_pool=room.one_pool)
         words = "fits beside: no pause"
         if not beside.fits:
-            words = _pause(beside, need) if instead.fits else self._refusal(wanted, instead, others, room, freed_ram)
+            words = (
+                _pause(beside, need)
+                if instead.fits
+                else self._refusal(wanted, instead, others, _with(room, freed_ram, freed_vram))
+            )
         return Forecast(
             need=need,
             room=room,
@@ -115,8 +119,9 @@ class Forecaster:
             words=words,
         )
 
-    def _refusal(self, wanted: BaseLauncher, fit: Fit, others: Iterable[BaseLauncher], room: Room, freed: int) -> str:
-        small = [o for o in others if fits(self.need(o), room.ram + freed, room.vram, one_pool=room.one_pool).fits]
+    def _refusal(self, wanted: BaseLauncher, fit: Fit, others: Iterable[BaseLauncher], room: Room) -> str:
+        """`room`: also what the one that runs would give back."""
+        small = [o for o in others if fits(self.need(o), room.ram, room.vram, one_pool=room.one_pool).fits]
         names = " or ".join(dict.fromkeys(launcher.model for launcher in small[:3]))
         choose = f"{names} would fit" if names else "nothing smaller is here; free some memory first"
         return f"{wanted.model} will not fit: it {fit.words}; {choose}"
@@ -137,6 +142,10 @@ class Forecaster:
     def _devices(self) -> list[Pool]:
         ledger = None if self._meters.meter.stale else self._meters.ledger
         return [pool for pool in ledger.devices if pool.device and not pool.device.lost] if ledger else []
+
+
+def _with(room: Room, ram: int, vram: int) -> Room:
+    return Room(ram=room.ram + ram, vram=room.vram + vram, one_pool=room.one_pool)
 
 
 def _pause(beside: Fit, need: Estimate) -> str:

@@ -175,6 +175,10 @@ class Show:
         """The frozen beginning of every prompt."""
         return prompt.messages(self.character.value, self._history, "")
 
+    def persona(self) -> list[Message]:
+        """The same without what has been said so far."""
+        return prompt.messages(self.character.value, History(0), "")
+
     def play(self, character: Loaded[Character]) -> None:
         """Change the character between two turns; one that runs ends in the old one's voice."""
         self._cast(character)

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, structs
 
@@ -34,9 +35,11 @@ class Wish(Struct, frozen=True):
     device: Device
 
 
-class _Asked(Struct, frozen=True, eq=False):
+class _Asked(Struct, eq=False):
     wish: Wish
     done: asyncio.Future[SwapEnded]
+    here: bool = False
+    """Its weights have been brought."""
 
 
 class Swapper:
@@ -72,23 +75,45 @@ class Swapper:
         return sorted(made, key=lambda launcher: -show.shop.store.bytes(launcher.model))
 
     async def run(self) -> None:
-        """Until cancelled."""
-        while True:
-            asked = await self._queue.get()
-            service, done = asked.wish.service, asked.done
-            try:
-                done.set_result(await self._one(asked.wish))
-            except CommandError as error:
-                self._refuse(asked, error)
-            except Exception as error:  # a fault of ours must cost one swap, never the show
-                _LOG.exception("swap of %s", service)
-                self._refuse(asked, CommandError(NO_ENGINE, f"an error inside the show ({error}); see show.log"))
-            finally:
-                if self._latest.get(service) is asked:
-                    del self._latest[service]
-                done.cancel()
+        """Until cancelled. What has to be fetched first comes back into the line with it: others need not wait."""
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                asked = await self._queue.get()
+                if asked.here or self._stored(asked.wish.model):
+                    await self._guarded(asked, self._one(asked.wish))
+                else:
+                    tasks.create_task(self._guarded(asked, self._bring_first(asked)))
 
-    def _refuse(self, asked: "_Asked", error: CommandError) -> None:
+    async def _guarded(self, asked: _Asked, work: Coroutine[Any, Any, SwapEnded | None]) -> None:
+        """A fault of ours must cost one swap, never the show."""
+        try:
+            if (ended := await work) is None:
+                return
+            asked.done.set_result(ended)
+        except CommandError as error:
+            self._refuse(asked, error)
+        except Exception as error:
+            _LOG.exception("swap of %s", asked.wish.service)
+            self._refuse(asked, CommandError(NO_ENGINE, f"an error inside the show ({error}); see show.log"))
+        except asyncio.CancelledError:
+            asked.done.cancel()  # the show ends
+            raise
+        if self._latest.get(asked.wish.service) is asked:
+            del self._latest[asked.wish.service]
+
+    def _stored(self, model: str) -> bool:
+        return model not in self._show.catalogue or self._show.shop.store.state(model) == "stored"
+
+    async def _bring_first(self, asked: _Asked) -> None:
+        name = asked.wish.service
+        try:
+            await self._bring(self._wanted(asked.wish))
+        finally:
+            self._tell(name, "", "")
+        asked.here = True
+        self._queue.put_nowait(asked)
+
+    def _refuse(self, asked: _Asked, error: CommandError) -> None:
         self._show.bus.publish(Note(text=f"{asked.wish.service} stays as it is: {error}", level="warning"))
         asked.done.set_exception(error)
         asked.done.exception()  # whoever asked may have gone
@@ -171,7 +196,9 @@ class Swapper:
         if forecast.beside:
             return ladder
         if first.role == "llm" and settings.context // 2 >= LEAST_CONTEXT:
-            ladder.append(self._launcher(name, structs.replace(settings, context=settings.context // 2)))
+            smaller = self._launcher(name, structs.replace(settings, context=settings.context // 2))
+            smaller.warm_with(self._show.persona())  # what has been said may not fit into it
+            ladder.append(smaller)
         at = place(settings)
         for step in settings.ladder[at + 1 :] if at is not None else ():
             if step.model == before.model:
