@@ -3,7 +3,8 @@
 import pytest
 
 from console.pressure import ROOM_S, Advice, Gauge, Pressure, neediest
-from profiles.schema import MemoryRules
+from console.swapper import place
+from profiles.schema import Device, Engine, MemoryRules, Step
 
 PLENTY = 4_000_000_000
 RULES = MemoryRules(step_up=True)
@@ -84,3 +85,12 @@ def test_it_goes_up_again_after_a_minute_of_room_if_wished(clock: Clock) -> None
 def test_the_engine_that_gives_back_the_most_goes_first() -> None:
     assert neediest({"stt": 70, "llm": 900, "tts": 0}) == "llm"
     assert neediest({"tts": 0}) is None and neediest({}) is None
+
+
+@pytest.mark.parametrize(
+    ("model", "device", "at"), [("base", "gpu", 0), ("base", "cpu", 1), ("base", "auto", 0), ("tiny", "cpu", 2)]
+)
+def test_the_same_model_may_be_on_a_ladder_with_two_devices(model: str, device: Device, at: int) -> None:
+    ladder = (Step(model="base", device="gpu"), Step(model="base", device="cpu"), Step(model="tiny"))
+    assert place(Engine(engine="whisper_cpp", model=model, device=device, ladder=ladder)) == at
+    assert place(Engine(engine="whisper_cpp", model="large", device=device, ladder=ladder)) is None
