@@ -4,7 +4,7 @@ import asyncio
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from console.events import Note, ServiceChanged
+from console.events import Note, ServiceChanged, SwapEnded
 from console.forecast import Forecaster
 from conversation.events import Event, TurnEnded
 from conversation.stages import Outcome
@@ -17,6 +17,7 @@ from supervisors.autopsy import last_words
 from supervisors.group import ServiceGroup
 from supervisors.probes import tree_rss
 from supervisors.states import ServiceState
+from supervisors.swap import Phase
 
 if TYPE_CHECKING:
     from console.show import Show
@@ -49,6 +50,9 @@ class Learner:
                 began = self._started.pop(pid, None)
                 seen = Measurement(after="ready", load_s=None if began is None else monotonic() - began)
                 self._queue.put_nowait((self._show.launchers[event.name], None if event.adopted else seen))
+            case SwapEnded(swapped=True, errors=()):  # what it did before it was in office only the swap has seen
+                load_s = (event.phases.get(Phase.LOAD, 0) + event.phases.get(Phase.TRY, 0)) / 1000
+                self._queue.put_nowait((self._show.launchers[event.name], Measurement(after="ready", load_s=load_s)))
             case TurnEnded(outcome=Outcome.COMPLETED):
                 self._after_turn(event)
 
