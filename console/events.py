@@ -84,7 +84,7 @@ class SwapEnded(Event, frozen=True, kw_only=True):
     seconds: float
     gone_ms: int
     """How long there was none."""
-    serving: bool
+    serving: bool = True
     """Somebody answers now; else the one that was is still being started again."""
     overhead_ms: int
     """Without the engine's own load, canary and prime."""
