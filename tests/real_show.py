@@ -33,6 +33,18 @@ def borrowed_home(folder: Path) -> Path:
     return folder
 
 
+BRIEF = 'extends = "mr_bones"\n[thinking]\nmax_sentences = 1\nmax_tokens = 10\nseed = 3\n[voice]\nspeed = 2.0\n'
+"""Short answers: for tests of how they end, not of how they sound."""
+
+
+def with_brief(home: Path) -> Path:
+    """Adds the character of that name."""
+    folder = home / "profiles" / "characters"
+    folder.mkdir(parents=True)
+    (folder / "brief.toml").write_text(BRIEF)
+    return home
+
+
 class RealShow:
     """Runs `console.py run --headless` in the foreground of a child; `cli` runs other commands against it."""
 

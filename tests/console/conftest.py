@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.real_show import RealShow, borrowed_home
+from tests.real_show import RealShow, borrowed_home, with_brief
 
 
 @pytest.fixture(scope="module")
@@ -28,16 +28,12 @@ def show(home: Path) -> Iterator[RealShow]:
 
 _SEEDED = 'extends = "mr_bones"\n[thinking]\nseed = 7\n'
 """Mr. Bones with a fixed seed: the same questions get the same words."""
-_BRIEF = 'extends = "mr_bones"\n[thinking]\nmax_sentences = 1\nmax_tokens = 10\nseed = 3\n[voice]\nspeed = 2.0\n'
-"""Short answers: what is tested is how they end, not how they sound."""
 
 
 @pytest.fixture
 def quick(tmp_path: Path) -> Iterator[RealShow]:
     """The smallest model, started fresh, to be treated badly."""
-    folder = borrowed_home(tmp_path / "home")
-    (folder / "profiles" / "characters").mkdir(parents=True)
-    (folder / "profiles" / "characters" / "brief.toml").write_text(_BRIEF)
+    folder = with_brief(borrowed_home(tmp_path / "home"))
     running = RealShow(folder, "--rig", "quick", "--character", "brief")
     try:
         yield running.start()

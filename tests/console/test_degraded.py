@@ -14,7 +14,7 @@ import pytest
 
 from console.commands import Restart
 from tests.console.test_first_turn import recording
-from tests.real_show import RealShow, borrowed_home
+from tests.real_show import RealShow, borrowed_home, with_brief
 
 pytestmark = [pytest.mark.engines, pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -24,7 +24,8 @@ LONG = "Tell me a long story about the sea, the wind and the old bones of a whal
 
 @pytest.fixture(scope="module")
 def show(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealShow]:
-    running = RealShow(borrowed_home(tmp_path_factory.mktemp("degraded") / "home"), "--rig", "quick")
+    home = with_brief(borrowed_home(tmp_path_factory.mktemp("degraded") / "home"))
+    running = RealShow(home, "--rig", "quick", "--character", "brief")
     try:
         yield running.start()
     finally:

