@@ -20,6 +20,8 @@ from supervisors.meters.readings import Reading
 
 _MOVING_S, _LIVE_S, _QUIET_S = 0.05, 0.2, 1.0
 _PULSE_S = 2.0
+_TREMBLING_S, _SHARE, _POINTS = 5.0, 0.01, 10
+"""While nobody is served, what moves by less than this part of a memory, or so many percent, is told so seldom."""
 _COLUMNS, _HISTORY_S = 60, 10.0
 """A column of the history is as long as the time between two of them; a mark is told at once."""
 
@@ -34,7 +36,7 @@ class Sampler:
         self._levels: Levels | None = None
         self._memory: Memory | None = None
         self._measured: tuple[Reading | None, bool] = None, False
-        self._pulse_at = self._history_at = float("-inf")
+        self._memory_at = self._pulse_at = self._history_at = float("-inf")
         self._marks = 0
         self._fault = ""
         self._me = psutil.Process()
@@ -97,8 +99,11 @@ class Sampler:
         known, was_stale = self._measured
         if reading is None or (reading is known and stale == was_stale):
             return
-        self._measured = reading, stale
         memory = self._memory_now(reading, stale)
+        calm = self._bus.state.stage is Stage.IDLE and monotonic() - self._memory_at < _TREMBLING_S
+        if calm and known is not None and self._memory is not None and trembles(self._memory, memory):
+            return  # a screen that draws for each percent of an idle processor takes more of it than the show
+        self._measured, self._memory_at = (reading, stale), monotonic()
         if memory != self._memory:
             self._memory = memory
             self._bus.telemetry("memory", "", memory)
@@ -141,6 +146,18 @@ class Sampler:
             name = self._booth.jaw.jaw.board.name
             state: DeviceState = "fault" if fault else "simulated"
             self._bus.publish(DeviceChanged(name=name, role="jaw", state=state, detail=fault))
+
+
+def trembles(before: Memory, now: Memory) -> bool:
+    """Whether all that has changed is what always does."""
+    if (before.stale, before.note, before.services.keys()) != (now.stale, now.note, now.services.keys()):
+        return False
+    if [(d.name, d.stale) for d in before.devices] != [(d.name, d.stale) for d in now.devices]:
+        return False
+    used = [(before.used, now.used, now.total)]
+    used += [(a.used, b.used, b.total) for a, b in zip(before.devices, now.devices, strict=True)]
+    calm = all(abs(one - other) < _SHARE * total for one, other, total in used)
+    return calm and abs((before.cpu_pct or 0) - (now.cpu_pct or 0)) < _POINTS
 
 
 def _history(kept: history.History, now: float) -> History:

@@ -6,11 +6,12 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import msgspec
+from msgspec.structs import replace
 
 from console.bus import Bus
 from console.meters import Meters
-from console.readings import History, Memory
-from console.telemetry import Sampler
+from console.readings import DeviceMemory, History, Memory
+from console.telemetry import Sampler, trembles
 from supervisors.meters.history import Moment
 from supervisors.meters.meter import CALM_S, FAST_S, Meter
 from supervisors.meters.readings import Device, GpuProcess, Machine, Reading
@@ -155,3 +156,21 @@ async def test_screens_are_sent_ten_minutes_in_small_columns() -> None:
     sampler._on_arrival()
     sampler._send_history()
     assert len(told) == 3
+
+
+def test_what_always_trembles_is_told_seldom() -> None:
+    """Each word to an idle screen costs it a frame."""
+    gpu = DeviceMemory(name="RTX", total=8_000, used=4_000, free=4_000, load_pct=3, temp_c=60)
+    calm = Memory(services={"llm": 5}, show=1, used=500, total=1_000, available=500, cpu_pct=3, devices=(gpu,))
+    for now in (replace(calm, cpu_pct=9), replace(calm, used=505), replace(calm, devices=(replace(gpu, temp_c=62),))):
+        assert trembles(calm, now)
+    for now in (
+        replace(calm, cpu_pct=40),
+        replace(calm, used=520),
+        replace(calm, stale=True),
+        replace(calm, services={}),
+        replace(calm, devices=()),
+        replace(calm, devices=(replace(gpu, used=4_100),)),
+        replace(calm, devices=(replace(gpu, stale=True),)),
+    ):
+        assert not trembles(calm, now)
