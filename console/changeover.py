@@ -46,7 +46,7 @@ class Changeover:
         self.candidates = [self._candidate(label, launcher) for label, launcher in self._launchers.items()]
 
     def _candidate(self, label: str, launcher: BaseLauncher) -> Candidate:
-        spec = services.spec(self._show.rig, launcher, self._show.engines.busy(launcher), self._show.idle, self._seat)
+        spec = services.spec(self._show.rig, launcher, self._show.senses, self._seat)
         assert isinstance(spec, ServiceSpec)
         spec = structs.replace(spec, stall_s=self._show.rig.value.memory.swap_stall_s)
         return Candidate(label=label, spec=spec, beside=self._beside)

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from console.choices import Choice, own
@@ -77,23 +79,27 @@ def _check_model(file: str, key: str, role: str, model_id: str, catalogue: Catal
         raise ProfileError(file, key, f'"{model_id}" is a model for {model.role}', hint)
 
 
+class Senses(Struct, frozen=True, kw_only=True):
+    """What a supervisor asks the show about the engine of a launcher."""
+
+    busy: Callable[[BaseLauncher], Callable[[], bool]]
+    """Whether a request of ours is on its way to it."""
+    idle: Callable[[], bool]
+    """Whether nobody is served."""
+    vram: Callable[[str], int | None]
+    """By its name: bytes on GPUs."""
+
+
 def specs(
-    rig: Loaded[Rig],
-    made: Mapping[str, BaseLauncher],
-    busy: Callable[[BaseLauncher], Callable[[], bool]],
-    idle: Callable[[], bool],
-    choices: Mapping[str, Choice],
+    rig: Loaded[Rig], made: Mapping[str, BaseLauncher], senses: Senses, choices: Mapping[str, Choice]
 ) -> list[ServiceSpec | AttachedSpec]:
-    """What to supervise. `busy`: of each, whether a request of ours is on its way; `idle`: whether nobody is served."""
+    """What to supervise."""
     return [
-        spec(rig, launcher, busy(launcher), idle, choices[name].seat if name in choices else 1)
-        for name, launcher in made.items()
+        spec(rig, launcher, senses, choices[name].seat if name in choices else 1) for name, launcher in made.items()
     ]
 
 
-def spec(
-    rig: Loaded[Rig], launcher: BaseLauncher, busy: Callable[[], bool], idle: Callable[[], bool], seat: int
-) -> ServiceSpec | AttachedSpec:
+def spec(rig: Loaded[Rig], launcher: BaseLauncher, senses: Senses, seat: int) -> ServiceSpec | AttachedSpec:
     engine = launcher.settings
     if engine.launch == "attach":
         url = engine.url.rstrip("/")
@@ -105,7 +111,7 @@ def spec(
             canary=launcher.canary,
             leave=launcher.leave,
             health_path=launcher.health_path,
-            busy=busy,
+            busy=senses.busy(launcher),
         )
     return ServiceSpec(
         name=launcher.name,
@@ -116,8 +122,9 @@ def spec(
         health_path=launcher.health_path,
         port=engine.port,
         adopt_window_s=rig.value.adopt_window_s,
-        busy=busy,
-        idle=idle,
+        busy=senses.busy(launcher),
+        idle=senses.idle,
+        vram=partial(senses.vram, launcher.name),
         memory_limit=engine.memory_limit_mb * 1_000_000,
         seat=seat,
     )

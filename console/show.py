@@ -72,6 +72,7 @@ class Show:
         self.engines = LiveEngines(self.launchers, self._standbys)
         self._readiness = services.Readiness(self.launchers)
         self.meters = Meters()
+        self.senses = services.Senses(busy=self.engines.busy, idle=self.idle, vram=self.meters.vram)
         self._stopping = asyncio.Event()
         self._presence: Presence
         self._not_fetched: dict[str, int] = {}
@@ -219,7 +220,7 @@ class Show:
     def _services(self) -> ServiceGroup:
         return ServiceGroup(
             services.places(self.home, self.rig.name, self.logs),
-            services.specs(self.rig, self.launchers, self.engines.busy, self.idle, self.choices),
+            services.specs(self.rig, self.launchers, self.senses, self.choices),
             self.tell,
             on_progress=lambda name, progress: self.bus.telemetry("progress", name, progress),
             on_crash=self._on_crash,

@@ -35,6 +35,7 @@ class Crash(Struct, frozen=True, kw_only=True):
     """What it hit, in the words of the caller, when it was seen."""
     memory: tuple[tuple[float, int], ...]
     log: Path
+    vram: tuple[tuple[float, int], ...] = ()
     auditioned: bool = False
     """It was to take over from another, which goes on."""
 
@@ -62,6 +63,7 @@ def examine(crash: Crash) -> CrashReport:
         context=tuple(map(redact.line, context)),
         tail=tuple(map(redact.line, lines[-LAST:])),
         memory=crash.memory,
+        vram=crash.vram,
         auditioned=crash.auditioned,
         kernel=kernel.out_of_memory_line(crash.pid) if crash.end and crash.end.signal == 9 else "",
     )

@@ -34,6 +34,8 @@ class CrashReport(Struct, frozen=True, kw_only=True):
     """Its last 200 lines."""
     memory: tuple[tuple[float, int], ...] = ()
     """(seconds before the end, bytes in RAM of the whole tree), oldest first, one minute at most."""
+    vram: tuple[tuple[float, int], ...] = ()
+    """The same on GPUs; empty where nothing was measured."""
     auditioned: bool = False
     """It was to take over from another engine, which went on."""
     kernel: str = ""

@@ -50,6 +50,10 @@ def always_idle() -> bool:
     return True
 
 
+def no_gpu() -> None:
+    """Nobody measures any."""
+
+
 class ServiceSpec(Struct, frozen=True, kw_only=True):
     """A server that we start, watch, restart and stop."""
 
@@ -82,6 +86,8 @@ class ServiceSpec(Struct, frozen=True, kw_only=True):
     """How long a stop waits for a request of ours to end."""
     memory_limit: int = 0
     """Bytes in RAM of its whole tree, beyond which it is started anew; 0: no limit."""
+    vram: Callable[[], int | None] = no_gpu
+    """Bytes of its whole tree on GPUs now, as somebody else measures them; None where that is not known."""
     seat: int = 1
     """While one model takes over from another, two of the same name run: each has files, socket and log of its own."""
 

@@ -247,6 +247,7 @@ class Supervisor(Service):
                 wall=wall,
                 during=during,
                 memory=self._meter.curve(),
+                vram=self._meter.vram_curve(),
                 log=self._places.log(self.spec.key),
             )
         )

@@ -53,6 +53,8 @@ def told(report: CrashReport) -> Iterator[Told]:
         yield Told("error", _safe(report.kernel), "kernel")
     if report.memory:
         yield Told("fact", _curve(report.memory), "memory")
+    if any(size for _, size in report.vram):
+        yield Told("fact", _curve(report.vram), "VRAM")
     yield Told("fact", str(report.pid), "pid")
     yield Told("fact", " ".join(map(_safe, report.argv)), "command")
     yield from (Told("fact", f"{_safe(k)}={_safe(v)}", "setting") for k, v in sorted(report.env.items()))

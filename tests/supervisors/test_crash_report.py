@@ -136,3 +136,14 @@ async def test_secrets_stay_out(places: Places, monkeypatch: pytest.MonkeyPatch)
 )
 def test_arguments(argv: tuple[str, ...], shown: tuple[str, ...]) -> None:
     assert redact.arguments(argv) == shown
+
+
+async def test_what_it_had_on_a_gpu_is_in_the_report(fake: Fake, places: Places) -> None:
+    desk = Desk()
+    async with ServiceGroup(
+        places, [fake("a", "--crash-after", "0.5", vram=lambda: 3_000_000)], on_crash=desk, rules=EAGER
+    ) as group:
+        group.start()
+        _, report, _ = await desk.next(1)
+    assert report.vram and {size for _, size in report.vram} == {3_000_000}
+    assert [age for age, _ in report.vram] == [age for age, _ in report.memory]
