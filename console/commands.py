@@ -4,11 +4,8 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-
-class Command(Struct, frozen=True, kw_only=True, tag_field="cmd", tag=str.lower, forbid_unknown_fields=True):
-    """Base; `cmd` on the wire is the class's name in lower case, `id` comes back with the answer."""
-
-    id: int = 0
+from console.body_commands import AnyBodyCommand
+from console.command import Command as Command
 
 
 class Status(Command, frozen=True, kw_only=True):
@@ -142,6 +139,7 @@ AnyCommand = (
     | Pin
     | Unload
     | Stop
+    | AnyBodyCommand
 )
 
 

@@ -11,6 +11,43 @@ class Levels(Struct, frozen=True, kw_only=True):
     floor_db: float | None = None
     jaw: float = 0.0
     """0 closed .. 1 open."""
+    clipped: bool = False
+    """The microphone was driven too hard just now."""
+
+
+class JawReading(Struct, frozen=True, kw_only=True):
+    """Telemetry "jaw", while a screen looks: 20 Hz when it moves, else when something changed."""
+
+    us: int = 0
+    """Last sent; 0 = limp."""
+    opening: float = 0.0
+    track: float = 0.0
+    """What the voice asks for at this moment, 0 .. 1, before limits."""
+    armed: bool = False
+    stopped: bool = False
+    """An emergency stop that nobody has acknowledged."""
+    fault: str = ""
+    """Latched until acknowledged."""
+    lost: bool = False
+    """The board is not there now; it is looked for."""
+    sync_ms: float | None = None
+    """Frames of this line against the sound, negative early: p95 of the error in the time of sending."""
+    dropped: int = 0
+    """Frames that came too late to be sent, in this line."""
+
+
+class CameraReading(Struct, frozen=True, kw_only=True):
+    """Telemetry "camera", while a screen watches: 5-8 Hz."""
+
+    width: int = 0
+    height: int = 0
+    rgb: bytes = b""
+    """A small picture, rows of 3 bytes a pixel; empty while there is none."""
+    age_s: float | None = None
+    """Of the frame, since it was taken; None: there has been none."""
+    brightness: int | None = None
+    """Percent."""
+    fault: str = ""
 
 
 class DeviceMemory(Struct, frozen=True, kw_only=True):

@@ -73,17 +73,74 @@ class Audio(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Release the button by itself when the visitor has finished speaking."""
     end_of_speech_ms: Annotated[int, Meta(ge=200, le=5000)] = 900
     """How long a visitor may pause without being taken to have finished."""
+    noise_suppression: Annotated[int, Meta(ge=0, le=4)] = 0
+    """0 = none .. 4 = most; for a loud room, where it costs some of the voice as well."""
+    high_pass: bool = False
+    """Take away what is below 100 Hz: trams, fans, footsteps on the stage."""
+    peak_db: Annotated[float, Meta(ge=-30, le=0)] = -1.0
+    """How loud the loudest sample of a line becomes, dB of full scale."""
 
 
 class Jaw(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[jaw]`: the board and how far it may go. Uncalibrated travel is narrow on purpose."""
 
     board: str = "simulated"
+    """A file of devices/boards."""
+    port: str = "auto"
+    """auto = the board of that kind that is plugged in; emulated = one made of software; usb:VVVV:PPPP[:SERIAL]; a
+    path; socket://host:port."""
+    channel: Annotated[int, Meta(ge=0, le=31)] = 0
+    """Of the servo; on an Arduino the pin."""
+    baud: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    """0 = what is usual for the board."""
     closed_us: PulseWidth = 1400
     open_us: PulseWidth = 1600
+    rest_us: Annotated[int, Meta(ge=0, le=2500)] = 0
+    """Where it waits between two sentences; 0 = closed."""
+    trim_us: Annotated[int, Meta(ge=-200, le=200)] = 0
+    """Added to closed, open and rest: for a horn that was put on again a tooth further."""
     slew_us_per_s: Annotated[int, Meta(ge=50, le=20_000)] = 4000
     look_ahead_ms: Annotated[int, Meta(ge=-200, le=300)] = 60
     idle_detach_s: Seconds = 5.0
+    """Without a move for so long the servo goes limp; 0 = never."""
+    arm_at_start: bool = False
+    """Move without being armed by hand first; for a prop that nobody can reach into. Software is always armed."""
+
+
+class PanTilt(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[pan_tilt]`: a head that looks around."""
+
+    driver: str = "none"
+    """A file of devices/pan_tilt."""
+    port: str = "auto"
+    """As of [jaw]."""
+    baud: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    address: Annotated[int, Meta(ge=1, le=255)] = 1
+    fastest: Annotated[float, Meta(gt=0, le=1)] = 0.5
+    """Share of the head's own greatest speed."""
+    invert_pan: bool = False
+    invert_tilt: bool = False
+
+
+class Camera(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[camera]`: what the character sees."""
+
+    device: str = "none"
+    """none; simulated = a drawn scene; auto = the first there is; a part of its name; or a path."""
+    width: Annotated[int, Meta(ge=64, le=4096)] = 640
+    height: Annotated[int, Meta(ge=48, le=4096)] = 480
+    fps: Annotated[int, Meta(ge=1, le=60)] = 15
+
+
+class Talk(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[talk]`: what else opens the microphone, beside SPACE and the pad of the screen. Holding is talking."""
+
+    board_button: bool = True
+    """The push button on the jaw's board."""
+    hot_key: str = ""
+    """A key that works whatever has the focus, such as F13 or a foot pedal's B; empty = none. Linux."""
+    hot_key_device: str = ""
+    """A part of the keyboard's or pedal's name; empty = any."""
 
 
 class Deadlines(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -122,6 +179,9 @@ class Rig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     engines: dict[str, Engine]
     audio: Audio = field(default_factory=Audio)
     jaw: Jaw = field(default_factory=Jaw)
+    pan_tilt: PanTilt = field(default_factory=PanTilt)
+    camera: Camera = field(default_factory=Camera)
+    talk: Talk = field(default_factory=Talk)
     deadlines: Deadlines = field(default_factory=Deadlines)
     memory: MemoryRules = field(default_factory=MemoryRules)
 
@@ -138,6 +198,8 @@ class JawFeel(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     attack_ms: Annotated[int, Meta(ge=0, le=500)] = 20
     release_ms: Annotated[int, Meta(ge=0, le=1000)] = 80
     gain: Annotated[float, Meta(ge=0.1, le=3.0)] = 1.0
+    band_pass: bool = False
+    """Follow 300 .. 2500 Hz alone: for a voice that hisses or hums."""
 
 
 class Thinking(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

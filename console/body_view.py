@@ -1,0 +1,42 @@
+"""What the rig screen shows of the body that does not move by itself; light to import."""
+
+from msgspec import Struct
+
+
+class SoundDevice(Struct, frozen=True, kw_only=True):
+    """One that could be chosen, or is."""
+
+    name: str
+    driver: str = ""
+    chosen: bool = False
+    simulated: bool = False
+
+
+class BodyView(Struct, frozen=True, kw_only=True):
+    """Answer of `Body` and `Calibrate`."""
+
+    board: str
+    """As shown, for example "Maestro on /dev/ttyACM0"."""
+    board_answers: bool = True
+    simulated: bool = False
+    closed_us: int
+    open_us: int
+    rest_us: int
+    """Never 0 here."""
+    trim_us: int
+    look_ahead_ms: int
+    calibrated: bool
+    """The rig gives its travel; else it is the narrow default."""
+    unsaved: bool = False
+    """Calibrate has changed what the rig file says."""
+    rig_file: str = ""
+    output_latency_ms: float | None = None
+    """Measured: from a sample's being handed to the device until it is heard; None where nothing tells."""
+    microphones: tuple[SoundDevice, ...] = ()
+    speakers: tuple[SoundDevice, ...] = ()
+    head: str = ""
+    """Pan and tilt; empty when the rig has none."""
+    head_answers: bool = True
+    cameras: tuple[str, ...] = ()
+    camera: str = ""
+    """Empty when the rig has none."""

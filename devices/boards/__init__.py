@@ -1,0 +1,1 @@
+"""Servo boards, one file each, found by the name that the rig gives. Only `devices/limits.py` calls them."""

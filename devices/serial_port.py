@@ -1,0 +1,125 @@
+"""A serial line: found by what the board is, not by what the system called it today; opened for us alone."""
+
+import errno
+from collections.abc import Sequence
+from time import monotonic
+
+import serial
+from msgspec import Struct
+from serial.tools import list_ports
+
+from devices.errors import DeviceError
+
+WRITE_S = 0.05
+"""A line that takes no more for so long is stuck: a frame of 8 bytes takes 1 ms at 9600 baud."""
+_MESSAGES = {
+    errno.ENOENT: ("is not there", "plug the board in, or set another port in the rig"),
+    errno.EACCES: ("may not be opened by you", "add yourself to the group dialout and log in again"),
+    errno.EBUSY: ("is in use by another program", "close that program"),
+    errno.EWOULDBLOCK: ("is in use by another program", "close that program"),
+}
+
+
+class Port(Struct, frozen=True):
+    """A serial port of this machine."""
+
+    path: str
+    what: str
+    """In the maker's words."""
+    vendor: int = 0
+    product: int = 0
+    serial_number: str = ""
+
+
+def ports() -> list[Port]:
+    """Those with a USB device behind them first."""
+    found = [
+        Port(p.device, p.description or "", p.vid or 0, p.pid or 0, p.serial_number or "")
+        for p in list_ports.comports()
+    ]
+    return sorted(found, key=lambda port: (not port.vendor, port.path))
+
+
+def find(wanted: str, usb_ids: Sequence[tuple[int, int]]) -> str:
+    """The path or URL that a rig's `port` means: "auto" by the kind's USB ids, "usb:VVVV:PPPP[:SERIAL]" by those, else
+    the words themselves. Raises DeviceError when there is no such one, or when several could be meant.
+    """
+    if wanted != "auto" and not wanted.startswith("usb:"):
+        return wanted
+    if wanted == "auto":
+        matching = [p for p in ports() if (p.vendor, p.product) in usb_ids]
+    else:
+        matching = [p for p in ports() if _is(p, wanted)]
+    if not matching:
+        raise DeviceError(wanted, "no such board is plugged in", "plug it in, or set the port in the rig")
+    if len({p.serial_number or p.path for p in matching}) > 1:
+        known = ", ".join(f"usb:{p.vendor:04x}:{p.product:04x}:{p.serial_number or p.path}" for p in matching)
+        raise DeviceError(wanted, f"several boards could be meant: {known}", "set one of them as the port in the rig")
+    return matching[0].path  # a Maestro shows two ports, the first takes commands
+
+
+def _is(port: Port, wanted: str) -> bool:
+    ids, _, number = wanted.removeprefix("usb:").partition(":")[2].partition(":")
+    vendor = wanted.removeprefix("usb:").partition(":")[0]
+    same = f"{port.vendor:04x}" == vendor.lower() and f"{port.product:04x}" == ids.lower()
+    return bool(port.vendor) and same and (not number or number == port.serial_number)
+
+
+class SerialPort:
+    """Fits `devices.boards.board.Link`. Blocks, so it belongs to a thread."""
+
+    def __init__(self, url: str, baud: int) -> None:
+        """Opens. `url`: a path, or what pyserial knows, such as socket://host:port. Raises DeviceError."""
+        self.name = url
+        try:
+            self._line = serial.serial_for_url(url, baud, timeout=0, write_timeout=WRITE_S, do_not_open=True)
+            if "://" not in url:
+                self._line.exclusive = True
+            self._line.open()
+        except (serial.SerialException, OSError, ValueError) as error:
+            raise self._explained(error) from None
+
+    def write(self, data: bytes) -> None:
+        try:
+            self._line.write(data)
+        except serial.SerialTimeoutException:
+            raise DeviceError(self.name, "takes nothing any more", "switch the board off and on") from None
+        except (serial.SerialException, OSError) as error:
+            raise self._gone(error) from None
+
+    def read(self, count: int, timeout_s: float) -> bytes:
+        due, got = monotonic() + timeout_s, b""
+        try:
+            while len(got) < count:
+                self._line.timeout = max(0.0, due - monotonic())
+                got += (more := self._line.read(count - len(got)))
+                if not more and monotonic() >= due:
+                    break
+        except (serial.SerialException, OSError, TypeError) as error:  # TypeError: closed by another thread meanwhile
+            raise self._gone(error) from None
+        return got
+
+    def read_line(self, end: bytes, timeout_s: float, longest: int = 200) -> bytes:
+        due, got = monotonic() + timeout_s, b""
+        while not got.endswith(end) and len(got) < longest:
+            more = self.read(1, max(0.0, due - monotonic()))
+            if not more:
+                break
+            got += more
+        return got
+
+    def close(self) -> None:
+        try:
+            self._line.close()
+        except (serial.SerialException, OSError):
+            return  # it has gone
+
+    def _explained(self, error: Exception) -> DeviceError:
+        number = getattr(error, "errno", None)
+        message, hint = _MESSAGES.get(number or 0, ("cannot be opened", f"({error})"))
+        if number is None and "exclusively lock" in str(error):
+            message, hint = _MESSAGES[errno.EBUSY]
+        return DeviceError(self.name, message, hint)
+
+    def _gone(self, error: Exception) -> DeviceError:
+        return DeviceError(self.name, "was unplugged", "plug it in again; it is taken up by itself")
