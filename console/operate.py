@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from console import commands as cmd
+from console.body_desk import BodyDesk
 from console.bus import Bus
 from console.events import Held, ShowHalted, ShowResumed
 from console.models_desk import ModelsDesk
@@ -35,9 +36,16 @@ class Operator:
     """Fits `console.server.Operated`."""
 
     def __init__(
-        self, show: "Show", loop: ConversationLoop, group: ServiceGroup, jaw: JawPlayer, desk: ModelsDesk
+        self,
+        show: "Show",
+        loop: ConversationLoop,
+        group: ServiceGroup,
+        jaw: JawPlayer,
+        models: ModelsDesk,
+        body: BodyDesk,
     ) -> None:
-        self._show, self._loop, self._group, self._jaw, self._desk = show, loop, group, jaw, desk
+        self._show, self._loop, self._group, self._jaw = show, loop, group, jaw
+        self._models, self._body = models, body
         self.bus: Bus = show.bus
         self._asking = 0
         self._stop_when_idle = False
@@ -65,15 +73,26 @@ class Operator:
             case cmd.Play():
                 return await self._play(command.character)
             case cmd.Swap() | cmd.Forecast() | cmd.Models() | cmd.Fetch() | cmd.Pin() | cmd.Unload():
-                return await self._desk.execute(command)
+                return await self._models.execute(command)
             case cmd.Stop():
                 self._stop_when_idle = command.when_idle and self._asking > 0
                 if not self._stop_when_idle:
                     self._show.stop("an operator asked for it")
                 return {"stopping": not self._stop_when_idle}
-        raise cmd.CommandError(cmd.USAGE, "this command needs a connection of its own")
+            case cmd.Subscribe():
+                raise cmd.CommandError(cmd.USAGE, "this command needs a connection of its own")
+            case _:
+                return await self._body.execute(command, holder)
 
     def forget(self, holder: str) -> None:
+        self._release(holder)
+        self._body.forget(holder)
+
+    async def hold(self, holder: str) -> None:
+        """A button with a wire is held. Raises CommandError."""
+        await self._press(holder)
+
+    def let_go(self, holder: str) -> None:
         self._release(holder)
 
     async def _press(self, holder: str) -> dict[str, Any]:

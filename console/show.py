@@ -13,6 +13,7 @@ from time import monotonic
 from msgspec.structs import replace
 
 from console import choices, last_show, services
+from console.body_desk import BodyDesk
 from console.booth import Booth, open_booth
 from console.bus import Bus
 from console.engines import LiveEngines
@@ -93,19 +94,21 @@ class Show:
             log = stack.enter_context(EventLog(self.logs))
             self.bus.add_sink(log.write)
             stack.enter_context(show_log(self.logs / "show.log"))
-            booth = open_booth(self.rig.value, stack.enter_context(ExitStack()), self.bus.publish)
+            stop_socket = self.home.socket(self.rig.name, "estop")
+            booth = open_booth(self.rig.value, stop_socket, stack.enter_context(ExitStack()), self.bus.publish)
             detector = SileroDetector()
             loop = ConversationLoop(lambda: self._hands(booth, detector), booth.microphone)
             stack.push_async_callback(self.engines.aclose)
             group = await stack.enter_async_context(self._services())
             self.bus.add_sink(partial(_doubt, group))
             desk = ModelsDesk(self, group)
-            operator = Operator(self, loop, group, booth.jaw, desk)
+            operator = Operator(self, loop, group, booth.jaw, desk, BodyDesk(self, booth))
             sampler = Sampler(self.bus, booth, group, self.meters)
             server = OperatorServer(self.home.socket(self.rig.name, "show"), operator)
             async with asyncio.TaskGroup() as tasks:
                 listening = asyncio.Event()
-                forever = (server.serve(listening), loop.run(), sampler.run(), self.meters.run(group), desk.run())
+                keys = booth.keys.run(operator, self.warn)
+                forever = (server.serve(listening), loop.run(), sampler.run(), self.meters.run(group), desk.run(), keys)
                 background = [tasks.create_task(work) for work in forever]
                 tasks.create_task(asyncio.to_thread(detector.warm))  # 0.15 s that no adopted engine should wait for
                 try:
@@ -185,6 +188,9 @@ class Show:
         self._cast(character)
         self._announce()
         self.bus.publish(CharacterChanged(character=character.name, character_name=character.value.name))
+
+    def warn(self, text: str) -> None:
+        self.bus.publish(Note(text=text, level="warning"))
 
     def idle(self) -> bool:
         """Whether nobody is being listened or talked to."""

@@ -7,9 +7,8 @@ import psutil  # type: ignore[import-untyped]
 
 from console.booth import Booth
 from console.bus import Bus
-from console.events import DeviceChanged, DeviceState
 from console.meters import Meters
-from console.readings import DeviceMemory, History, Levels, Memory
+from console.readings import DeviceMemory, History, JawReading, Levels, Memory
 from conversation.events import Event, StageEntered
 from conversation.stages import Stage
 from devices.levels import NoiseFloor
@@ -34,11 +33,11 @@ class Sampler:
         self._floor = NoiseFloor()
         self._wake = asyncio.Event()
         self._levels: Levels | None = None
+        self._jaw: JawReading | None = None
         self._memory: Memory | None = None
         self._measured: tuple[Reading | None, bool] = None, False
         self._memory_at = self._pulse_at = self._history_at = float("-inf")
         self._marks = 0
-        self._fault = ""
         self._me = psutil.Process()
         bus.add_sink(self._on_event)
         bus.on_arrival(self._on_arrival)
@@ -47,10 +46,10 @@ class Sampler:
     async def run(self) -> None:
         """Until cancelled."""
         while True:
-            self._watch_jaw()
             self._meters.watched(self._watched())
             if self._watched():
                 self._send_levels()
+                self._send_jaw()
                 self._send_memory()
                 self._send_history()
                 self._send_pulse()
@@ -78,7 +77,7 @@ class Sampler:
     def _pause(self) -> float:
         if not self._watched():
             return _QUIET_S
-        if self._bus.state.stage is not Stage.IDLE or self._booth.jaw.jaw.opening > 0:
+        if self._bus.state.stage is not Stage.IDLE or self._booth.limited.attached:
             return _MOVING_S
         return _QUIET_S if self._booth.microphone.simulated else _LIVE_S
 
@@ -88,11 +87,28 @@ class Sampler:
     def _send_levels(self) -> None:
         mic = self._booth.microphone.level_db
         floor = None if mic is None else round(self._floor.note(mic))
-        jaw = round(self._booth.jaw.jaw.opening, 2)
+        jaw = round(self._booth.limited.opening, 2)
         levels = Levels(mic_db=None if mic is None else round(mic), floor_db=floor, jaw=jaw)
         if levels != self._levels:
             self._levels = levels
             self._bus.telemetry("levels", "", levels)
+
+    def _send_jaw(self) -> None:
+        player, limited = self._booth.jaw, self._booth.limited
+        jaw = JawReading(
+            us=limited.us,
+            opening=round(limited.opening, 2),
+            track=round(player.wanted, 2),
+            armed=limited.armed,
+            stopped=limited.stopped,
+            fault=limited.fault,
+            lost=limited.board is None,
+            sync_ms=player.sync_ms(),
+            dropped=player.dropped,
+        )
+        if jaw != self._jaw:
+            self._jaw = jaw
+            self._bus.telemetry("jaw", "", jaw)
 
     def _send_memory(self) -> None:
         reading, stale = self._meters.meter.reading, self._meters.meter.stale
@@ -137,15 +153,6 @@ class Sampler:
         if monotonic() - self._pulse_at >= _PULSE_S:
             self._pulse_at = monotonic()
             self._bus.telemetry("pulse", "", {})
-
-    def _watch_jaw(self) -> None:
-        """A board that failed is a fault of a device, not only a line of the log."""
-        fault = self._booth.jaw.fault
-        if fault != self._fault:
-            self._fault = fault
-            name = self._booth.jaw.jaw.board.name
-            state: DeviceState = "fault" if fault else "simulated"
-            self._bus.publish(DeviceChanged(name=name, role="jaw", state=state, detail=fault))
 
 
 def trembles(before: Memory, now: Memory) -> bool:

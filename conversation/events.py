@@ -96,6 +96,8 @@ class JawFigures(Struct, frozen=True, kw_only=True):
     frames: int = 0
     sync_p95_ms: float | None = None
     """p95 of |sent - due| over the frames of this turn."""
+    dropped: int = 0
+    """Frames that came too late to be sent."""
 
 
 class TurnEnded(TurnEvent, frozen=True, kw_only=True):

@@ -1,6 +1,5 @@
 """The jaw's own thread: sends each frame of a track when the speaker's clock says so, less the look-ahead."""
 
-import logging
 import threading
 from collections import deque
 from collections.abc import Sequence
@@ -13,7 +12,6 @@ from conversation.events import JawFigures
 from conversation.ports import Speaker
 from devices.limits import LimitedJaw
 
-_LOG = logging.getLogger(__name__)
 HOP_S = 0.020
 _NEAR_S = 0.002
 
@@ -21,14 +19,12 @@ _NEAR_S = 0.002
 class JawPlayer:
     """Fits `conversation.ports.Jaw`. Frames late by more than a hop are dropped, never queued.
 
-    A board that fails costs the jaw, never the voice: `fault` says why, and the next utterance tries again.
+    A board that fails costs the jaw, never the voice: the track goes on, so that it is there when the board is back.
     """
 
-    def __init__(self, jaw: LimitedJaw, speaker: Speaker, look_ahead_s: float, idle_detach_s: float) -> None:
+    def __init__(self, jaw: LimitedJaw, speaker: Speaker) -> None:
         self.jaw = jaw
         self._speaker = speaker
-        self._look_ahead_s, self._idle_detach_s = look_ahead_s, idle_detach_s
-        self.fault = ""
         self._lock = threading.Condition()
         self._epoch = 0
         """Counts tracks begun and cancelled, so that a frame on its way to the board knows that it is too late."""
@@ -37,7 +33,9 @@ class JawPlayer:
         self._next = 0
         self._close_now = self._relax_now = self._stop = False
         self._errors: deque[float] = deque(maxlen=3000)
-        self._sent = 0
+        self._sent = self.dropped = 0
+        self.wanted = 0.0
+        """What the voice asks for at this moment, 0 .. 1, before any limit."""
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> "JawPlayer":
@@ -51,30 +49,24 @@ class JawPlayer:
             self._lock.notify_all()
         if self._thread is not None:
             self._thread.join(1.0)
-        try:
-            if self.jaw.attached:
-                self.jaw.close()
-            self.jaw.detach()
-        except Exception as error:
-            self._lose_board(error)
+        self.jaw.release()
 
     def begin(self, generation: int) -> None:
         with self._lock:
             self._generation, self._track, self._next = generation, [], 0
             self._epoch += 1
-            self.fault = ""
             self._errors.clear()
-            self._sent = 0
+            self._sent = self.dropped = 0
 
     def track(self, generation: int, openings: Sequence[float]) -> None:
         with self._lock:
-            if generation == self._generation and not self.fault:
+            if generation == self._generation:
                 self._track.extend(openings)
                 self._lock.notify_all()
 
     def cancel(self) -> None:
         with self._lock:
-            self._track, self._next = [], 0
+            self._track, self._next, self.wanted = [], 0, 0.0
             self._epoch += 1
             self._close_now = self.jaw.attached and self.jaw.opening > 0
             self._lock.notify_all()
@@ -89,40 +81,31 @@ class JawPlayer:
     def figures(self, generation: int) -> JawFigures:
         with self._lock:
             if generation != self._generation or not self._errors:
-                return JawFigures()
+                return JawFigures(dropped=self.dropped if generation == self._generation else 0)
             p95 = float(np.percentile(np.abs(self._errors), 95)) * 1000
-            return JawFigures(frames=self._sent, sync_p95_ms=round(p95, 2))
+            return JawFigures(frames=self._sent, sync_p95_ms=round(p95, 2), dropped=self.dropped)
+
+    def sync_ms(self) -> float | None:
+        """Of this line so far, or of the last one: p95 of how far frames were sent off their time."""
+        with self._lock:
+            return round(float(np.percentile(np.abs(self._errors), 95)) * 1000, 1) if self._errors else None
+
+    @property
+    def playing(self) -> bool:
+        return self._next < len(self._track)
 
     def _run(self) -> None:
         while not self._stop:
             with self._lock:
-                pending = self._lock.wait_for(self._has_work, timeout=self._idle_detach_s or None)
+                self._lock.wait_for(self._has_work)
                 closing, self._close_now = self._close_now, False
                 relaxing, self._relax_now = self._relax_now, False
-            try:
-                self._act(bool(pending), closing)
-                if relaxing and self.jaw.attached:
-                    self.jaw.close()
-                    self.jaw.detach()
-            except Exception as error:
-                self._lose_board(error)
-
-    def _act(self, pending: bool, closing: bool) -> None:
-        if closing:
-            self.jaw.close()
-        elif pending:
-            self._step()
-        elif self.jaw.attached:
-            self.jaw.close()
-            self.jaw.detach()
-
-    def _lose_board(self, error: Exception) -> None:
-        _LOG.warning("the jaw is lost: %s", error)
-        with self._lock:
-            self.fault = str(error) or type(error).__name__
-            self._track, self._next, self._close_now = [], 0, False
-            self._epoch += 1
-        self.jaw.attached = False
+            if relaxing:
+                self.jaw.release()
+            elif closing:
+                self.jaw.close()
+            else:
+                self._step()
 
     def _has_work(self) -> bool:
         return self._stop or self._close_now or self._relax_now or self._next < len(self._track)
@@ -138,13 +121,15 @@ class JawPlayer:
             self._pause(0.005)
             return
         ahead = index * HOP_S - now.position / self._speaker.rate
-        late = self._look_ahead_s - ahead
+        late = self.jaw.settings.look_ahead_ms / 1000 - ahead
         if late < -_NEAR_S:
             self._pause(min(-late, 0.010))
             return
-        last = index == len(self._track) - 1
-        if late <= HOP_S or last:
+        if late <= HOP_S:
+            self.wanted = opening
             self.jaw.open_to(opening)
+        elif index == len(self._track) - 1:
+            self.jaw.close()
         with self._lock:
             if epoch != self._epoch:  # cancelled while the board was being told: what we sent must not stand
                 self._close_now = True
@@ -153,7 +138,9 @@ class JawPlayer:
             if late <= HOP_S:
                 self._sent += 1
                 self._errors.append(late + (monotonic() - now.at))
+            else:
+                self.dropped += 1
 
     def _pause(self, seconds: float) -> None:
         with self._lock:
-            self._lock.wait_for(lambda: self._stop or self._close_now, timeout=seconds)
+            self._lock.wait_for(lambda: self._stop or self._close_now or self._relax_now, timeout=seconds)

@@ -1,69 +1,256 @@
-"""The one door to every motor: travel, speed, and a closed jaw at the end. Nothing else may write to a board."""
+"""The one door to every motor: travel, speed, arming, watchdog, emergency stop. Nothing else may write to a board."""
 
+import logging
 import math
 import threading
+from collections.abc import Callable, Sequence
 from time import monotonic
-from typing import Protocol
 
+from devices.boards.board import Board, Button
+from devices.errors import DeviceError
 from profiles.schema import Jaw as JawSettings
 
-
-class Board(Protocol):
-    """Moves one servo. Called only from here."""
-
-    @property
-    def name(self) -> str: ...
-
-    def write_us(self, pulse_us: int) -> None:
-        """Set the pulse width. Raises DeviceError."""
-
-    def detach(self) -> None:
-        """Stop the pulses: the servo goes limp."""
+_LOG = logging.getLogger(__name__)
+WATCHDOG_S = 0.5
+"""No frame for so long while the mouth is open: whoever sent them is gone."""
+HAND_S = 60.0
+"""Where a hand has put it, it stays so long: somebody is looking; a servo that holds for ever gets hot."""
+SLOW_US_PER_S = 400
+"""Of a first move, and of those by hand: fast enough to see, slow enough to pull a finger out."""
+_SLOW_FOR_S = 0.5
+_REST_AFTER_S = 1.0
+_BEYOND = (600, 2400)
+"""What the calibration may try, whatever the rig says; most servos turn no further."""
+_STOP_WAIT_S = 0.03
+"""An emergency stop waits so long for a frame that is being written, then writes beside it."""
 
 
 class LimitedJaw:
-    """Clamps to the calibrated travel and to the slew rate; safe from any thread."""
+    """One servo behind its limits; safe from any thread. What a board does wrong becomes `fault`, never an exception.
 
-    def __init__(self, board: Board, settings: JawSettings) -> None:
-        self.board, self._settings = board, settings
-        self._lock = threading.Lock()
-        self._low = min(settings.closed_us, settings.open_us)
-        self._high = max(settings.closed_us, settings.open_us)
-        self._pulse = float(settings.closed_us)
-        self._moved_at: float | None = None
-        self.attached = False
+    Limp until armed. A fault or a stop makes it limp and stays until `acknowledge`.
+    """
+
+    def __init__(self, settings: JawSettings, clock: Callable[[], float] = monotonic) -> None:
+        self.settings = settings
+        self.board: Board | None = None
+        self.armed = self.stopped = self.attached = False
+        self.fault = self.missing = ""
+        """`missing`: why there is no board now; `fault`: what an operator must have seen."""
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._beyond = False
+        self._us = float(self._closed)
+        self._moved_at = self._armed_at = float("-inf")
+        self._by_hand = self._was_armed = False
+
+    # -- where it is ---------------------------------------------------------------------------------------------
 
     @property
     def opening(self) -> float:
-        """Where the jaw was last sent, 0 closed .. 1 open."""
-        span = self._settings.open_us - self._settings.closed_us
-        return (self._pulse - self._settings.closed_us) / span if span else 0.0
+        """Where it was last sent, 0 closed .. 1 open."""
+        span = self._open - self._closed
+        return min(1.0, max(0.0, (self._us - self._closed) / span)) if span else 0.0
+
+    @property
+    def position_us(self) -> float:
+        """Where it was last sent, limp or not."""
+        return self._us
+
+    @property
+    def us(self) -> int:
+        """The last pulse, microseconds; 0 = limp."""
+        return round(self._us) if self.attached else 0
+
+    @property
+    def _closed(self) -> int:
+        return self.settings.closed_us + self.settings.trim_us
+
+    @property
+    def _open(self) -> int:
+        return self.settings.open_us + self.settings.trim_us
+
+    @property
+    def _rest(self) -> int:
+        return (self.settings.rest_us or self.settings.closed_us) + self.settings.trim_us
+
+    # -- the board -----------------------------------------------------------------------------------------------
+
+    def take(self, board: Board, simulated: bool) -> None:
+        """A board has been found, or found again; it gets no pulse before it is armed."""
+        with self._lock:
+            self.board, self.missing, self.attached = board, "", False
+            self._us = float(self._closed)
+            if not self.fault and not self.stopped and (simulated or self.settings.arm_at_start or self._was_armed):
+                self._arm()
+
+    def lose(self, error: Exception) -> None:
+        """The board is not there, or not to be trusted, until `take`."""
+        with self._lock:
+            lost, self.board = self.board, None
+            self.attached = False
+            self.missing = str(error) or type(error).__name__
+            if lost is not None:
+                _LOG.warning("the jaw is lost: %s", error)
+                self._was_armed = self.armed
+                self.armed, self.fault = False, self.missing
+                lost.close()
+
+    def poll(self) -> Sequence[Button]:
+        """What the board's button did; its health is looked at on the way. Also the watchdog's tick."""
+        with self._lock:
+            self._watch()
+            try:
+                return self.board.poll() if self.board is not None else ()
+            except Exception as error:
+                self._careful_detach()
+                self.lose(error)
+                return ()
+
+    # -- who may move it -----------------------------------------------------------------------------------------
+
+    def arm(self) -> None:
+        """Raises DeviceError when a fault or a stop has not been acknowledged, or no board is there."""
+        with self._lock:
+            if self.stopped or self.fault:
+                raise DeviceError("jaw", self.fault or "it was stopped", "acknowledge that first")
+            if self.board is None:
+                raise DeviceError("jaw", self.missing or "there is no board yet", "wait until it is found")
+            self._arm()
+
+    def _arm(self) -> None:
+        self.armed, self._was_armed, self._armed_at = True, False, self._clock()
+
+    def disarm(self) -> None:
+        """Closed, then limp."""
+        with self._lock:
+            self._was_armed = False
+            self.release()
+            self.armed = False
+
+    def stop(self) -> None:
+        """The emergency stop: limp within 100 ms, even beside a write that hangs; nothing moves until `acknowledge`."""
+        self.stopped, self.armed, self._was_armed = True, False, False  # whoever is about to move sees it at once
+        mine = self._lock.acquire(timeout=_STOP_WAIT_S)
+        try:
+            if self.board is not None:
+                self.board.detach(self.settings.channel)
+            self.attached = False
+        except Exception as error:
+            _LOG.error("the board did not hear the stop: %s", error)
+        finally:
+            if mine:
+                self._lock.release()  # else whoever is writing finds `stopped` when he is done, and detaches again
+
+    def _limp(self) -> None:
+        try:
+            if self.board is not None:
+                self.board.detach(self.settings.channel)
+            self.attached = False
+        except Exception as error:
+            self.lose(error)
+
+    def acknowledge(self) -> str:
+        """Somebody has seen it: what it was. After a fault it is armed as before, after a stop it is not."""
+        with self._lock:
+            seen = "it was stopped" if self.stopped else self.fault
+            again = self._was_armed and not self.stopped
+            self.fault, self.stopped = "", False
+            if again and self.board is not None:
+                self._arm()
+            return seen
+
+    # -- moves ---------------------------------------------------------------------------------------------------
 
     def open_to(self, opening: float) -> int:
-        """Move towards `opening` (0..1, anything else is clamped) no faster than the slew limit; the pulse sent, us."""
-        settings = self._settings
-        opening = opening if math.isfinite(opening) else 0.0
-        target = settings.closed_us + (settings.open_us - settings.closed_us) * opening
+        """Towards `opening` (0..1, anything else is clamped) no faster than the slew limit; the pulse sent, us, 0 when
+        it may not move.
+        """
+        opening = min(1.0, max(0.0, opening)) if math.isfinite(opening) else 0.0
+        return self._go(self._closed + (self._open - self._closed) * opening)
+
+    def jog(self, target_us: float) -> int:
+        """By hand, slowly; one call is one step of at most 20 ms, so call again until it is there."""
         with self._lock:
-            now = monotonic()
-            elapsed = 0.02 if self._moved_at is None else min(now - self._moved_at, 0.1)
-            step = settings.slew_us_per_s * elapsed
-            pulse = min(max(target, self._pulse - step), self._pulse + step)
-            self._pulse = min(max(pulse, self._low), self._high)
-            self._moved_at = now
-            self.board.write_us(round(self._pulse))
-            self.attached = True
-            return round(self._pulse)
+            self._by_hand = True
+            return self._go(target_us, SLOW_US_PER_S)
 
     def close(self) -> None:
-        """Closed at once: ending safely matters more than the slew limit of a 200 us travel."""
+        """Closed at once: ending safely matters more than the slew limit of a travel that is known."""
         with self._lock:
-            self._pulse = float(self._settings.closed_us)
-            self._moved_at = monotonic()
-            self.board.write_us(self._settings.closed_us)
-            self.attached = True
+            if self.attached:
+                self._by_hand = False
+                self._write(self._bounded(self._closed))
 
-    def detach(self) -> None:
+    def release(self) -> None:
+        """Closed, then limp."""
         with self._lock:
-            self.board.detach()
-            self.attached = False
+            self.close()
+            if self.attached:
+                self._limp()
+
+    def calibrate(self, settings: JawSettings, beyond: bool) -> None:
+        """Another travel. `beyond`: by hand it may be left, slowly, to find a new one."""
+        with self._lock:
+            self.settings, self._beyond = settings, beyond
+            if self.attached and not beyond:
+                self._go(self._us)
+
+    def _go(self, target: float, speed: float | None = None) -> int:
+        with self._lock:
+            now = self._clock()
+            if not self.armed or self.stopped or self.board is None:
+                return 0
+            if speed is None:
+                self._by_hand = False
+                speed = self.settings.slew_us_per_s
+            if now - self._armed_at < _SLOW_FOR_S:
+                speed = min(speed, SLOW_US_PER_S)
+            step = speed * min(max(now - self._moved_at, 0.0), 0.02 if self._by_hand else 0.1)
+            return self._write(self._bounded(min(max(target, self._us - step), self._us + step)))
+
+    def _bounded(self, us: float) -> float:
+        low, high = sorted((self._closed, self._open))
+        if self._beyond and self._by_hand:
+            low, high = _BEYOND
+        elif self._rest < low or self._rest > high:
+            low, high = min(low, self._rest), max(high, self._rest)
+        return min(max(us, low, 500), high, 2500)
+
+    def _write(self, us: float) -> int:
+        self._us, self._moved_at = us, self._clock()
+        if self.board is None or self.stopped:
+            return 0
+        try:
+            self.board.write_us(self.settings.channel, round(us))
+        except Exception as error:
+            self.lose(error)
+            return 0
+        if self.stopped:  # while we wrote
+            self._limp()
+            return 0
+        self.attached = True
+        return round(us)
+
+    def _careful_detach(self) -> None:
+        """A board that is not well may still hear us."""
+        if self.board is not None and self.attached:
+            try:
+                self.board.detach(self.settings.channel)
+            except Exception as error:
+                _LOG.info("not even limp: %s", error)
+
+    def _watch(self) -> None:
+        """The watchdog closes a mouth that nobody moves any more; an idle servo goes to rest, and limp."""
+        if not self.attached:
+            return
+        quiet = self._clock() - self._moved_at
+        if self._by_hand:
+            if quiet > HAND_S:
+                self.release()
+        elif self.opening > 0 and self._us != self._rest and quiet > WATCHDOG_S:
+            self.release()
+        elif self._us != self._rest and quiet > _REST_AFTER_S:
+            self._write(self._bounded(self._rest))
+        elif self.settings.idle_detach_s and quiet > self.settings.idle_detach_s:
+            self._limp()

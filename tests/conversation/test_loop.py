@@ -12,11 +12,11 @@ from conversation.events import StageEntered, TurnEnded, TurnStarted
 from conversation.loop import MAX_WAITING, Busy
 from conversation.stages import Outcome, Stage
 from conversation.turn import Request
+from devices.boards.simulated import SimulatedBoard
 from devices.jaw_player import JawPlayer
-from devices.jaw_simulated import SimulatedBoard
-from devices.limits import LimitedJaw
 from profiles.schema import Audio, Jaw
 from tests.conversation.booth import QUICK, Booth, opened
+from tests.devices.jaws import armed, pulses
 from tests.fakes.ports import ClipMicrophone, FakeEngines, FakeVoice, LiveMicrophone, TappedSpeaker, silence, speech
 
 LONG = "I am a very old skull, and I live here by the door. I like puns about bones and people with guts. "
@@ -260,7 +260,7 @@ async def hundred_interruptions(booth: Booth, dice: random.Random) -> None:
 async def test_a_hundred_interruptions_at_random_moments() -> None:
     booth = slow_booth(microphone=ClipMicrophone(speech(0.4), ends=False))
     board = SimulatedBoard()
-    with JawPlayer(LimitedJaw(board, Jaw()), booth.speaker, 0.06, 5.0) as jaw:
+    with JawPlayer(armed(board, Jaw()), booth.speaker) as jaw:
         booth.player._jaw = jaw
         async with opened(booth):
             tasks = len(asyncio.all_tasks())
@@ -270,7 +270,7 @@ async def test_a_hundred_interruptions_at_random_moments() -> None:
             booth.voice.per_word_s = 0.01
             assert (await booth.ask()).outcome is Outcome.COMPLETED
             await asyncio.sleep(0.05)
-            assert board.pulses[-1][1] == Jaw().closed_us
+            assert pulses(board)[-1] == Jaw().closed_us
     starts, ends = booth.of(TurnStarted), booth.of(TurnEnded)
     assert [e.turn for e in starts] == [e.turn for e in ends] == list(range(1, booth.loop.turns + 1))
 

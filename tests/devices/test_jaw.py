@@ -8,13 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
+from devices.boards.simulated import SimulatedBoard
 from devices.errors import DeviceError
 from devices.jaw_player import HOP_S, JawPlayer
-from devices.jaw_simulated import SimulatedBoard
-from devices.limits import LimitedJaw
 from profiles.home import CHECKOUT
 from profiles.schema import Jaw
+from tests.devices.jaws import armed, pulses
 from tests.fakes.ports import TappedSpeaker
 
 OPEN = [0.0, 0.5, 1.0, 0.5] * 10
@@ -37,7 +38,7 @@ def speak(speaker: TappedSpeaker, jaw: JawPlayer, generation: int, frames: int =
 
 def test_frames_are_sent_on_the_speakers_clock(speaker: TappedSpeaker) -> None:
     board = SimulatedBoard()
-    with JawPlayer(LimitedJaw(board, SETTINGS), speaker, 0.060, 5.0) as jaw:
+    with JawPlayer(armed(board, SETTINGS), speaker) as jaw:
         speak(speaker, jaw, 1)
         time.sleep(len(OPEN) * HOP_S + 0.1)
         figures = jaw.figures(1)
@@ -45,14 +46,14 @@ def test_frames_are_sent_on_the_speakers_clock(speaker: TappedSpeaker) -> None:
     assert figures.sync_p95_ms is not None and figures.sync_p95_ms < 20
     began = speaker.tap[0][0]
     due = [began + i * HOP_S - 0.060 for i in range(len(OPEN))]
-    sent = [at for at, _ in board.pulses][3 : len(OPEN)]  # the first three are due before the first sample
+    sent = [at for at, _, _ in board.moves][3 : len(OPEN)]  # the first three are due before the first sample
     if figures.frames == len(OPEN):
         assert np.percentile(np.abs(np.array(sent) - due[3:]), 95) < 0.020
 
 
 def test_frames_that_come_too_late_are_dropped(speaker: TappedSpeaker) -> None:
     board = SimulatedBoard()
-    with JawPlayer(LimitedJaw(board, SETTINGS), speaker, 0.0, 5.0) as jaw:
+    with JawPlayer(armed(board, replace(SETTINGS, look_ahead_ms=0)), speaker) as jaw:
         speaker.begin(1)
         jaw.begin(1)
         speaker.write(1, np.full(8000, 500, np.int16))
@@ -60,119 +61,95 @@ def test_frames_that_come_too_late_are_dropped(speaker: TappedSpeaker) -> None:
         jaw.track(1, OPEN[:15])
         time.sleep(0.05)
         assert jaw.figures(1).frames <= 2
-        assert len(board.pulses) <= 2, "the last one alone, so that the jaw rests where it should"
+        assert len(board.moves) <= 2, "the last one alone, so that the jaw rests where it should"
 
 
 def test_a_track_without_sound_is_not_played(speaker: TappedSpeaker) -> None:
     board = SimulatedBoard()
-    with JawPlayer(LimitedJaw(board, SETTINGS), speaker, 0.060, 5.0) as jaw:
+    with JawPlayer(armed(board, SETTINGS), speaker) as jaw:
         speaker.begin(1)
         jaw.begin(1)
         jaw.track(1, OPEN)
         time.sleep(0.08)
         jaw.track(0, OPEN)
-        assert not board.pulses
+        assert not board.moves
 
 
 def test_cancel_closes_at_once_and_no_frame_follows(speaker: TappedSpeaker) -> None:
     board = SimulatedBoard()
-    with JawPlayer(LimitedJaw(board, SETTINGS), speaker, 0.060, 5.0) as jaw:
+    with JawPlayer(armed(board, SETTINGS), speaker) as jaw:
         for generation in range(1, 13):
             speak(speaker, jaw, generation)
             time.sleep(0.05 + 0.003 * generation)
             speaker.cancel()
             jaw.cancel()
             time.sleep(0.03)
-            count = len(board.pulses)
-            assert board.pulses[-1][1] == SETTINGS.closed_us
+            count = len(board.moves)
+            assert pulses(board)[-1] == SETTINGS.closed_us
             time.sleep(0.03)
-            assert len(board.pulses) == count
+            assert len(board.moves) == count
 
 
 def test_a_frame_that_meets_a_cancel_on_its_way_does_not_stand(speaker: TappedSpeaker) -> None:
     class SlowBoard(SimulatedBoard):
-        def write_us(self, pulse_us: int) -> None:
-            super().write_us(pulse_us)
+        def write_us(self, channel: int, pulse_us: int) -> None:
+            super().write_us(channel, pulse_us)
             if pulse_us != SETTINGS.closed_us:
                 on_its_way.set()
                 time.sleep(0.03)
 
     on_its_way = threading.Event()
     board = SlowBoard()
-    limited = LimitedJaw(board, SETTINGS)
-    with JawPlayer(limited, speaker, 0.060, 5.0) as jaw:
+    with JawPlayer(armed(board, SETTINGS), speaker) as jaw:
         speak(speaker, jaw, 1)
         assert on_its_way.wait(1.0)
         threading.Thread(target=jaw.cancel).start()
         time.sleep(0.12)
-        assert board.pulses[-1][1] == SETTINGS.closed_us
+        assert pulses(board)[-1] == SETTINGS.closed_us
         speak(speaker, jaw, 2)
         time.sleep(0.2)
-        assert board.pulses[-1][0] > time.monotonic() - 0.15, "and the next track begins at its first frame"
+        assert board.moves[-1][0] > time.monotonic() - 0.15, "and the next track begins at its first frame"
 
 
-def test_it_closes_and_goes_limp_after_a_while_and_on_exit(speaker: TappedSpeaker) -> None:
+def test_it_closes_and_goes_limp_on_exit(speaker: TappedSpeaker) -> None:
     board = SimulatedBoard()
-    with JawPlayer(LimitedJaw(board, SETTINGS), speaker, 0.060, 0.05) as jaw:
-        speak(speaker, jaw, 1, 10)
-        time.sleep(0.45)
-        assert [p for _, p in board.pulses][-2:] == [SETTINGS.closed_us, 0]
-        speak(speaker, jaw, 2, 40)
-        time.sleep(0.1)
-    assert [p for _, p in board.pulses][-2:] == [SETTINGS.closed_us, 0]
+    with JawPlayer(armed(board, SETTINGS), speaker) as jaw:
+        speak(speaker, jaw, 1, 40)
+        time.sleep(0.2)
+        assert jaw.jaw.attached
+    assert pulses(board)[-2:] == [SETTINGS.closed_us, 0]
 
 
-def test_a_board_that_fails_costs_the_jaw_alone_and_is_tried_again(speaker: TappedSpeaker) -> None:
+def test_a_board_that_fails_costs_the_jaw_alone_until_it_was_seen(speaker: TappedSpeaker) -> None:
     class Loose(SimulatedBoard):
         broken = True
 
-        def write_us(self, pulse_us: int) -> None:
+        def write_us(self, channel: int, pulse_us: int) -> None:
             if self.broken:
                 raise DeviceError("jaw", "the cable is loose")
-            super().write_us(pulse_us)
+            super().write_us(channel, pulse_us)
 
     board = Loose()
-    with JawPlayer(LimitedJaw(board, SETTINGS), speaker, 0.060, 5.0) as jaw:
+    with JawPlayer(armed(board, SETTINGS), speaker) as jaw:
         speak(speaker, jaw, 1)
         time.sleep(0.1)
-        assert "loose" in jaw.fault
+        assert "loose" in jaw.jaw.fault and jaw.jaw.board is None
         board.broken = False
+        jaw.jaw.take(board, simulated=True)
         speak(speaker, jaw, 2)
         time.sleep(0.1)
-        assert jaw.fault == "" and board.pulses
+        assert not board.moves, "a fault stays until somebody has seen it"
+        assert "loose" in jaw.jaw.acknowledge()
+        speak(speaker, jaw, 3)
+        time.sleep(0.1)
+        assert jaw.jaw.fault == "" and board.moves, "armed as it was"
 
 
 def test_an_unused_jaw_is_never_moved(speaker: TappedSpeaker) -> None:
     board = SimulatedBoard()
-    with JawPlayer(LimitedJaw(board, SETTINGS), speaker, 0.060, 0.0):
+    with JawPlayer(armed(board, SETTINGS), speaker):
         time.sleep(0.02)
-    assert [p for _, p in board.pulses] == [0]
-
-
-@pytest.mark.parametrize(("closed", "opened"), [(1400, 1600), (1700, 1300)])
-def test_no_pulse_outside_the_travel_whatever_is_asked(closed: int, opened: int) -> None:
-    board = SimulatedBoard()
-    jaw = LimitedJaw(board, Jaw(closed_us=closed, open_us=opened, slew_us_per_s=20_000))
-    for wish in (5.0, -3.0, float("inf"), float("-inf"), float("nan"), 1e300, 0.5, 1.0, 0.0):
-        for _ in range(5):
-            jaw.open_to(wish)
-    low, high = sorted((closed, opened))
-    assert all(low <= pulse <= high for _, pulse in board.pulses)
-    assert jaw.opening >= 0
-
-
-def test_speed_is_limited() -> None:
-    board = SimulatedBoard()
-    jaw = LimitedJaw(board, Jaw(closed_us=1000, open_us=2000, slew_us_per_s=1000))
-    began = time.monotonic()
-    while time.monotonic() - began < 0.15:
-        jaw.open_to(1.0)
-        time.sleep(0.005)
-    (first_at, first), (last_at, last) = board.pulses[0], board.pulses[-1]
-    assert first <= 1020 + 1
-    assert last - first <= (last_at - first_at) * 1000 + 5
-    jaw.close()
-    assert board.pulses[-1][1] == 1000
+    assert not board.moves
 
 
 def calls(path: Path) -> set[tuple[str, str]]:
@@ -188,5 +165,4 @@ def test_only_limits_speaks_to_a_board() -> None:
     assert len(files) > 50
     offenders = {str(p.relative_to(CHECKOUT)): calls(p) for p in files if calls(p)}
     assert offenders.pop("devices/limits.py") == {("self.board", "write_us"), ("self.board", "detach")}
-    assert offenders.pop("devices/jaw_player.py") == {("self.jaw", "detach")}, "of the limited jaw"
     assert offenders == {}

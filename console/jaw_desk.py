@@ -1,0 +1,179 @@
+"""What an operator does to the jaw by hand: arm, stop, jog, sweep, calibrate, save."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
+
+from console import body_commands as cmd
+from console.body_view import BodyView
+from console.commands import TURN_FAILED, USAGE, CommandError
+from console.events import Note
+from conversation.events import Event
+from devices.errors import DeviceError
+from devices.estop import EmergencyStop
+from devices.jaw_board import JawBoard
+from devices.limits import LimitedJaw
+from profiles.edit import save_rig
+from profiles.errors import ProfileError
+from profiles.home import Home
+from profiles.loader import Loaded
+from profiles.schema import Jaw, Rig
+
+_STEP_S = 0.02
+_SETTLED_S = 0.2
+"""A jog ends when its pulse has not changed for so long: it is there, or at a limit."""
+_TRAVEL = ("closed_us", "open_us", "rest_us", "trim_us", "look_ahead_ms")
+_LEAST, _MOST = 600, 2400
+
+
+class JawDesk:
+    """Each answer is the result of the command of that name in console/body_commands.py."""
+
+    def __init__(
+        self,
+        jaw: LimitedJaw,
+        board: JawBoard,
+        emergency: EmergencyStop,
+        rig: Loaded[Rig],
+        home: Home,
+        idle: Callable[[], bool],
+        publish: Callable[[Event], None],
+    ) -> None:
+        self._jaw, self._board, self._emergency = jaw, board, emergency
+        self._rig, self._home, self._idle, self._publish = rig, home, idle, publish
+        self._file = Path(rig.file)
+        self._saved: Jaw = rig.value.jaw
+        self._calibrated = any(key in rig.given for key in ("jaw.closed_us", "jaw.open_us"))
+        self._jogs = 0
+        """Counts wishes, so that a newer one ends the older."""
+        self._calibrating = ""
+
+    async def execute(self, command: cmd.AnyBodyCommand, holder: str) -> Any:
+        match command:
+            case cmd.Arm():
+                return await asyncio.to_thread(self._arm, command.on)
+            case cmd.EStop():
+                await asyncio.to_thread(self._emergency.stop)
+                return {"stopped": True}
+            case cmd.Acknowledge():
+                return {"fault": await asyncio.to_thread(self._jaw.acknowledge)}
+            case cmd.Jog():
+                return await self._jog(command)
+            case cmd.Sweep():
+                return await self._sweep()
+            case cmd.Calibrate():
+                await asyncio.to_thread(self._calibrate, command)
+                self._calibrating = holder if command.beyond else ""
+                return self.view()
+            case cmd.SaveCalibration():
+                file = await asyncio.to_thread(self._save)
+                self._publish(Note(text=f"the jaw's calibration is in {file}"))
+                return {"file": str(file)}
+        raise CommandError(USAGE, "this is not for the jaw")
+
+    def forget(self, holder: str) -> None:
+        """Whoever calibrated has gone: the travel is the limit again."""
+        if self._calibrating == holder:
+            self._calibrating = ""
+            self._jogs += 1
+            self._jaw.calibrate(self._jaw.settings, beyond=False)
+
+    def view(self) -> BodyView:
+        """What it knows of a BodyView; sound and eyes are added by others."""
+        now, board = self._jaw.settings, self._jaw.board
+        return BodyView(
+            board=self._board.name,
+            board_answers=board.answers if board is not None else True,
+            simulated=self._board.simulated,
+            closed_us=now.closed_us,
+            open_us=now.open_us,
+            rest_us=now.rest_us or now.closed_us,
+            trim_us=now.trim_us,
+            look_ahead_ms=now.look_ahead_ms,
+            calibrated=self._calibrated,
+            unsaved=bool(self._changed()),
+            rig_file=str(self._file),
+        )
+
+    def _arm(self, on: bool) -> dict[str, Any]:
+        if not on:
+            self._jogs += 1
+            self._jaw.disarm()
+            return {"armed": False}
+        try:
+            self._jaw.arm()
+        except DeviceError as error:
+            raise CommandError(TURN_FAILED, str(error)) from None
+        return {"armed": True}
+
+    async def _jog(self, command: cmd.Jog) -> dict[str, Any]:
+        self._may_move()
+        now = self._jaw.settings
+        closed, opened = now.closed_us + now.trim_us, now.open_us + now.trim_us
+        target = self._jaw.position_us + command.by_us
+        if command.to is not None:
+            target = closed + (opened - closed) * min(1.0, max(0.0, command.to))
+        return {"us": await self._go(target), "opening": round(self._jaw.opening, 3)}
+
+    async def _sweep(self) -> dict[str, Any]:
+        self._may_move()
+        now = self._jaw.settings
+        for target in (now.closed_us, now.open_us, now.closed_us):
+            reached = await self._go(target + now.trim_us)
+        await asyncio.to_thread(self._jaw.close)
+        return {"us": reached}
+
+    def _may_move(self) -> None:
+        if not self._idle():
+            raise CommandError(TURN_FAILED, "somebody is being answered; move the jaw by hand when that is over")
+        if not self._jaw.armed:
+            why = self._jaw.fault or ("it was stopped" if self._jaw.stopped else self._jaw.missing or "it is not armed")
+            raise CommandError(TURN_FAILED, f"the jaw does not move: {why}")
+
+    async def _go(self, target: float) -> int:
+        """Slowly, until it is there, at a limit, or a newer wish comes; the pulse that was sent last."""
+        self._jogs += 1
+        mine, last, still = self._jogs, -1, 0.0
+        while mine == self._jogs and still < _SETTLED_S:
+            sent = await asyncio.to_thread(self._jaw.jog, target)
+            if not sent:
+                self._may_move()
+                raise CommandError(TURN_FAILED, "the jaw was stopped on its way")
+            if abs(sent - target) < 1:
+                return sent
+            still = still + _STEP_S if sent == last else 0.0
+            last = sent
+            await asyncio.sleep(_STEP_S)
+        if mine != self._jogs:
+            raise CommandError(TURN_FAILED, "another wish for the jaw came meanwhile")
+        return last
+
+    def _calibrate(self, command: cmd.Calibrate) -> None:
+        wanted = {key: value for key in _TRAVEL if (value := getattr(command, key)) is not None}
+        new = replace(self._jaw.settings, **wanted)
+        for key in ("closed_us", "open_us"):
+            if not _LEAST <= getattr(new, key) <= _MOST:
+                raise CommandError(USAGE, f"{key} must lie between {_LEAST} and {_MOST}, not at {getattr(new, key)}")
+        if new.rest_us and not _LEAST <= new.rest_us <= _MOST:
+            raise CommandError(USAGE, f"rest_us must lie between {_LEAST} and {_MOST}, not at {new.rest_us}")
+        if new.closed_us == new.open_us:
+            raise CommandError(USAGE, "closed and open are the same; set them apart")
+        if not (-200 <= new.trim_us <= 200 and -200 <= new.look_ahead_ms <= 300):
+            raise CommandError(USAGE, "trim goes from -200 to 200 us, the look-ahead from -200 to 300 ms")
+        self._jaw.calibrate(new, command.beyond)
+
+    def _changed(self) -> dict[str, int]:
+        now = self._jaw.settings
+        return {key: getattr(now, key) for key in _TRAVEL if getattr(now, key) != getattr(self._saved, key)}
+
+    def _save(self) -> Path:
+        values: dict[str, Any] = {"closed_us": self._jaw.settings.closed_us, "open_us": self._jaw.settings.open_us}
+        try:
+            self._file = save_rig(self._file, "jaw", values | self._changed(), self._home)
+        except (ProfileError, OSError) as error:
+            raise CommandError(USAGE, f"the rig could not be saved: {error}") from None
+        self._saved, self._calibrated = self._jaw.settings, True
+        return self._file

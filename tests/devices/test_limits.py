@@ -1,0 +1,221 @@
+"""The door to every motor: travel, speed, arming, faults that stay, the watchdog, the emergency stop."""
+
+import threading
+import time
+
+import pytest
+from msgspec.structs import replace
+
+from devices.boards.simulated import SimulatedBoard
+from devices.errors import DeviceError
+from devices.limits import HAND_S, SLOW_US_PER_S, WATCHDOG_S, LimitedJaw
+from profiles.schema import Jaw
+from tests.devices.jaws import Clock, armed, pulses
+
+FAST = Jaw(slew_us_per_s=20_000)
+
+
+@pytest.mark.parametrize(("closed", "opened"), [(1400, 1600), (1700, 1300)])
+def test_no_pulse_outside_the_travel_whatever_is_asked(closed: int, opened: int) -> None:
+    board, clock = SimulatedBoard(), Clock()
+    jaw = armed(board, Jaw(closed_us=closed, open_us=opened, slew_us_per_s=20_000), clock)
+    for wish in (5.0, -3.0, float("inf"), float("-inf"), float("nan"), 1e300, 0.5, 1.0, 0.0):
+        for _ in range(5):
+            clock.now += 0.02
+            jaw.open_to(wish)
+    low, high = sorted((closed, opened))
+    assert {low, high} == {min(pulses(board)), max(pulses(board))}
+    assert jaw.opening >= 0
+
+
+def test_speed_is_limited_and_the_first_move_is_slow() -> None:
+    board, clock = SimulatedBoard(), Clock()
+    jaw = LimitedJaw(Jaw(closed_us=1000, open_us=2000, slew_us_per_s=1000), clock)
+    jaw.take(board, simulated=True)
+    for _ in range(100):
+        clock.now += 0.02
+        jaw.open_to(1.0)
+    sent = pulses(board)
+    steps = [b - a for a, b in zip(sent, sent[1:], strict=False)]
+    assert sent[0] <= 1000 + SLOW_US_PER_S * 0.1
+    assert max(steps[:20]) <= SLOW_US_PER_S * 0.02 + 1 and max(steps) <= 1000 * 0.02 + 1
+    assert sent[-1] == 2000
+    jaw.close()
+    assert pulses(board)[-1] == 1000
+
+
+def test_nothing_moves_before_it_is_armed_and_nothing_is_sent_at_start() -> None:
+    board, clock = SimulatedBoard(), Clock()
+    jaw = LimitedJaw(FAST, clock)
+    with pytest.raises(DeviceError, match="no board yet"):
+        jaw.arm()
+    jaw.take(board, simulated=False)
+    assert jaw.open_to(1.0) == jaw.jog(1500) == 0 and not board.moves
+    jaw.arm()
+    assert jaw.open_to(1.0) and board.moves
+    jaw.disarm()
+    assert pulses(board)[-2:] == [1400, 0] and jaw.open_to(1.0) == 0
+
+
+def test_a_rig_may_say_that_it_is_armed_at_start() -> None:
+    jaw = LimitedJaw(replace(FAST, arm_at_start=True))
+    jaw.take(SimulatedBoard(), simulated=False)
+    assert jaw.armed
+
+
+def test_the_watchdog_closes_a_mouth_that_nobody_moves_any_more() -> None:
+    board, clock = SimulatedBoard(), Clock()
+    jaw = armed(board, FAST, clock)
+    jaw.open_to(1.0)
+    clock.now += WATCHDOG_S - 0.01
+    jaw.poll()
+    assert jaw.attached and pulses(board)[-1] > 1400
+    clock.now += 0.02
+    jaw.poll()
+    assert pulses(board)[-2:] == [1400, 0] and not jaw.attached
+    assert jaw.open_to(1.0), "the next frame moves it again"
+
+
+def test_idle_it_rests_and_goes_limp() -> None:
+    board, clock = SimulatedBoard(), Clock()
+    jaw = armed(board, replace(FAST, rest_us=1420, idle_detach_s=5.0), clock)
+    jaw.open_to(0.0)
+    clock.now += 1.1
+    jaw.poll()
+    assert pulses(board)[-1] == 1420
+    clock.now += 5.1
+    jaw.poll()
+    assert pulses(board)[-1] == 0 and not jaw.attached and jaw.us == 0
+
+
+def test_a_hand_may_hold_it_open_but_not_for_ever() -> None:
+    board, clock = SimulatedBoard(), Clock()
+    jaw = armed(board, FAST, clock)
+    while jaw.jog(1500) != 1500:
+        clock.now += 0.02
+    steps = [b - a for a, b in zip(pulses(board), pulses(board)[1:], strict=False)]
+    assert max(steps) <= SLOW_US_PER_S * 0.02
+    clock.now += HAND_S - 1
+    jaw.poll()
+    assert pulses(board)[-1] == 1500
+    clock.now += 2
+    jaw.poll()
+    assert pulses(board)[-2:] == [1400, 0]
+
+
+def test_a_hand_leaves_the_travel_only_while_it_is_calibrated() -> None:
+    board, clock = SimulatedBoard(), Clock()
+    jaw = armed(board, FAST, clock)
+
+    def jog(target: float) -> int:
+        for _ in range(400):
+            clock.now += 0.02
+            last = jaw.jog(target)
+        return last
+
+    assert jog(1900) == 1600
+    jaw.calibrate(FAST, beyond=True)
+    assert jog(1900) == 1900 and jog(9000) == 2400 and jog(0) == 600
+    clock.now += 0.02
+    for _ in range(50):
+        clock.now += 0.02
+        jaw.open_to(0.0)
+    assert pulses(board)[-1] == 1400, "a voice never leaves it"
+    jog(1900)
+    jaw.calibrate(replace(FAST, open_us=1700), beyond=False)
+    assert pulses(board)[-1] <= 1700, "what was left is gone back to"
+
+
+def test_trim_moves_the_whole_travel() -> None:
+    board, clock = SimulatedBoard(), Clock()
+    jaw = armed(board, replace(FAST, trim_us=-50), clock)
+    for wish in (1.0, 0.0):
+        for _ in range(20):
+            clock.now += 0.02
+            jaw.open_to(wish)
+    assert (min(pulses(board)), max(pulses(board))) == (1350, 1550)
+
+
+def test_a_lost_board_is_a_fault_that_stays_also_when_it_is_back() -> None:
+    board, clock = SimulatedBoard(), Clock()
+    jaw = armed(board, FAST, clock)
+    jaw.lose(DeviceError("jaw", "was unplugged"))
+    assert jaw.open_to(1.0) == 0 and not jaw.armed
+    jaw.take(board, simulated=False)
+    assert jaw.open_to(1.0) == 0 and "unplugged" in jaw.fault
+    with pytest.raises(DeviceError, match="acknowledge"):
+        jaw.arm()
+    assert "unplugged" in jaw.acknowledge() and jaw.armed and jaw.open_to(1.0)
+
+
+def test_seen_before_it_is_back() -> None:
+    board = SimulatedBoard()
+    jaw = armed(board, FAST)
+    jaw.lose(DeviceError("jaw", "was unplugged"))
+    jaw.acknowledge()
+    assert not jaw.armed
+    jaw.take(board, simulated=False)
+    assert jaw.armed
+
+
+def test_a_stop_is_limp_at_once_and_stays_so() -> None:
+    board, clock = SimulatedBoard(), Clock()
+    jaw = armed(board, FAST, clock)
+    jaw.open_to(1.0)
+    jaw.stop()
+    assert pulses(board)[-1] == 0
+    jaw.close()
+    assert jaw.open_to(1.0) == jaw.jog(1500) == 0 and pulses(board)[-1] == 0
+    with pytest.raises(DeviceError, match="stopped"):
+        jaw.arm()
+    jaw.take(board, simulated=True)
+    assert not jaw.armed
+    assert jaw.acknowledge() == "it was stopped" and not jaw.armed
+    jaw.arm()
+    assert jaw.open_to(1.0)
+
+
+def test_a_stop_does_not_wait_for_a_write_that_hangs_and_what_hung_does_not_stand() -> None:
+    class Hanging(SimulatedBoard):
+        def write_us(self, channel: int, pulse_us: int) -> None:
+            writing.set()
+            assert go_on.wait(10)
+            super().write_us(channel, pulse_us)
+
+    writing, go_on = threading.Event(), threading.Event()
+    board = Hanging()
+    jaw = armed(board, FAST)
+    frame = threading.Thread(target=jaw.open_to, args=(1.0,))
+    frame.start()
+    assert writing.wait(10)
+    began = time.monotonic()
+    jaw.stop()
+    took = time.monotonic() - began
+    assert pulses(board) == [0] and took < 5, f"{took:.3f} s, while the write goes on hanging"
+    go_on.set()
+    frame.join(10)
+    assert pulses(board)[-1] == 0 and not jaw.attached
+
+
+@pytest.mark.parametrize("method", ["write_us", "detach", "poll"])
+def test_whatever_a_board_raises_becomes_a_fault(method: str) -> None:
+    class Bad(SimulatedBoard):
+        def __getattribute__(self, name: str) -> object:
+            if name == method and raises.is_set():
+                raise RuntimeError("a bug")
+            return super().__getattribute__(name)
+
+    raises, clock = threading.Event(), Clock()
+    jaw = armed(Bad(), FAST, clock)
+    jaw.open_to(1.0)
+    raises.set()
+    clock.now += WATCHDOG_S + 0.1
+    jaw.poll()
+    jaw.open_to(1.0)
+    jaw.release()
+    assert jaw.fault == "a bug" and jaw.board is None and not jaw.armed
+
+
+def test_closed_and_open_at_one_place_do_not_divide_by_zero() -> None:
+    jaw = armed(SimulatedBoard(), Jaw(closed_us=1500, open_us=1500))
+    assert jaw.opening == 0.0 and jaw.open_to(1.0) == 1500
