@@ -15,6 +15,8 @@ from supervisors.states import ServiceState
 
 _LOADING = (ServiceState.STARTING, ServiceState.LOADING)
 _LOADED = (ServiceState.READY, ServiceState.DEGRADED, ServiceState.DRAINING)
+Seated = tuple[str, ServiceStatus]
+"""A seat (`llm`, `llm~2`) and who has it."""
 _TREES_S = 2.0
 """A look at all trees costs 0.1 ms for each process; the lists of a GPU's processes are no newer."""
 
@@ -31,7 +33,7 @@ class Meters:
         self.history = History()
         self.ledger: Ledger | None = None
         self.on_reading: Callable[[], None] = _ignore
-        self._statuses: Callable[[], Sequence[ServiceStatus]] = tuple
+        self._statuses: Callable[[], Sequence[Seated]] = tuple
         self._deltas = Deltas()
         self._states: dict[str, ServiceState] = {}
         self._before: Reading | None = None
@@ -40,7 +42,7 @@ class Meters:
 
     async def run(self, group: ServiceGroup) -> None:
         """Until cancelled."""
-        self._statuses = lambda: group.statuses
+        self._statuses = lambda: group.everyone
         await self.meter.run()
 
     def watched(self, yes: bool) -> None:
@@ -55,28 +57,53 @@ class Meters:
         self.history.mark(monotonic(), "crash", service)
 
     def _on_reading(self, reading: Reading) -> None:
-        statuses = self._statuses()
-        changed = self._follow(reading, statuses)
+        seats = self._statuses()
+        changed = self._follow(reading, seats)
         if reading.devices and (changed or reading.at - self._trees_at >= _TREES_S):
-            self._trees = {s.name: frozenset(probes.tree(s.pid)) if s.pid else frozenset() for s in statuses}
+            self._trees = _trees(seats)
             self._trees_at = reading.at
-        rss = {s.name: s.rss_bytes for s in statuses if s.rss_bytes}
-        self.ledger = draw_up(reading, self._trees, rss, self._deltas.shares())
+        rss: dict[str, int] = {}
+        for _, status in seats:
+            if status.rss_bytes:
+                rss[status.name] = rss.get(status.name, 0) + status.rss_bytes
+        self.ledger = draw_up(reading, self._trees, rss, _by_service(self._deltas.shares(), seats))
         self.history.note(self.ledger)
         self._before = reading
         self.on_reading()
 
-    def _follow(self, reading: Reading, statuses: Sequence[ServiceStatus]) -> bool:
-        """Whether a service came or went since the last reading."""
-        states = {s.name: s.state for s in statuses}
+    def _follow(self, reading: Reading, seats: Sequence[Seated]) -> bool:
+        """Whether a service, or an understudy of it, came or went since the last reading."""
+        states = {seat: status.state for seat, status in seats}
         changed = states != self._states
-        for name, state in states.items() if changed else ():
-            before = self._states.get(name)
+        for seat in self._states.keys() - states.keys():
+            self._deltas.gone(seat, reading)
+        for seat, state in states.items() if changed else ():
+            before = self._states.get(seat)
             if state in _LOADING and before not in _LOADING:
-                self._deltas.before(name, self._before or reading)  # this one may be of the midst of its load
+                self._deltas.before(seat, self._before or reading)  # this one may be of the midst of its load
             elif state in _LOADED and before in _LOADING:
-                self._deltas.after(name, reading)
+                self._deltas.after(seat, reading)
             elif state not in (*_LOADING, *_LOADED) and before in (*_LOADING, *_LOADED):
-                self._deltas.gone(name, reading)
+                self._deltas.gone(seat, reading)
         self._states = states
         return changed
+
+
+def _trees(seats: Sequence[Seated]) -> dict[str, frozenset[int]]:
+    """Both of a swap count as their service's."""
+    trees: dict[str, frozenset[int]] = {status.name: frozenset() for _, status in seats}
+    for _, status in seats:
+        if status.pid:
+            trees[status.name] |= frozenset(probes.tree(status.pid))
+    return trees
+
+
+def _by_service(shares: dict[str, dict[str, int]], seats: Sequence[Seated]) -> dict[str, dict[str, int]]:
+    names = {seat: status.name for seat, status in seats}
+    out: dict[str, dict[str, int]] = {}
+    for device, parts in shares.items():
+        summed = out.setdefault(device, {})
+        for seat, size in parts.items():
+            if (name := names.get(seat)) is not None:
+                summed[name] = summed.get(name, 0) + size
+    return out

@@ -66,6 +66,11 @@ class ServiceGroup:
     def statuses(self) -> tuple[ServiceStatus, ...]:
         return tuple(service.status for service in self._services.values())
 
+    @property
+    def everyone(self) -> tuple[tuple[str, ServiceStatus], ...]:
+        """By seat (`llm`, `llm~2`): understudies, and those that leave, have memory too."""
+        return tuple((service.key, service.status) for service in (*self._services.values(), *self._others))
+
     async def __aenter__(self) -> Self:
         kernel.become_subreaper()
         self.reaped = await asyncio.to_thread(reaper.reap, self._places.prefix, self._adoptable())

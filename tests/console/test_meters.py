@@ -33,10 +33,11 @@ class Stage:
 
     def __init__(self) -> None:
         self.meters, self.services, self.at = Meters(), dict[str, ServiceStatus](), 100.0
-        self.meters._statuses = lambda: tuple(self.services.values())
+        self.meters._statuses = lambda: tuple(self.services.items())
 
-    def service(self, name: str, state: ServiceState, pid: int | None = None, rss: int | None = None) -> None:
-        self.services[name] = ServiceStatus(name=name, role=name, state=state, since=0.0, pid=pid, rss_bytes=rss)
+    def service(self, seat: str, state: ServiceState, pid: int | None = None, rss: int | None = None) -> None:
+        name = seat.partition("~")[0]
+        self.services[seat] = ServiceStatus(name=name, role=name, state=state, since=0.0, pid=pid, rss_bytes=rss)
 
     def read(self, *devices: Device, note: str = "") -> None:
         self.at += 0.5
@@ -77,6 +78,29 @@ def test_where_the_driver_is_silent_the_load_tells() -> None:
     stage.service("llm", ServiceState.BACKOFF)
     stage.read(gpu(3 * GB, blind=True))
     assert stage.meters.vram("llm") == 0
+
+
+def test_both_of_a_swap_count_where_the_driver_is_silent() -> None:
+    stage = Stage()
+    stage.read(gpu(2 * GB, blind=True))
+    for seat, before, after in (("llm", 2, 7), ("llm~2", 7, 10)):
+        stage.service(seat, ServiceState.LOADING, pid=os.getpid())
+        stage.read(gpu(before * GB, blind=True))
+        stage.service(seat, ServiceState.READY, pid=os.getpid())
+        stage.read(gpu(after * GB, blind=True))
+    assert stage.meters.vram("llm") == 8 * GB
+    del stage.services["llm"]  # dismissed; the understudy is in office
+    stage.read(gpu(5 * GB, blind=True))
+    assert stage.meters.vram("llm") == 3 * GB
+    assert stage.meters.ledger and stage.meters.ledger.devices[0].others == 2 * GB
+
+
+def test_both_of_a_swap_count_where_it_tells() -> None:
+    stage = Stage()
+    stage.service("llm", ServiceState.READY, pid=os.getpid())
+    stage.service("llm~2", ServiceState.LOADING, pid=os.getppid())
+    stage.read(gpu(9 * GB, GpuProcess(os.getpid(), 5 * GB), GpuProcess(os.getppid(), 2 * GB)))
+    assert stage.meters.vram("llm") == 7 * GB
 
 
 def test_a_crash_is_marked_in_the_history() -> None:

@@ -7,7 +7,7 @@ import os
 import re
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from console.client import NoShow
-from console.commands import Ask, Fetch, Models, Pin, Restart, Swap, Unload
+from console.commands import Ask, Fetch, Models, Panic, Pin, Play, Press, Release, Restart, Resume, Swap, Unload
 from profiles.home import Home
 from supervisors.probes import free_port
 from tests.real_show import RealShow, borrowed_home, with_brief
@@ -151,6 +151,40 @@ def test_in_its_place_whoever_asks_hears_a_filler_and_then_the_answer(tight: Rea
     marks = covered[0]["marks"]
     assert marks["first_audio"] > marks["first_token"] and marks["first_pcm"] < marks["first_token"]
     assert llm(tight) == ("READY", BIG) and len(engines(tight)) == 1
+    asyncio.run(crowded(tight, SMALL, 0))
+
+
+def test_another_character_a_press_and_a_panic_while_models_are_exchanged(tight: RealShow) -> None:
+    """Each while there is no model at all; the swap goes on, and the next visitor is answered."""
+
+    async def during(model: str, *, meanwhile: Callable[[], Awaitable[None]]) -> Any:
+        async with asyncio.TaskGroup() as tasks:
+            swapping = tasks.create_task(tight.call(Swap(service="llm", model=model)))
+            while llm(tight)[0] == "READY" and not swapping.done():
+                await asyncio.sleep(0.02)
+            await meanwhile()
+        assert swapping.result()["swapped"], swapping.result()
+        check_answered([await ask(tight, "Are you well?")])
+
+    async def other_character() -> None:
+        played = await tight.call(Play(character="captain_brine"))
+        assert played["character"] == "captain_brine"
+
+    async def pressed() -> None:
+        turn = (await tight.call(Press(lasting=True)))["turn"]
+        await asyncio.sleep(1.0)
+        assert (await tight.call(Release()))["released"]
+        until(lambda: any(e["type"] == "TurnEnded" and e["turn"] == turn for e in tight.events()))
+
+    async def panicked() -> None:
+        assert (await tight.call(Panic()))["halted"]
+        assert (await tight.call(Resume()))["resumed"]
+
+    asyncio.run(during(BIG, meanwhile=other_character))
+    asyncio.run(tight.call(Play(character="brief")))
+    asyncio.run(during(SMALL, meanwhile=pressed))
+    asyncio.run(during(BIG, meanwhile=panicked))
+    assert len(engines(tight)) == 1
     asyncio.run(crowded(tight, SMALL, 0))
 
 
