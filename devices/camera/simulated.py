@@ -1,8 +1,8 @@
 """A camera without a camera: a visitor in a red coat who walks up and down under a clock, drawn for rehearsals.
 
-Run by its path as a capture program (devices/camera/child.py). Device "simulated", or "simulated:FAULT" with a fault
-that begins after 20 pictures: hang (no more of them), garbage (what is no picture), die, dark (the lamp is out), slow
-(one in 3 s).
+Run by its path as a capture program (devices/camera/child.py). Device "simulated", or "simulated:FAULT[:N]": a fault
+that begins after N pictures (20): hang (no more of them), garbage (what is no picture), die, dark (the lamp is out),
+slow (one in 2 s).
 """
 
 import os
@@ -24,7 +24,7 @@ Image = npt.NDArray[np.uint8]
 
 FAULTS = ("hang", "garbage", "die", "dark", "slow")
 _FAULT_AFTER = 20
-_SLOW_S = 3.0
+_SLOW_S = 2.0
 _SEGMENTS = (0x77, 0x24, 0x5D, 0x6D, 0x2E, 0x6B, 0x7B, 0x25, 0x7F, 0x6F)
 """Of each digit: top, upper left, upper right, middle, lower left, lower right, bottom (the lowest bit first)."""
 _BARS = ((0, 0, 3, 1), (0, 0, 1, 3), (2, 0, 3, 3), (0, 2, 3, 3), (0, 2, 1, 5), (2, 2, 3, 5), (0, 4, 3, 5))
@@ -110,7 +110,8 @@ def main() -> None:
     args = arguments("a drawn camera").parse_args()
     link = Link()
     device = str(args.device[0])
-    fault = device.partition(":")[2]
+    fault, _, pictures = device.partition(":")[2].partition(":")
+    after = int(pictures) if pictures.isdigit() else _FAULT_AFTER
     if fault and fault not in FAULTS:
         link.trouble("cannot rehearse this fault", f"it knows {', '.join(FAULTS)}")
     began, size, sent = time.monotonic(), (args.width, args.height), 0
@@ -119,9 +120,9 @@ def main() -> None:
         link.wait(1.0)
         if not link.due():
             continue
-        if sent >= _FAULT_AFTER:
+        if sent >= after:
             _fail(link, fault)
-        light = 0.02 if fault == "dark" and sent >= _FAULT_AFTER else 1.0
+        light = 0.02 if fault == "dark" and sent >= after else 1.0
         at = time.monotonic()
         image = scene(*size, at - began, time.strftime("%H:%M:%S"), light)
         still = png(image) if link.still else b""
