@@ -89,7 +89,10 @@ class Camera:
         self.simulated = settings.device.partition(":")[0] == "simulated"
         self.name = "simulated camera" if self.simulated else settings.device
         self.starts = 0
-        self._fps = CALM_FPS
+        self._fps = min(CALM_FPS, float(settings.fps))
+        self._closed = False
+        self._fruitless = 0
+        """Starts in a row without a picture."""
         self._trouble = ""
         self._process: subprocess.Popen[bytes] | None = None
         self._writer: asyncio.StreamWriter | None = None
@@ -119,13 +122,13 @@ class Camera:
         """Why there is no fresh picture, in one plain sentence; "" when there is one, or before the first."""
         if self._trouble or self._frame is None:
             return self._trouble
-        patience = self._patience.fault + (0.0 if self._fps >= WATCHED_FPS else 1 / self._fps)
+        patience = self._patience.fault + 1 / self._fps
         old = max(self._clock() - self._heard_at, self._clock() - self._frame.at)
         return f"{self.name}: gives no pictures; it is started again by itself" if old > patience else ""
 
     def watch(self, on: bool) -> None:
         """Somebody looks, or nobody any more."""
-        self._fps = WATCHED_FPS if on else CALM_FPS
+        self._fps = min(WATCHED_FPS if on else CALM_FPS, float(self._settings.fps))
         self._order({"fps": self._fps})
 
     async def snapshot(self, timeout_s: float = SNAPSHOT_S) -> Still:
@@ -142,10 +145,10 @@ class Camera:
             self._asked.discard(asked)
 
     async def run(self) -> None:
-        """Until cancelled. Whatever becomes of the capture program, there will be another."""
+        """Until cancelled or closed; once. Whatever becomes of the capture program, there will be another."""
         pause = self._patience.pause
         try:
-            while True:
+            while not self._closed:
                 began = self._clock()
                 try:
                     self._note(await self._follow())
@@ -161,7 +164,8 @@ class Camera:
             self.close()
 
     def close(self) -> None:
-        """Ends the capture program for sure, and with it the camera's light. `run` ends it too."""
+        """Ends the capture program for sure, and with it the camera's light; there will be no other. `run` ends so too."""
+        self._closed = True
         process, self._process = self._process, None
         if process is not None:
             process.kill()
@@ -171,6 +175,8 @@ class Camera:
     async def _follow(self) -> str:
         """One capture program, from its start to its end; why it ended. Raises DeviceError, OSError."""
         found = await self._find()
+        if self._closed:
+            return ""
         ours, its = socket.socketpair()
         with its:
             try:
@@ -193,12 +199,16 @@ class Camera:
             await self._end()
 
     async def _find(self) -> list[Found]:
-        """Anew for each start: on another socket the same camera has another number. Raises DeviceError."""
+        """Anew for each start: on another socket the same camera has another number. Each time another one goes first,
+        until there is a picture, so that one that hangs keeps none from being found. Raises DeviceError.
+        """
         if self.simulated:
             return [Found(self.name, self._settings.device)]
         found = names.find(self._settings.device, await asyncio.to_thread(self._listed))
-        self.name = found[0].name
-        return found
+        turn = self._fruitless % len(found)
+        self._fruitless += 1
+        self.name = found[turn].name
+        return found[turn:] + found[:turn]
 
     def _launch(self, its: socket.socket, found: Sequence[Found]) -> subprocess.Popen[bytes]:
         """From the main thread only, whose end would otherwise be that of the program."""
@@ -266,7 +276,7 @@ class Camera:
             full_width=head.width,
             full_height=head.height,
         )
-        self._heard_at, self._trouble = now, ""
+        self._heard_at, self._trouble, self._fruitless = now, "", 0
         if still:
             light, size = head.brightness, (head.width, head.height)
             made = Still(data=still, mime=head.mime, at=at, brightness=light, width=size[0], height=size[1])

@@ -44,7 +44,7 @@ def scene(width: int, height: int, seconds: float, clock: str, light: float = 1.
     x = width * (0.5 + 0.33 * np.sin(seconds * 0.8))
     _oval(image, x, height * 0.98, width * 0.17, height * 0.42, (176, 40, 36))
     _oval(image, x, height * 0.46, width * 0.07, height * 0.13, (224, 180, 150))
-    _write(image, clock, width // 20, height // 16, max(1, width // 100))
+    _write(image, clock, width // 24, height // 16, max(1, width // 48))
     return (image * light).astype(np.uint8) if light < 1 else image
 
 

@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # `python -I` leav
 from devices.camera.child import Link, arguments, small_size
 
 os.environ["OPENCV_LOG_LEVEL"] = "OFF"
+os.environ["OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT"] = "4"  # seconds; the ten that it waits by itself try our patience
 WARM_UP, MOST_WARM_UP = 5, 10
 """Frames of a camera that has just been opened; more than the first number only while they are dark."""
 DARK = 8

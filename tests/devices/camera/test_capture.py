@@ -14,7 +14,7 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 
 from devices.camera import simulated
-from devices.camera.capture import CALM_FPS, Camera
+from devices.camera.capture import CALM_FPS, Camera, Patience
 from devices.camera.names import Found
 from devices.errors import DeviceError
 from profiles.home import CHECKOUT
@@ -175,6 +175,20 @@ async def test_a_camera_is_taken_up_when_it_is_plugged_in() -> None:
         assert (camera.name, camera.fault) == ("Booth Cam", "")
 
 
+async def test_a_camera_that_hangs_does_not_hide_the_others(tmp_path: Path) -> None:
+    code = """link = Link()
+while sys.argv[2] == "/dev/video0":
+    time.sleep(60)
+while True:
+    link.wait(1.0)
+    link.send(bytes(3), (1, 1), at=time.monotonic(), size=(1, 1), brightness=0, device=sys.argv[2])"""
+    found = [Found("Hung Cam", "/dev/video0"), Found("Booth Cam", "/dev/video1")]
+    hasty = Patience(first=3.0, kill=60.0, pause=0.05, most_pause=0.2)
+    async with rolling("auto", hasty, command=program(tmp_path, code), listed=lambda: found) as camera:
+        await until(lambda: camera.frame)
+        assert camera.name == "Booth Cam" and camera.starts > 1
+
+
 async def test_the_node_that_gives_pictures_says_the_name(tmp_path: Path) -> None:
     code = """link = Link()
 while True:
@@ -237,5 +251,6 @@ async def test_closing_ends_it_even_when_it_is_stopped() -> None:
         child = pid(camera)
         os.kill(child, signal.SIGSTOP)
         camera.close()
-        assert not camera.on
-        await until(lambda: not psutil.pid_exists(child))
+        assert not camera.on and not psutil.pid_exists(child)
+        await asyncio.sleep(0.5)
+        assert camera.starts == 1 and not camera.on
