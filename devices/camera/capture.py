@@ -164,7 +164,7 @@ class Camera:
             self.close()
 
     def close(self) -> None:
-        """Ends the capture program for sure, and with it the camera's light; there will be no other. `run` ends so too."""
+        """Ends the capture program for sure, and with it the camera's light; `run` starts no other."""
         self._closed = True
         process, self._process = self._process, None
         if process is not None:
