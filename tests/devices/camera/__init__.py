@@ -1,0 +1,1 @@
+"""The camera: captured in a child, whatever becomes of it."""
