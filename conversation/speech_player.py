@@ -131,7 +131,7 @@ class SpeechPlayer:
     def begin(self, voice: str, feel: JawFeel) -> Utterance:
         self._generation += 1
         level = self._levels.setdefault(voice, VoiceLevel())
-        lips = LipSync(self.speaker.rate, level, feel.attack_ms, feel.release_ms, feel.gain)
+        lips = LipSync(self.speaker.rate, level, feel.attack_ms, feel.release_ms, feel.gain, feel.band_pass)
         self._now = Utterance(self._generation, self.speaker, self._jaw, lips)
         self._jaw.begin(self._generation)
         self.speaker.begin(self._generation)

@@ -77,3 +77,13 @@ def test_gain_and_time_constants() -> None:
 def test_any_rate(rate: int) -> None:
     sync = LipSync(rate, VoiceLevel(), 20, 80, 1.0)
     assert len(track(sync, np.full(rate, 5000, np.int16))) == pytest.approx(50, abs=2)
+
+
+@pytest.mark.parametrize(("hz", "opens"), [(80, False), (1000, True), (3500, False)])
+def test_with_a_band_pass_hum_and_hiss_do_not_open_it(hz: int, opens: bool) -> None:
+    time_s = np.arange(RATE) / RATE
+    wave = np.asarray(0.3 * 32767 * np.sin(2 * np.pi * hz * time_s), np.int16)
+    plain, banded = LipSync(RATE, VoiceLevel(), 20, 80, 1.0), LipSync(RATE, VoiceLevel(), 20, 80, 1.0, band_pass=True)
+    whole, speech = plain.feed(wave), banded.feed(wave)
+    assert np.mean(whole[10:40]) > 0.5
+    assert np.mean(speech[10:40]) == pytest.approx(np.mean(whole[10:40]), abs=0.05) if opens else max(speech) < 0.5
