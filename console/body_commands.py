@@ -93,7 +93,9 @@ class Watch(Command, frozen=True, kw_only=True):
 
 
 class Snapshot(Command, frozen=True, kw_only=True):
-    """The newest picture as a JPEG. Answered with {"jpeg" (base64), "age_s", "brightness", "width", "height"}."""
+    """The newest picture. Answered with {"jpeg" (base64; `mime` says what it is), "mime", "age_s", "brightness", "width",
+    "height"}.
+    """
 
 
 class Preflight(Command, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from conversation import events as turn_events
 from conversation.events import Event
 from supervisors.states import ServiceState
 
-DeviceRole = Literal["microphone", "speaker", "jaw", "camera", "button"]
+DeviceRole = Literal["microphone", "speaker", "jaw", "camera", "head", "button"]
 DeviceState = Literal["ready", "simulated", "fault"]
 
 
