@@ -23,8 +23,8 @@ from typing import Protocol
 
 FAULTS = ("timeout", "garbage", "unplug", "stall", "busy", "brownout")
 """timeout: hears all, does and says nothing. garbage: every answer is noise. unplug: gone until `replug`. stall: takes
-no more bytes. busy: another program has the line (felt by the next who opens it). brownout: it resets at once, and again
-at every motion, as a servo's inrush pulls a weak supply down.
+no more bytes. busy: another program has the line (felt by the next who opens it). brownout: it resets at once, and
+again at every motion, as a servo's inrush pulls a weak supply down.
 """
 _LOOK_S = 0.02
 """How often a line that nobody has open is looked at: nothing tells when a pty is opened."""
@@ -131,7 +131,7 @@ class EmulatedPort:
     # ---- plugging: in the thread, or before and after it
 
     def _in_thread(self, what: Callable[[], None]) -> None:
-        """Done when it returns. A pty that one thread closes while another waits for it stays open until that one wakes."""
+        """Done when it returns. A pty that another thread closed would stay open for as long as this one waits for it."""
         done = threading.Event()
         self._asked.append((what, done))
         self._wake()
@@ -224,6 +224,7 @@ class EmulatedPort:
         if self._fault == "busy" and self._slave >= 0:
             with suppress(OSError):  # the one who has it keeps it; we are the other program as soon as it lets go
                 fcntl.flock(self._slave, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self._opened = False
         if self._fault != "stall":
             for data in self._drained():
                 self._hear(data, now)
