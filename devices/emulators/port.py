@@ -131,7 +131,7 @@ class EmulatedPort:
     # ---- plugging: in the thread, or before and after it
 
     def _in_thread(self, what: Callable[[], None]) -> None:
-        """Done when it returns. A pty that another thread closed would stay open for as long as this one waits for it."""
+        """Done when it returns. A pty closed by another thread would stay open for as long as this one waits for it."""
         done = threading.Event()
         self._asked.append((what, done))
         self._wake()
