@@ -1,7 +1,7 @@
 """`python -m devices.emulators maestro --link /tmp/jaw`: a board or head of software, for rehearsal.
 
-It ends at Ctrl-C or Ctrl-D. The first line of its output is the path to open. Lines on its input are faults (timeout garbage unplug stall busy
-brownout; ok = none), `replug`, `press` and `release`.
+It ends at Ctrl-C or Ctrl-D. The first line of its output is the path to open. Lines on its input are faults (timeout
+garbage unplug stall busy brownout; ok = none), `replug`, `press` and `release`.
 """
 
 import argparse

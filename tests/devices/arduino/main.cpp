@@ -21,7 +21,7 @@ SerialLine Serial;
 
 static bool ready(int fd) {
   struct pollfd one = {fd, POLLIN, 0};
-  return poll(&one, 1, 0) > 0 && (one.revents & POLLIN);
+  return poll(&one, 1, 0) > 0 && (one.revents & (POLLIN | POLLHUP | POLLERR));
 }
 
 static void said(const char *text) {
@@ -44,7 +44,7 @@ void pinMode(int, int) {}
 
 int digitalRead(int) {
   char state;
-  if (ready(button_fd) && read(button_fd, &state, 1) == 1) button_level = state == '1' ? LOW : HIGH;
+  if (ready(button_fd) && ::read(button_fd, &state, 1) == 1) button_level = state == '1' ? LOW : HIGH;
   return button_level;
 }
 
@@ -55,7 +55,7 @@ void SerialLine::begin(long) {}
 int SerialLine::available() {
   if (next == count && ready(0)) {
     next = 0;
-    count = (int)read(0, waiting, sizeof waiting);
+    count = (int)::read(0, waiting, sizeof waiting);
     if (count <= 0) exit(0);
   }
   return count - next;

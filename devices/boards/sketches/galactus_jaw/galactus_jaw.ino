@@ -13,7 +13,7 @@
                 ERR <text>  not done, or not as asked
 
    Safety lives here too, so that a program that hangs or a line that breaks cannot hold the jaw: no pulse leaves
-   MIN_US..MAX_US, and without a line for SILENCE_MS the pulses stop. Set the limits for your skull before the horn is on. */
+   MIN_US..MAX_US, and without a line for SILENCE_MS the pulses stop. Set the limits before the horn is on. */
 
 #include <Servo.h>
 
