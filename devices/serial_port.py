@@ -1,6 +1,7 @@
 """A serial line: found by what the board is, not by what the system called it today; opened for us alone."""
 
 import errno
+import termios
 from collections.abc import Sequence
 from time import monotonic
 
@@ -20,6 +21,10 @@ _MESSAGES = {
 }
 
 
+_GONE = (serial.SerialException, OSError, termios.error, TypeError)
+"""TypeError: closed by another thread meanwhile."""
+
+
 class Port(Struct, frozen=True):
     """A serial port of this machine."""
 
@@ -37,7 +42,7 @@ def ports() -> list[Port]:
         Port(p.device, p.description or "", p.vid or 0, p.pid or 0, p.serial_number or "")
         for p in list_ports.comports()
     ]
-    return sorted(found, key=lambda port: (not port.vendor, port.path))
+    return sorted(found, key=lambda port: (not port.vendor, len(port.path), port.path))  # ttyACM9 before ttyACM10
 
 
 def find(wanted: str, usb_ids: Sequence[tuple[int, int]]) -> str:
@@ -50,6 +55,8 @@ def find(wanted: str, usb_ids: Sequence[tuple[int, int]]) -> str:
         matching = [p for p in ports() if (p.vendor, p.product) in usb_ids]
     else:
         matching = [p for p in ports() if _is(p, wanted)]
+    if not matching and wanted == "auto" and not usb_ids:
+        raise DeviceError(wanted, "such boards hide behind any USB adapter", "set the port in the rig")
     if not matching:
         raise DeviceError(wanted, "no such board is plugged in", "plug it in, or set the port in the rig")
     if len({p.serial_number or p.path for p in matching}) > 1:
@@ -59,10 +66,11 @@ def find(wanted: str, usb_ids: Sequence[tuple[int, int]]) -> str:
 
 
 def _is(port: Port, wanted: str) -> bool:
-    ids, _, number = wanted.removeprefix("usb:").partition(":")[2].partition(":")
-    vendor = wanted.removeprefix("usb:").partition(":")[0]
-    same = f"{port.vendor:04x}" == vendor.lower() and f"{port.product:04x}" == ids.lower()
-    return bool(port.vendor) and same and (not number or number == port.serial_number)
+    """By ids and, if given, serial number; or path, for boards that have no number of their own."""
+    vendor, _, rest = wanted.removeprefix("usb:").partition(":")
+    product, _, number = rest.partition(":")
+    same = f"{port.vendor:04x}:{port.product:04x}" == f"{vendor}:{product}".lower()
+    return bool(port.vendor) and same and number in ("", port.serial_number, port.path)
 
 
 class SerialPort:
@@ -76,7 +84,7 @@ class SerialPort:
             if "://" not in url:
                 self._line.exclusive = True
             self._line.open()
-        except (serial.SerialException, OSError, ValueError) as error:
+        except (serial.SerialException, OSError, termios.error, ValueError) as error:
             raise self._explained(error) from None
 
     def write(self, data: bytes) -> None:
@@ -84,7 +92,7 @@ class SerialPort:
             self._line.write(data)
         except serial.SerialTimeoutException:
             raise DeviceError(self.name, "takes nothing any more", "switch the board off and on") from None
-        except (serial.SerialException, OSError) as error:
+        except _GONE as error:
             raise self._gone(error) from None
 
     def read(self, count: int, timeout_s: float) -> bytes:
@@ -95,7 +103,7 @@ class SerialPort:
                 got += (more := self._line.read(count - len(got)))
                 if not more and monotonic() >= due:
                     break
-        except (serial.SerialException, OSError, TypeError) as error:  # TypeError: closed by another thread meanwhile
+        except _GONE as error:
             raise self._gone(error) from None
         return got
 
@@ -111,11 +119,13 @@ class SerialPort:
     def close(self) -> None:
         try:
             self._line.close()
-        except (serial.SerialException, OSError):
+        except _GONE:
             return  # it has gone
 
     def _explained(self, error: Exception) -> DeviceError:
         number = getattr(error, "errno", None)
+        if number is None and "://" in self.name:
+            return DeviceError(self.name, "cannot be reached", "see whether its other end is running")
         message, hint = _MESSAGES.get(number or 0, ("cannot be opened", f"({error})"))
         if number is None and "exclusively lock" in str(error):
             message, hint = _MESSAGES[errno.EBUSY]

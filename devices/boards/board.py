@@ -68,7 +68,68 @@ class BoardModule(Protocol):
     """(vendor, product) of boards of this kind; () when they hide behind any USB adapter."""
 
     def open_board(self, link: Link) -> Board:
-        """Greets the board, which may take 3 s when opening resets it. Sends no motion. Raises DeviceError."""
+        """Greets the board, which may take 3 s when opening resets it. Sends no motion. Raises DeviceError, and leaves
+        the link to whoever opened it; an open board closes its link.
+        """
+
+
+ARDUINO_IDS = (
+    *((0x2341, product) for product in (0x0001, 0x0010, 0x0042, 0x0043, 0x0058, 0x8036, 0x8037, 0x0069, 0x1002)),
+    *((0x2A03, product) for product in (0x0010, 0x0042, 0x0043, 0x8036)),
+)
+"""Genuine ones (Uno, Mega, Nano Every, Leonardo, Micro, Uno R4). A copy mostly shows the CH340 that any adapter may
+have: the rig has to say so, usb:1a86:7523.
+"""
+ANSWER_S = 0.05
+"""How long one poll waits; an answer that is later is taken by the next."""
+
+
+def heard(link: Link, timeout_s: float, most: int = 512) -> bytes:
+    """What has come, as soon as anything has; empty when the time is up. Raises DeviceError."""
+    first = link.read(1, timeout_s)
+    return first + link.read(most - 1, 0.0) if first else b""
+
+
+class Patience:
+    """How often a board may owe an answer. Counted in polls, not seconds: a slow machine is slow with both."""
+
+    ASK_AGAIN, GIVE_UP = 3, 6
+
+    def __init__(self, name: str) -> None:
+        self._name, self._missed, self._heard = name, 0, False
+
+    def answered(self) -> None:
+        self._missed, self._heard = 0, False
+
+    def missed(self, heard: bool) -> bool:
+        """No answer, but perhaps something else. Whether to ask again; raises DeviceError when it is enough."""
+        self._missed += 1
+        self._heard |= heard
+        if self._missed >= self.GIVE_UP:
+            raise nonsense(self._name) if self._heard else silent(self._name)
+        return heard or self._missed == self.ASK_AGAIN
+
+
+def silent(name: str) -> DeviceError:
+    return DeviceError(name, "does not answer", "check its power and its cable, and which kind of board the rig names")
+
+
+def nonsense(name: str) -> DeviceError:
+    return DeviceError(name, "talks nonsense", "check its baud rate, and which kind of board the rig names")
+
+
+def was_reset(name: str) -> DeviceError:
+    return DeviceError(name, "was reset, probably its supply dropped", "give the servos a supply of their own")
+
+
+def no_channel(name: str, channel: int, channels: str) -> DeviceError:
+    return DeviceError(name, f"has no channel {channel}, only {channels}", "set another channel in the rig")
+
+
+def no_pulse(name: str, pulse_us: int, lowest: float, highest: float) -> DeviceError:
+    return DeviceError(
+        name, f"cannot make pulses of {pulse_us} us, only {lowest:g} to {highest:g}", "calibrate the travel inside that"
+    )
 
 
 def module(name: str) -> BoardModule:

@@ -1,0 +1,119 @@
+"""Pololu Maestro: compact protocol over its command port (the first of its two USB ports).
+
+Source: the maker's user's guide, chapter "Serial Interface". Targets are quarter-microseconds in two 7-bit bytes;
+target 0 stops the pulses. Only 84 (target), 90 (position) and A1 (errors, cleared by reading) are used, safe on every
+model. After ANY error the board sends ALL its outputs home, which as shipped means: pulses off. It clamps silently to
+the travel set in its own Control Center (992..2000 us as shipped), so that must be at least as wide as the rig's.
+A reset while frames flow is healed by the next frame; one that is followed by silence is seen at the next poll.
+"""
+
+from collections.abc import Sequence
+
+from devices.boards.board import ANSWER_S, Button, Link, Patience, no_channel, no_pulse, nonsense, silent, was_reset
+from devices.errors import DeviceError
+
+BAUD = 115_200
+"""Of no account over USB; fits its UART mode "detect baud rate" no better than another."""
+USB_IDS = ((0x1FFB, 0x0089), (0x1FFB, 0x008A), (0x1FFB, 0x008B), (0x1FFB, 0x008C))
+CHANNELS, HIGHEST_US = 24, 4095
+ERRORS = (
+    "framing on its serial line",
+    "bytes coming faster than it could take them (overrun)",
+    "a full receive buffer",
+    "a wrong checksum (switch CRC off in its settings)",
+    "a command that it does not know",
+    "a serial line silent for too long",
+    "a stack error of its script",
+    "a call stack error of its script",
+    "a program counter error of its script",
+)
+"""By bit; the board's own names: signal, overrun, buffer full, CRC, protocol, timeout, stack, call stack, counter."""
+
+
+class Maestro:
+    answers = True
+
+    def __init__(self, link: Link) -> None:
+        self.name = f"Maestro on {link.name}"
+        self._link, self._patience = link, Patience(self.name)
+        self._told: dict[int, int] = {}
+        """Quarter-microseconds, by channel; none of those that are off."""
+        self._expected = 0
+        """Bytes of the answer that is on its way."""
+        self._got = b""
+        self._turn = 0
+
+    def write_us(self, channel: int, pulse_us: int) -> None:
+        if not 0 < pulse_us <= HIGHEST_US:
+            raise no_pulse(self.name, pulse_us, 1, HIGHEST_US)
+        self._target(channel, 4 * pulse_us)
+        self._told[channel] = 4 * pulse_us
+
+    def detach(self, channel: int) -> None:
+        self._target(channel, 0)
+        self._told.pop(channel, None)
+
+    def poll(self) -> Sequence[Button]:
+        if not self._expected:
+            self._ask()
+        self._got += self._link.read(self._expected - len(self._got), ANSWER_S)
+        if len(self._got) < self._expected:
+            if self._patience.missed(bool(self._got)):
+                self._expected = 0
+            return ()
+        answer, self._expected = self._got, 0
+        if not self._judge(answer):
+            self._patience.missed(True)
+            return ()
+        self._patience.answered()
+        return ()
+
+    def close(self) -> None:
+        self._link.close()
+
+    def _target(self, channel: int, quarters: int) -> None:
+        if not 0 <= channel < CHANNELS:
+            raise no_channel(self.name, channel, f"0 to {CHANNELS - 1}")
+        self._link.write(bytes((0x84, channel, quarters & 0x7F, quarters >> 7)))
+
+    def _ask(self) -> None:
+        """For the errors, and where one of the servos stands that we moved: 0 means that it has forgotten."""
+        self._link.read(512, 0.0)  # what came unasked
+        self._got, question, self._expected = b"", b"\xa1", 2
+        if self._told:
+            self._turn += 1
+            question += bytes((0x90, sorted(self._told)[self._turn % len(self._told)]))
+            self._expected = 4
+        self._link.write(question)
+
+    def _judge(self, answer: bytes) -> bool:
+        errors = int.from_bytes(answer[:2], "little")
+        if errors >> len(ERRORS):
+            return False
+        if errors:
+            raise _reported(self.name, errors)
+        if len(answer) == 4 and not any(answer[2:]):
+            raise was_reset(self.name)
+        return True
+
+
+def _reported(name: str, errors: int) -> DeviceError:
+    words = " and ".join(text for bit, text in enumerate(ERRORS) if errors >> bit & 1)
+    return DeviceError(name, f"reports {words}, and has sent its servos home", "look at its cable and its settings")
+
+
+def open_board(link: Link) -> Maestro:
+    """Reads the errors twice: the first time old ones may be there, the second time none of them may."""
+    board = Maestro(link)
+    link.read(4096, 0.0)
+    for first in (True, False):
+        link.write(b"\xa1")
+        answer = link.read(2, 1.0)
+        if len(answer) < 2:
+            raise nonsense(board.name) if answer else silent(board.name)
+        errors = int.from_bytes(answer, "little")
+        if errors >> len(ERRORS):
+            raise nonsense(board.name)
+        if errors and not first:
+            raise _reported(board.name, errors)
+    return board
