@@ -5,6 +5,8 @@ import base64
 from time import monotonic
 from typing import Any
 
+from devices.pan_tilt.limited import LimitedHead
+
 from console import body_commands as cmd
 from console.bus import Bus
 from console.commands import TURN_FAILED, USAGE, CommandError
@@ -12,7 +14,6 @@ from console.events import DeviceChanged, DeviceState
 from console.readings import CameraReading
 from devices.camera.capture import Camera, Frame
 from devices.errors import DeviceError
-from devices.pan_tilt.limited import LimitedHead
 from launchers import camera as camera_launcher
 from launchers.environments import Environments
 from launchers.errors import FetchError
@@ -94,7 +95,7 @@ class Eyes:
         wanted = command.home or command.pan or command.tilt
         if wanted and not moving:
             raise CommandError(TURN_FAILED, f"the head does not move: {self.head.fault or 'it is not there'}")
-        return moving
+        return bool(moving)
 
     def _watch(self, on: bool, holder: str) -> bool:
         (self._watchers.add if on else self._watchers.discard)(holder)

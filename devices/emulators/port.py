@@ -220,14 +220,13 @@ class EmulatedPort:
     def _step(self, now: float) -> tuple[float, set[int]]:
         """Everything that can be done now; (how long to wait, s, for whose bytes)."""
         self._accept(now)
+        self._drain(now)  # also the last words of one who has hung up since
         self._notice_opening(now)
         if self._fault == "busy" and self._slave >= 0:
             with suppress(OSError):  # the one who has it keeps it; we are the other program as soon as it lets go
                 fcntl.flock(self._slave, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 self._opened = False
-        if self._fault != "stall":
-            for data in self._drained():
-                self._hear(data, now)
+        self._drain(now)
         if now >= self._wakes_at:
             self._tick(now)
         self._flush(now)
@@ -281,6 +280,11 @@ class EmulatedPort:
         self._out.clear()
         self._send(self.device.boot(), now)
         self._paced_at = max(self._paced_at, self._deaf_until)
+
+    def _drain(self, now: float) -> None:
+        if self._fault != "stall":
+            for data in self._drained():
+                self._hear(data, now)
 
     def _drained(self) -> list[bytes]:
         got = []

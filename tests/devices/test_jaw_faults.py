@@ -1,0 +1,143 @@
+"""The whole chain, voice to servo, with every fault of every board: named, safe, and back after a replug."""
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from devices import jaw_board
+from devices.boards.board import module
+from devices.emulators.emulate import emulate
+from devices.emulators.port import FAULTS
+from devices.jaw_board import JawBoard
+from devices.jaw_player import HOP_S, JawPlayer
+from devices.limits import LimitedJaw
+from devices.serial_port import SerialPort
+from profiles.schema import Jaw
+from tests.devices.test_boards import BOARDS
+from tests.fakes.ports import TappedSpeaker
+
+PATIENCE_S = 20.0
+
+
+class Chain:
+    """A speaker, a track, the limits, and a board that is looked after."""
+
+    def __init__(self, settings: Jaw, speaker: TappedSpeaker) -> None:
+        self.jaw, self.speaker, self.said = LimitedJaw(settings), speaker, 0
+        self.player = JawPlayer(self.jaw, speaker)
+        self.pressed: list[bool] = []
+        self.keeper = JawBoard(self.jaw, lambda: self.player.playing, self.pressed.append, lambda: None)
+
+    def speak(self, seconds: float) -> None:
+        self.said += 1
+        frames = round(seconds / HOP_S)
+        self.speaker.begin(self.said)
+        self.player.begin(self.said)
+        self.player.track(self.said, ([0.2, 0.6, 1.0, 0.5] * frames)[:frames])
+        self.speaker.write(self.said, np.full(round(seconds * self.speaker.rate), 500, np.int16))
+        self.speaker.finish(self.said)
+
+
+def until(what: Callable[[], object]) -> None:
+    due = time.monotonic() + PATIENCE_S
+    while not what():
+        assert time.monotonic() < due, "it did not happen"
+        time.sleep(0.01)
+
+
+@pytest.fixture(autouse=True)
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jaw_board, "_AGAIN_S", 0.1)
+    for name in ("firmata", "line"):
+        monkeypatch.setattr(module(name), "_OPEN_S", 1.0)
+
+
+@pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault != "busy"])
+@pytest.mark.parametrize("kind", BOARDS)
+def test_a_fault_in_the_midst_of_a_sentence(kind: str, fault: str) -> None:
+    with emulate(kind) as emulator, TappedSpeaker() as speaker:
+        channel = emulator.board.channels[0]
+        chain = Chain(Jaw(board=kind, port=emulator.path, channel=channel, arm_at_start=True), speaker)
+        with chain.keeper, chain.player:
+            until(lambda: chain.jaw.armed)
+            answers = chain.jaw.board is not None and chain.jaw.board.answers
+            chain.speak(3.0)
+            until(lambda: len(emulator.moves) > 5)
+            emulator.fault(fault)
+            if answers or fault in ("unplug", "stall"):
+                until(lambda: chain.jaw.fault)
+                assert not chain.jaw.armed and chain.jaw.open_to(1.0) == 0
+                assert chain.jaw.fault.count("\n") == 0 and len(chain.jaw.fault) > 10
+            until(lambda: not chain.player.playing)  # the line ends as if nothing had been
+            emulator.fault("")
+            emulator.replug()
+            before = len(emulator.moves)
+            until(lambda: goes_on(chain) and len([us for _, _, us in list(emulator.moves)[before:] if us]) > 5)
+        assert all(us == 0 or 1390 <= us <= 1610 for _, _, us in emulator.moves), "never outside its travel"
+        until(lambda: set(emulator.servos.values()) <= ({0} if answers else {emulator.moves[-1][2]}))
+        assert answers or abs(emulator.moves[-1][2] - 1400) < 10, "closed, of one that cannot let go"
+
+
+def goes_on(chain: Chain) -> bool:
+    """Somebody acknowledges what he sees, which may be more than one thing, and lets it speak."""
+    chain.jaw.acknowledge()
+    if chain.jaw.armed and not chain.player.playing:
+        chain.speak(0.6)
+    return chain.jaw.armed
+
+
+@pytest.mark.parametrize("kind", BOARDS)
+def test_two_programs_on_one_port(kind: str) -> None:
+    with emulate(kind) as emulator, TappedSpeaker() as speaker:
+        other = SerialPort(emulator.path, 9600)
+        chain = Chain(Jaw(board=kind, port=emulator.path, arm_at_start=True), speaker)
+        with chain.keeper, chain.player:
+            until(lambda: "in use by another program" in chain.jaw.missing)
+            chain.speak(0.2)
+            other.close()
+            until(lambda: chain.jaw.armed)
+
+
+def test_the_boards_button_is_heard() -> None:
+    with emulate("line") as emulator, TappedSpeaker() as speaker:
+        chain = Chain(Jaw(board="line", port=emulator.path), speaker)
+        with chain.keeper:
+            until(lambda: chain.jaw.board is not None)
+            emulator.press_button(True)
+            until(lambda: chain.pressed == [True])
+            emulator.press_button(False)
+            until(lambda: chain.pressed == [True, False])
+
+
+def test_a_board_of_software_comes_and_goes_with_the_show() -> None:
+    with TappedSpeaker() as speaker:
+        chain = Chain(Jaw(board="maestro", port="emulated"), speaker)
+        with chain.keeper, chain.player:
+            until(lambda: chain.jaw.armed)
+            assert chain.keeper.simulated
+            chain.speak(0.3)
+            until(lambda: chain.jaw.attached)
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        (Jaw(board="nosuch"), "there is no such board"),
+        (Jaw(board="../evil"), "there is no such board"),
+        (Jaw(board="maestro", port="/dev/nosuch"), "is not there"),
+        (Jaw(board="maestro", port="usb:dead:beef"), "no such board is plugged in"),
+        (Jaw(board="maestro", port="socket://127.0.0.1:1"), "cannot be reached"),
+        (Jaw(board="maestro", port="usb:"), ""),
+        (Jaw(board="maestro", port="loop://nonsense"), ""),
+    ],
+)
+def test_absurd_values_are_said_and_cost_the_jaw_alone(settings: Jaw, why: str) -> None:
+    with TappedSpeaker() as speaker:
+        chain = Chain(settings, speaker)
+        with chain.keeper, chain.player:
+            until(lambda: chain.jaw.missing)
+            assert why in chain.jaw.missing and "\n" not in chain.jaw.missing
+            chain.speak(0.1)
+            until(lambda: not chain.player.playing)
