@@ -1,8 +1,11 @@
 """A serial line: found by what the board is, not by what the system called it today; opened for us alone."""
 
 import errno
+import io
+import select
 import termios
 from collections.abc import Sequence
+from contextlib import suppress
 from time import monotonic
 
 import serial
@@ -11,8 +14,10 @@ from serial.tools import list_ports
 
 from devices.errors import DeviceError
 
-WRITE_S = 0.05
-"""A line that takes no more for so long is stuck: a frame of 8 bytes takes 1 ms at 9600 baud."""
+STUCK_S = 0.05
+"""A line that takes no more for so long is stuck: a frame of 8 bytes takes 8 ms at 9600 baud."""
+_WRITE_S = 1.0
+"""For a line that takes a part of a frame and no more; never seen."""
 _MESSAGES = {
     errno.ENOENT: ("is not there", "plug the board in, or set another port in the rig"),
     errno.EACCES: ("may not be opened by you", "add yourself to the group dialout and log in again"),
@@ -21,8 +26,8 @@ _MESSAGES = {
 }
 
 
-_GONE = (serial.SerialException, OSError, termios.error, TypeError)
-"""TypeError: closed by another thread meanwhile."""
+_GONE = (serial.SerialException, OSError, termios.error, TypeError, AttributeError)
+"""The last two: closed by another thread meanwhile."""
 
 
 class Port(Struct, frozen=True):
@@ -80,15 +85,21 @@ class SerialPort:
         """Opens. `url`: a path, or what pyserial knows, such as socket://host:port. Raises DeviceError."""
         self.name = url
         try:
-            self._line = serial.serial_for_url(url, baud, timeout=0, write_timeout=WRITE_S, do_not_open=True)
+            self._line = serial.serial_for_url(url, baud, timeout=0, write_timeout=_WRITE_S, do_not_open=True)
             if "://" not in url:
                 self._line.exclusive = True
+        except ValueError as error:  # of the address itself
+            raise self._explained(error) from None
+        try:
             self._line.open()
         except (serial.SerialException, OSError, termios.error, ValueError) as error:
+            self.close()
             raise self._explained(error) from None
 
     def write(self, data: bytes) -> None:
         try:
+            if not self._takes():
+                raise serial.SerialTimeoutException
             self._line.write(data)
         except serial.SerialTimeoutException:
             raise DeviceError(self.name, "takes nothing any more", "switch the board off and on") from None
@@ -117,10 +128,19 @@ class SerialPort:
         return got
 
     def close(self) -> None:
-        try:
+        peer = getattr(self._line, "_socket", None)
+        with suppress(*_GONE):  # it has gone
             self._line.close()
-        except _GONE:
-            return  # it has gone
+        if peer is not None:
+            peer.close()  # pyserial does not, when the other end was the first to
+
+    def _takes(self) -> bool:
+        """Asked of the system: pyserial's own time-out also strikes when it was we who did not get the processor."""
+        try:
+            line = self._line.fileno()
+        except io.UnsupportedOperation:
+            return True
+        return bool(select.select((), (line,), (), STUCK_S)[1])
 
     def _explained(self, error: Exception) -> DeviceError:
         number = getattr(error, "errno", None)

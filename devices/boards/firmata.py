@@ -55,8 +55,9 @@ class Parser:
                 continue
             self._part.append(byte)
             if (self._part[0] == 0xF0 and byte == 0xF7) or len(self._part) == self._length():
-                yield bytes(self._part)
-                self._part.clear()
+                message = bytes(self._part)
+                self._part.clear()  # before the yield: who has what he wanted may never come back
+                yield message
             elif len(self._part) > 256 or byte == 0xF7:
                 self.odd = True
                 self._part.clear()

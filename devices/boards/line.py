@@ -15,6 +15,7 @@ from devices.boards.board import (
     Button,
     Link,
     Patience,
+    heard,
     no_channel,
     no_pulse,
     nonsense,
@@ -28,6 +29,7 @@ USB_IDS = ARDUINO_IDS
 VERSION = "1"
 _OPEN_S = 2.9
 _ASK_S = 0.3
+_LONGEST = 200
 _MOST_LINES = 50
 """In one poll; the rest waits for the next."""
 
@@ -59,8 +61,9 @@ class LineBoard:
         edges: list[Button] = []
         due, odd = monotonic() + ANSWER_S, False
         for _ in range(_MOST_LINES):
-            line = self.line(due - monotonic())
+            line = self.line(due)
             if line is None:
+                odd |= not self.sensible
                 break
             if line == "BOOT":
                 raise was_reset(self.name)
@@ -81,13 +84,21 @@ class LineBoard:
     def close(self) -> None:
         self._link.close()
 
-    def line(self, timeout_s: float) -> str | None:
-        """The next whole one; None when there is none yet. One that never ends is cut after 200 bytes."""
-        self._rest += self._link.read_line(b"\n", max(0.0, timeout_s), 200 - len(self._rest))
-        if not self._rest.endswith(b"\n") and len(self._rest) < 200:
-            return None
-        line, self._rest = self._rest, b""
+    def line(self, due: float) -> str | None:
+        """The next whole one; None when there is none by then (monotonic s). One that never ends is cut."""
+        while b"\n" not in self._rest and len(self._rest) < _LONGEST:
+            got = heard(self._link, max(0.0, due - monotonic()))
+            if not got:
+                return None
+            self._rest += got
+        length = self._rest.find(b"\n") + 1 or _LONGEST
+        line, self._rest = self._rest[:length], self._rest[length:]
         return line.decode("ascii", "replace").strip()
+
+    @property
+    def sensible(self) -> bool:
+        """Whether the part of a line that has come could become one."""
+        return self._rest.isascii()
 
     def knows(self, line: str) -> bool:
         """Whether it is the greeting. Raises DeviceError when it is that of another version."""
@@ -116,8 +127,8 @@ def open_board(link: Link) -> LineBoard:
         if now - asked_at > _ASK_S:
             link.write(b"?\n")
             asked_at = now
-        line = board.line(0.1)
+        line = board.line(now + 0.1)
         if line is not None and board.knows(line):
             return board
-        odd |= line not in (None, "", "BOOT", "B 0", "B 1")
+        odd |= line not in (None, "", "BOOT", "B 0", "B 1") or not board.sensible
     raise nonsense(board.name) if odd else silent(board.name)

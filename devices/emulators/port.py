@@ -219,14 +219,15 @@ class EmulatedPort:
 
     def _step(self, now: float) -> tuple[float, set[int]]:
         """Everything that can be done now; (how long to wait, s, for whose bytes)."""
-        self._accept(now)
-        self._drain(now)  # also the last words of one who has hung up since
         self._notice_opening(now)
         if self._fault == "busy" and self._slave >= 0:
             with suppress(OSError):  # the one who has it keeps it; we are the other program as soon as it lets go
                 fcntl.flock(self._slave, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 self._opened = False
-        self._drain(now)
+        if self._fault != "stall":
+            for data in self._drained():
+                self._hear(data, now)
+        self._accept(now)  # after the last word of the one before
         if now >= self._wakes_at:
             self._tick(now)
         self._flush(now)
@@ -264,6 +265,9 @@ class EmulatedPort:
         poll.register(self._master, select.POLLIN)
         hung_up = any(event & select.POLLHUP for _, event in poll.poll(0))
         if self._opened and hung_up:
+            if self._fault != "stall":
+                for data in self._drained():  # its last words
+                    self._hear(data, now)
             self._opened = False
             self._out.clear()
         elif not self._opened and not hung_up:
@@ -281,23 +285,19 @@ class EmulatedPort:
         self._send(self.device.boot(), now)
         self._paced_at = max(self._paced_at, self._deaf_until)
 
-    def _drain(self, now: float) -> None:
-        if self._fault != "stall":
-            for data in self._drained():
-                self._hear(data, now)
-
     def _drained(self) -> list[bytes]:
         got = []
         if self._master >= 0 and self._opened:
             with suppress(OSError):  # nobody there, or nothing
                 got.append(os.read(self._master, 65_536))
-        if self._peer is not None:
+        while self._peer is not None:
             try:
-                got.append(data := self._peer.recv(65_536))
+                data = self._peer.recv(65_536)
             except BlockingIOError:
-                return got
+                break
             except OSError:
                 data = b""
+            got.append(data)
             if not data:
                 self._peer.close()
                 self._peer = None
@@ -305,7 +305,7 @@ class EmulatedPort:
 
     def _hear(self, data: bytes, now: float) -> None:
         if data and self._fault != "timeout" and now >= self._deaf_until:
-            boots = self.device.weak
+            boots = self.device.weak and not self._out
             answer = self.device.received(data, now)
             self._send(answer, now)
             if boots and answer:

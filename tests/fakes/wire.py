@@ -1,4 +1,4 @@
-"""A line without a system: an emulated board at its other end, a clock that stands still, and what the test does to it."""
+"""A line without a system: an emulated board at its end, a clock that stands still, and what a test does to it."""
 
 from collections.abc import Callable
 
