@@ -1,13 +1,13 @@
 """A head without a head: keeps what it was told and when, and where that would have turned it."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import monotonic
 
 from devices.boards.board import Link
 
 BAUD = 0
-USB_IDS: tuple[tuple[int, int], ...] = ()
+USB_IDS: Sequence[tuple[int, int]] = ()
 PER_S = 0.5
 """At full speed, of a travel that is 2 from end to end."""
 

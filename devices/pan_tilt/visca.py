@@ -6,7 +6,7 @@ The protocol is Sony's; bytes after the command lists of the EVI-D70, SRG-300H a
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from time import monotonic
 
@@ -14,7 +14,7 @@ from devices.boards.board import Link
 from devices.errors import DeviceError
 
 BAUD = 9600
-USB_IDS: tuple[tuple[int, int], ...] = ()
+USB_IDS: Sequence[tuple[int, int]] = ()
 """Any adapter may be in between."""
 
 PAN_FASTEST, TILT_FASTEST = 0x18, 0x14
@@ -79,6 +79,8 @@ class ViscaHead:
         self._drives = b""
         """The drive that it follows now; empty when it stands, or nobody knows."""
         self._restarted = False
+        """It has forgotten its number."""
+        self._restart_told = True
         self._untold = 0
         self._pan_steps, self._tilt_steps = PAN_STEPS, TILT_STEPS
 
@@ -90,7 +92,7 @@ class ViscaHead:
                 with suppress(Refused):  # one that stands alone need not know them, nor answer
                     self._await(_begins_with(message[:2]), GREETING_S, stopping=True)
             self._busy.clear()
-            self._restarted = False
+            self._restarted, self._restart_told = False, True
             with suppress(Refused):  # it is there, and may be in standby
                 self._stop(GREETING_S)
 
@@ -172,12 +174,14 @@ class ViscaHead:
             raise self._silent()
 
     def _stop(self, within_s: float) -> None:
-        """Sent whatever we believe; one that has its hands full is made to let go first."""
+        """Sent whatever we believe; one that has its hands full is made to let go first. A head that started anew is
+        told its number, and that is raised although it stands.
+        """
         due = monotonic() + within_s
         self._drives = b""
         with suppress(Refused):  # of what came before
             self._catch_up(stopping=True)
-        if self._restarted:  # it has forgotten its number
+        if self._restarted:
             self._link.write(_ADDRESS_SET + _CLEAR)
             self._restarted = False
         self._link.write(self._stop_message())
@@ -191,6 +195,8 @@ class ViscaHead:
             self._busy.clear()
             self._link.write(self._stop_message())
             taken = self._await(self._is_acknowledgement, due - monotonic(), stopping=True)
+        if not self._restart_told:
+            raise self._reset()
         if taken is None:
             raise self._silent()
 
@@ -254,7 +260,7 @@ class ViscaHead:
         if kind == 4:
             self._busy.add(socket)
         elif frame[1] == 0x38:
-            self._restarted, self._drives = True, b""
+            self._restarted, self._restart_told, self._drives = True, False, b""
             self._busy.clear()
         else:
             self._busy.discard(socket)
@@ -264,6 +270,7 @@ class ViscaHead:
         return DeviceError(self.name, "does not answer", "is it switched on, and are address and baud rate right?")
 
     def _reset(self) -> DeviceError:
+        self._restart_told = True
         return DeviceError(self.name, "was switched off and on, or lost its power", "look at its power supply")
 
 

@@ -72,10 +72,12 @@ class HeadWorker:
         with self.lock:
             self.ask_stop()
             self.closing = True
-        for thread in (self._worker, self._watch):
-            if thread.is_alive():
-                thread.join(1.0)
+        if not self._worker.is_alive() and not self._watch.is_alive():
+            return
+        self._worker.join(1.0)
         self._let_go()  # only if the worker hangs in it; the guard has written the stop past it
+        for thread in (self._worker, self._watch):
+            thread.join(0.5)
 
     # ---- asked under the lock
 
