@@ -32,8 +32,8 @@ class Recorded(SerialPort):
     """What was said counts: what a listener makes of the last bytes before a hang-up is his affair."""
 
     def __init__(self, path: str, baud: int, said: list[bytes]) -> None:
+        self.said = said  # first: a port that does not open is closed
         super().__init__(path, baud)
-        self.said = said
 
     def write(self, data: bytes) -> None:
         super().write(data)
