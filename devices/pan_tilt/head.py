@@ -11,7 +11,8 @@ from devices.errors import DeviceError
 class Head(Protocol):
     """An open head. Every call may block 200 ms at most and raises DeviceError, which names what is wrong.
 
-    Not safe from several threads: `devices/limits.py` sees to that, and to the dead-man timer.
+    Not safe from several threads: `devices/pan_tilt/limited.py` sees to that, and to the dead-man timer. One exception:
+    drive(0, 0) may come from a second thread while another call hangs; then it writes the stop and waits for nothing.
     """
 
     @property
@@ -44,7 +45,7 @@ class HeadModule(Protocol):
 
 def module(name: str) -> HeadModule:
     """Raises DeviceError for a head that nobody has written."""
-    if not name.isidentifier() or name in ("head", "__init__"):
+    if not name.isidentifier() or name in ("head", "limited", "worker", "__init__"):
         raise DeviceError(name, "there is no such head", "see the files of devices/pan_tilt")
     try:
         return cast(HeadModule, importlib.import_module(f"devices.pan_tilt.{name}"))
