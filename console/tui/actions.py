@@ -21,7 +21,7 @@ class Act(Struct, frozen=True):
 
 ACTS = (
     Act("talk", "space", "SPACE", 1, "talk",
-        "Hold it and talk; or tap it before and after: some terminals know only that.",
+        "Hold it and talk; or tap to begin, and tap to end.",
         pressed="talk_key"),
     Act("say", "slash", "/", 3, "say", "Type a line that the character says."),
     Act("ask", "a", "A", 11, "ask", "Type a question in the visitor's place."),

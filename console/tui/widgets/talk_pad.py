@@ -37,6 +37,7 @@ class TalkPad(Panel):
         self.can, self.keys = app.possible("talk", picture) is True, app.keys_reported
         self.held, self.turn = app.talk_button.held, app.talk_button.turn
         self.set_class(self.can, "-on")
+        self.set_class(self.can and picture.state.stage is Stage.LISTENING, "-open")
         super().show(picture)
 
     def draw(self, picture: Picture, width: int, height: int) -> list[Line]:
