@@ -25,7 +25,10 @@ class Press(Command, frozen=True, kw_only=True):
 
 
 class Release(Command, frozen=True, kw_only=True):
-    """Answered with {"released"}: false when nobody held the button."""
+    """Answered with {"released"}: false when nobody held the button, or the visitor had finished by himself."""
+
+    whoever: bool = False
+    """Also a button that another client holds: what a second operator's press means while a question is recorded."""
 
 
 class Interrupt(Command, frozen=True, kw_only=True):

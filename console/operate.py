@@ -57,7 +57,8 @@ class Operator:
             case cmd.Press():
                 return await self._press(_LASTING if command.lasting else holder)
             case cmd.Release():
-                return {"released": self._release(_LASTING) or self._release(holder)}
+                own = self._release(_LASTING) or self._release(holder)
+                return {"released": own or (command.whoever and self._release(self._loop.holder))}
             case cmd.Interrupt():
                 return {"interrupted": self._loop.interrupt()}
             case cmd.Ask():

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import termios
+import time
 from argparse import Namespace
 from contextlib import suppress
 from typing import Any
@@ -18,6 +19,8 @@ _RESET = (
     "\x1b[?2004l\x1b[?2026l\x1b[?2048l"  # paste, synchronised output, resize reports
     "\x1b[?1049l\x1b[?25h\x1b[0m"  # alternate screen, cursor, colours
 )
+_LAST_WORDS_S = 0.05
+"""Until the terminal has obeyed: a key that is still held would go on typing its repeats into the shell."""
 FAILED = 70
 """The exit code of a screen that broke."""
 _CAN_DRAW_NOTHING = ("dumb", "unknown", "")
@@ -93,7 +96,8 @@ def _put_right(settings: list[Any]) -> None:
     with suppress(OSError, termios.error):
         os.write(sys.stdout.fileno(), _RESET.encode())
         termios.tcsetattr(sys.stdin, termios.TCSADRAIN, settings)
-        termios.tcflush(sys.stdin, termios.TCIFLUSH)  # what the mouse still sent
+        time.sleep(_LAST_WORDS_S)
+        termios.tcflush(sys.stdin, termios.TCIFLUSH)  # what mouse and keys still sent
 
 
 def _name(number: int) -> str:

@@ -69,13 +69,22 @@ class ConversationLoop:
         return request
 
     def release(self, holder: str = "") -> bool:
-        """The button is let go. False if nobody (or somebody else than `holder`) held it."""
+        """The button is let go. False if nobody (or somebody else than `holder`) held it, and if the question was over
+        already: the visitor had finished, or the longest hold has passed.
+        """
         held = self._held
         if held is None or (holder and held.holder != holder):
             return False
-        held.released.set()
         self._held = None
+        if held.released.is_set():
+            return False
+        held.released.set()
         return True
+
+    @property
+    def holder(self) -> str:
+        """Who holds the button; "" when nobody does."""
+        return self._held.holder if self._held is not None else ""
 
     def submit(self, request: Request) -> None:
         """Put a wav, text or say request in line. Raises Busy."""

@@ -181,6 +181,7 @@ class Turn:
                     break
             for wait in waits:
                 wait.cancel()
+        self.request.released.set()  # however it came about: a hand that comes up later ends nothing
 
     def _finished_speaking(self, ear: "_Ear") -> bool:
         audio = self.hands.audio

@@ -15,10 +15,14 @@ class Act(Struct, frozen=True):
     sentence: str
     first: bool = False
     """Works even while a text box has the focus."""
+    pressed: str = ""
+    """What the key itself does, where its being let go matters too; the mouse and the palette cannot hold it."""
 
 
 ACTS = (
-    Act("talk", "space", "SPACE", 1, "talk", "Open the microphone; press again to end the question."),
+    Act("talk", "space", "SPACE", 1, "talk",
+        "Hold it and talk; or tap to begin, and tap to end.",
+        pressed="talk_key"),
     Act("say", "slash", "/", 3, "say", "Type a line that the character says."),
     Act("ask", "a", "A", 11, "ask", "Type a question in the visitor's place."),
     Act("hush", "escape", "ESC", 2, "stop", "Stop what is being said; twice in a row is a panic."),
@@ -64,5 +68,5 @@ MODEL_ACTS = (
 
 def bindings() -> list[BindingType]:
     """For the App, which asks `check_action` whether one works now."""
-    rows = [Binding(act.key, act.action, act.label, priority=act.first) for act in ACTS]
+    rows = [Binding(act.key, act.pressed or act.action, act.label, priority=act.first) for act in ACTS]
     return [*rows, Binding("ctrl+q,ctrl+c", "leave", priority=True)]

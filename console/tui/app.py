@@ -106,6 +106,7 @@ class ConsoleApp(Pages):
         picture = self.link.picture
         base = self.screen_stack[0]
         self.tell_news(picture)
+        self.mind_talk(picture)
         page: Any = self.page
         with self.batch_update():
             base.query_one(Header).show(picture)
@@ -128,6 +129,8 @@ class ConsoleApp(Pages):
             picture.hangs,
             page,
             self.focused,
+            self.talk_button.held,
+            self.keys_reported,
         )
         before, self._parts = self._parts, parts
         return len(before) == len(parts) and all(a is b for a, b in zip(before, parts, strict=True))

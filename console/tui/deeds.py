@@ -8,7 +8,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.driver import Driver
 from textual.screen import Screen
 
@@ -23,6 +23,7 @@ from console.tui.picture import Picture
 from console.tui.screens.log import LogPage
 from console.tui.screens.questions import Choice, Leave
 from console.tui.steering import Steering
+from console.tui.talking import Talking
 from console.tui.troubles import troubles
 from console.tui.widgets.line_box import LineBox, Purpose
 from conversation.stages import Stage
@@ -33,18 +34,17 @@ from profiles.loader import known, load_character, load_rig
 _LOG = logging.getLogger(__name__)
 _PANIC_S = 1.0
 """Two ESC within so long are a panic."""
-_REPEAT_S = 0.1
 
 
-class Deeds(App[str]):
+class Deeds(Talking):
     """The half of the App that acts; holds no state of the show."""
 
     def __init__(self, link: Link, arguments: Namespace, driver_class: type[Driver] | None = None) -> None:
-        super().__init__(driver_class=driver_class)
+        super().__init__(driver_class)
         self.link, self.arguments = link, arguments
         self.steering = Steering(lambda: self.link.show)
         link.revive = self._revive
-        self._hushed_at = self._talked_at = float("-inf")
+        self._hushed_at = float("-inf")
 
     def do(self, work: Coroutine[Any, Any, Any]) -> None:
         """Send something; a refusal is one line in a corner, never a crash."""
@@ -69,7 +69,7 @@ class Deeds(App[str]):
         """True: now. None: not now, but its place is kept. False: not here."""
         state, live = picture.state, picture.link == "live" and not picture.state.stopping
         name = action.partition("(")[0]
-        if name in ("talk", "say", "ask"):
+        if name in ("talk", "talk_key", "say", "ask"):
             open_ = state.ready or state.exchange is not None  # a show that has lost an engine still answers
             return True if live and open_ and not state.halted else None
         if name == "hush":
@@ -97,12 +97,6 @@ class Deeds(App[str]):
 
     def run_action_soon(self, action: str) -> None:
         self.call_later(self.run_action, f"app.{action}")
-
-    def action_talk(self) -> None:
-        """A key that is held down repeats itself; that is not a wish."""
-        before, self._talked_at = self._talked_at, monotonic()
-        if self._talked_at - before > _REPEAT_S:
-            self.do(self.steering.talk())
 
     async def action_say(self) -> None:
         await self._open_line("say")

@@ -20,6 +20,7 @@ _INKS: dict[str, tuple[str, str, str]] = {
     "active": ("", "", "bold reverse"),
     "onair": ("air-text", "air", "bold"),
     "offair": ("", "box", ""),
+    "pad": ("pad-text", "pad", ""),
     "alarm": ("alarm-text", "alarm", "bold"),
     "key": ("accent", "", "bold"),
     "bone": ("bone", "", ""),

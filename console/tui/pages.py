@@ -53,6 +53,7 @@ class Pages(Deeds):
         switcher = base.query_one(ContentSwitcher)
         if not switcher.query(f"#{page}"):
             await switcher.mount(_PAGES[page](id=page))
+        self.talk_button.lose()  # the pad under the mouse has gone
         switcher.current = page
         base.query_one(Matters).enter = page != "models"  # there it swaps
         base.set_focus(base.query(_FOCUS[page]).first() if page in _FOCUS else None)

@@ -12,25 +12,38 @@ from console.presence import ShowFile
 
 
 class Steering:
-    """`talk` and `send` raise CommandError with one plain sentence; NoShow when the show is gone."""
+    """`press` and `send` raise CommandError with one plain sentence; NoShow when the show is gone."""
 
     def __init__(self, show: Callable[[], ShowFile | None]) -> None:
         self._show = show
         self._button: OperatorClient | None = None
         self._turn = asyncio.Lock()
         """One key press after another: a connection takes one command at a time."""
-        self._held = False
+        self._ours = False
+        """The microphone was opened by us, as far as we know."""
 
-    async def talk(self) -> None:
-        """The talk key: open the microphone, or let go of it. While our last question is still being answered by itself
-        (the visitor had finished, the recording had ended) letting go does nothing, and does no harm.
+    async def press(self) -> int:
+        """The talk button goes down. While a question is being recorded, whoever asks it, that is its end, and 0; else
+        the microphone opens, whoever is being answered, and it is the turn's number.
         """
         async with self._turn:
-            held, self._held = self._held, False
-            if held and (await self._on_button(cmd.Release()))["released"]:
-                return
-            await self._press()  # also where somebody else is listened to: a person's press interrupts
-            self._held = True
+            self._ours = False
+            if (await self._surely(cmd.Release(whoever=True)))["released"]:
+                return 0
+            turn: int = (await self._on_button(cmd.Press()))["turn"]
+            self._ours = True
+            return turn
+
+    async def let_go(self) -> bool:
+        """It comes up after a hold. False, and no harm, where our question was over: the visitor had finished by
+        himself, or somebody else ended it, or the show has gone.
+        """
+        async with self._turn:
+            ours, self._ours = self._ours, False
+            try:
+                return ours and bool((await self._on_button(cmd.Release()))["released"])
+            except NoShow:
+                return False
 
     async def send(self, command: cmd.Command) -> Any:
         async with OperatorClient(self._socket()) as client:
@@ -42,12 +55,12 @@ class Steering:
             await self._button.__aexit__(None, None, None)
             self._button = None
 
-    async def _press(self) -> None:
+    async def _surely(self, command: cmd.Command) -> Any:
         try:
-            await self._on_button(cmd.Press())
+            return await self._on_button(command)
         except NoShow:
             await self.close()  # the line broke meanwhile: once more with a new one
-            await self._on_button(cmd.Press())
+            return await self._on_button(command)
 
     async def _on_button(self, command: cmd.Command) -> Any:
         if self._button is None:

@@ -32,7 +32,7 @@ DARK = Theme(
         "box": "#2D3742", "visitor": _HUES["sky"], "alarm": _HUES["yellow"],
         "alarm-text": "#000000", "magenta": "#CC79A7", "cursor": "#2D3742",
         "part-text": "#0D1014", "part-1": "#56B4E9", "part-2": "#CC79A7", "part-3": "#C9B458", "part-4": "#8C9BDA",
-        "rest": "#4A5560", "rest-text": "#D8DEE4",
+        "rest": "#4A5560", "rest-text": "#D8DEE4", "pad": "#1B4B66", "pad-text": "#FFFFFF",
     },
 )  # fmt: skip
 LIGHT = Theme(
@@ -53,7 +53,7 @@ LIGHT = Theme(
         "box": "#CFCBC0", "visitor": "#005A8C", "alarm": _HUES["yellow"],
         "alarm-text": "#000000", "magenta": "#8E4A72", "cursor": "#DDD8CA",
         "part-text": "#FFFFFF", "part-1": "#005A8C", "part-2": "#8E4A72", "part-3": "#74651C", "part-4": "#4A57A8",
-        "rest": "#B4B0A6", "rest-text": "#1B2127",
+        "rest": "#B4B0A6", "rest-text": "#1B2127", "pad": "#005A8C", "pad-text": "#FFFFFF",
     },
 )  # fmt: skip
 SIXTEEN = Theme(
@@ -78,6 +78,7 @@ SIXTEEN = Theme(
         "cursor": "ansi_default",
         "part-text": "ansi_black", "part-1": "ansi_bright_cyan", "part-2": "ansi_bright_magenta",
         "part-3": "ansi_yellow", "part-4": "ansi_bright_blue", "rest": "ansi_white", "rest-text": "ansi_black",
+        "pad": "ansi_cyan", "pad-text": "ansi_black",
         "ansi-background": "ansi_black", "ansi-foreground": "ansi_white", "border-blurred": "ansi_black",
         "block-cursor-foreground": "ansi_black", "block-cursor-background": "ansi_white",
         "input-cursor-background": "ansi_white", "input-cursor-foreground": "ansi_black",

@@ -59,3 +59,26 @@ async def test_the_button_lets_go_by_itself_after_a_pause(wanted: bool) -> None:
         booth.loop.release("x")
         ended, _ = await booth.end_of(request)
         assert ended.outcome is Outcome.COMPLETED
+
+
+async def test_after_a_visitor_who_finished_by_himself_a_hand_ends_nothing_and_a_press_is_a_new_question() -> None:
+    microphone = LiveMicrophone()
+    audio = structs.replace(QUICK, end_of_speech=True, end_of_speech_ms=300)
+    booth = Booth(microphone=microphone, audio=audio, speaker=TappedSpeaker())
+    booth.llm.replies, booth.voice.per_word_s = [LONG], 0.1
+    async with opened(booth):
+        first = booth.loop.press("x")
+        await booth.until(Stage.LISTENING)
+        assert booth.loop.holder == "x"
+        microphone.push(speech(0.5))
+        while Stage.TRANSCRIBING not in booth.stages():  # each piece may be heard together with the one before
+            await asyncio.sleep(0.02)
+            microphone.push(silence(0.1))
+        await booth.until(Stage.SPEAKING)
+        assert not booth.loop.release("x"), "he had let go already"
+        assert booth.loop.holder == "" and not booth.loop.release("x")
+        second = booth.loop.press("x")
+        await second.started
+        assert (await first.done)[0].outcome is Outcome.INTERRUPTED
+        assert booth.loop.release("x")
+        await booth.end_of(second)

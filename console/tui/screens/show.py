@@ -13,10 +13,12 @@ from console.tui.widgets.set_up import SetUp
 from console.tui.widgets.skull import Skull
 from console.tui.widgets.stage_lane import StageLane
 from console.tui.widgets.talk import Talk
+from console.tui.widgets.talk_pad import TalkPad
 
 
 class ShowPage(Container):
-    """Two columns where there is room, else the talk with the skull beside it and the rest in two lines."""
+    """Two columns where there is room, else the talk with the skull beside it and the rest in two lines.
+    The pad is below what was said, or below the skull."""
 
     def compose(self) -> ComposeResult:
         yield StageLane(classes="box")
@@ -24,6 +26,7 @@ class ShowPage(Container):
             with Vertical(id="left"):
                 yield Talk(classes="box")
                 yield SetUp(classes="box")
+                yield TalkPad(classes="box")
             with Vertical(id="right"):
                 yield Engines(classes="box")
                 yield MemoryPanel(classes="box")
@@ -31,6 +34,7 @@ class ShowPage(Container):
                     yield Skull()
                     yield Body()
                 yield LastAnswer(classes="box")
+                yield TalkPad()
         with Vertical(id="lines"):
             yield Engines()
             yield Body()
