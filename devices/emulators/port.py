@@ -219,7 +219,6 @@ class EmulatedPort:
 
     def _step(self, now: float) -> tuple[float, set[int]]:
         """Everything that can be done now; (how long to wait, s, for whose bytes)."""
-        self._accept(now)
         self._notice_opening(now)
         if self._fault == "busy" and self._slave >= 0:
             with suppress(OSError):  # the one who has it keeps it; we are the other program as soon as it lets go
@@ -228,6 +227,7 @@ class EmulatedPort:
         if self._fault != "stall":
             for data in self._drained():
                 self._hear(data, now)
+        self._accept(now)  # after the last word of the one before
         if now >= self._wakes_at:
             self._tick(now)
         self._flush(now)
@@ -287,13 +287,14 @@ class EmulatedPort:
         if self._master >= 0 and self._opened:
             with suppress(OSError):  # nobody there, or nothing
                 got.append(os.read(self._master, 65_536))
-        if self._peer is not None:
+        while self._peer is not None:
             try:
-                got.append(data := self._peer.recv(65_536))
+                data = self._peer.recv(65_536)
             except BlockingIOError:
-                return got
+                break
             except OSError:
                 data = b""
+            got.append(data)
             if not data:
                 self._peer.close()
                 self._peer = None
@@ -301,7 +302,7 @@ class EmulatedPort:
 
     def _hear(self, data: bytes, now: float) -> None:
         if data and self._fault != "timeout" and now >= self._deaf_until:
-            boots = self.device.weak
+            boots = self.device.weak and not self._out
             answer = self.device.received(data, now)
             self._send(answer, now)
             if boots and answer:
