@@ -93,7 +93,7 @@ class Watch(Command, frozen=True, kw_only=True):
 
 
 class Snapshot(Command, frozen=True, kw_only=True):
-    """The newest picture. Answered with {"jpeg" (base64; `mime` says what it is), "mime", "age_s", "brightness", "width",
+    """The newest picture. Answered with {"jpeg" (base64), "mime", "age_s", "brightness", "width",
     "height"}.
     """
 

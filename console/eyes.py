@@ -5,8 +5,6 @@ import base64
 from time import monotonic
 from typing import Any
 
-from devices.pan_tilt.limited import LimitedHead
-
 from console import body_commands as cmd
 from console.bus import Bus
 from console.commands import TURN_FAILED, USAGE, CommandError
@@ -14,6 +12,7 @@ from console.events import DeviceChanged, DeviceState
 from console.readings import CameraReading
 from devices.camera.capture import Camera, Frame
 from devices.errors import DeviceError
+from devices.pan_tilt.limited import LimitedHead
 from launchers import camera as camera_launcher
 from launchers.environments import Environments
 from launchers.errors import FetchError
