@@ -44,6 +44,8 @@ class DeviceKeeper(Generic[D]):
         self.role, self.chosen = role, wanted
         self.fault = ""
         """Plain words while there is no device, or only a stand-in where there should be a real one."""
+        self.label = wanted
+        """Name of the device, or of the one that is missed."""
         self.device: D | None = None
         self.on_change = on_change
         self._may_default = wanted == "auto"
@@ -56,11 +58,6 @@ class DeviceKeeper(Generic[D]):
         self._opened_at = self._lost_at = self._next_look = 0.0
         self._looks = 0
         self._thread: threading.Thread | None = None
-
-    @property
-    def name(self) -> str:
-        device = self.device
-        return device.name if device is not None else self.chosen
 
     def start(self) -> None:
         """Returns when the device is open, or is known not to open; a sound server that hangs costs 10 s."""
@@ -154,12 +151,12 @@ class DeviceKeeper(Generic[D]):
         """The first that opens. Raises DeviceError: there is none, or what the best one said."""
         first: DeviceError | None = None
         for device in candidates:
-            self._opened_at = monotonic()
             try:
                 device.open()
             except DeviceError as error:
                 first = first or error
             else:
+                self._opened_at = monotonic()
                 return device
         raise first or DeviceError(name, f"there is no such {self.role}", f'plug it in, or set {self.role} = "auto"')
 
@@ -167,7 +164,7 @@ class DeviceKeeper(Generic[D]):
         if self._stop:
             self._put_away(device)
             return
-        before, self.device = self.device, device
+        before, self.device, self.label = self.device, device, device.name
         self._driver = device.driver if not device.simulated else self._driver
         self._take(device)
         if before is not None:
