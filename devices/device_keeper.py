@@ -128,15 +128,14 @@ class DeviceKeeper(Generic[D]):
     def _begin(self) -> None:
         candidates = self._make(self.chosen)
         if not candidates and self._may_default:
-            self._use(self._stand_in())
-            return
+            candidates = [self._stand_in()]
         try:
             device = self._open_one(self.chosen, candidates)
         except DeviceError as error:
             self._miss(str(error))
-            if self._may_default:
-                self._use(self._stand_in())
-            return
+            if not self._may_default:
+                return
+            device = self._open_one("", [self._stand_in()])
         self._use(device)
 
     def _miss(self, why: str) -> None:
@@ -223,8 +222,8 @@ class DeviceKeeper(Generic[D]):
         if not self._flows(device):
             self._put_away(device)
             return False
-        self.fault = ""
         self._use(device)
+        self.fault = ""
         self._tell(device.name, "ready", why)
         return True
 

@@ -4,9 +4,11 @@ Both are for a show that is idle: what they play takes the speaker from whoever 
 """
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Protocol
 
 import numpy as np
+import soxr
 from msgspec import Struct
 from numpy.typing import NDArray
 
@@ -154,10 +156,10 @@ async def play(speaker: Speaker, rate: int, pcm: Samples) -> bool:
             speaker.cancel()
 
 
-async def _for(ended: "asyncio.Future[None] | object", seconds: float) -> None:
+async def _for(ended: Awaitable[None], seconds: float) -> None:
     try:
         async with asyncio.timeout(seconds):
-            await ended  # type: ignore[misc]
+            await ended
     except TimeoutError:
         return
 
@@ -173,8 +175,6 @@ def _powers(pcm: Samples, rate: int) -> tuple[NDArray[np.float64], NDArray[np.fl
 def _resampled(pcm: Samples, rate: int, wanted: int) -> Samples:
     if rate == wanted or not len(pcm):
         return pcm
-    import soxr
-
     return np.asarray(soxr.resample(pcm, rate, wanted), np.int16)
 
 
