@@ -69,9 +69,12 @@ def find(kind: str, wanted: str) -> Found | None:
 
 
 def find_all(kind: str, wanted: str) -> list[Found]:
-    """Every way to reach that device, the best first; one that was plugged in again may open by the second alone."""
+    """Every way to reach that device, the best first; one that was plugged in again may open by the second alone. A
+    part of a name will do where no device has all of it.
+    """
     with _quiet_libraries():
-        return [found for found in (_portaudio(kind, wanted), _miniaudio(kind, wanted)) if found is not None]
+        ways = [found for found in (_portaudio(kind, wanted), _miniaudio(kind, wanted)) if found is not None]
+    return [found for found in ways if found.name.lower() == wanted.lower()] or ways
 
 
 def speaker(wanted: str, on_change: OnChange | None = None, wait: bool = False) -> SwitchingSpeaker:

@@ -10,7 +10,7 @@ from time import monotonic
 import numpy as np
 
 from conversation.audio import HEARING_RATE, SILENCE, Samples
-from devices.levels import SILENT_DB, clipped, level_db
+from devices.levels import clipped, level_db
 
 _MEMORY_S = 2.5
 _BLOCK_S = 0.1
@@ -28,14 +28,14 @@ class InputRing:
         self._lock = threading.Lock()
         self._past: deque[tuple[float, Samples]] = deque()
         self._takers: list[LiveRecording] = []
-        self._level: float = SILENT_DB
+        self._last: Samples = SILENCE
         self._clipped_at = float("-inf")
         self.last_block_at: float | None = None
 
     @property
     def level_db(self) -> float | None:
-        """Of the last block."""
-        return self._level
+        """Of the last block; computed only when somebody looks."""
+        return level_db(self._last)
 
     @property
     def clipped(self) -> bool:
@@ -48,10 +48,9 @@ class InputRing:
         if clipped(pcm):
             self._clipped_at = now
         pcm = self.cleaned(pcm)
-        level = level_db(pcm)
         with self._lock:
             self.last_block_at = now
-            self._level = level
+            self._last = pcm
             self._past.append((now, pcm))
             while self._past and now - self._past[0][0] > _MEMORY_S:
                 self._past.popleft()
@@ -66,7 +65,7 @@ class InputRing:
         """The device has gone: whoever records goes on with what there is."""
         with self._lock:
             takers, self._takers = self._takers, []
-            self._level = SILENT_DB
+            self._last = SILENCE
         for taker in takers:
             taker.cut_off()
 

@@ -27,7 +27,7 @@ class Pace(Struct, frozen=True):
     first_s: float = 2.6
     """Some begin late: PulseAudio's null sink after 2 s."""
     retry_s: float = 0.5
-    longest_s: float = 8.0
+    longest_s: float = 4.0
     """Waits double up to here; a look costs 6 to 20 ms."""
     default_after_s: float = 10.0
     """So long only the device itself will do: a sound server that restarts must find its hardware free."""
