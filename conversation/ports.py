@@ -37,7 +37,7 @@ class Recording(Protocol):
         """All so far at 16 kHz, pre-roll included."""
 
     async def ended(self) -> None:
-        """Returns when the source runs dry (a recorded visitor); a live microphone never does."""
+        """Returns when the source runs dry: a recorded visitor has spoken, a live microphone was pulled out."""
 
     def close(self) -> None: ...
 
@@ -46,7 +46,8 @@ class Microphone(Protocol):
     @property
     def name(self) -> str: ...
 
-    def record(self, pre_roll_s: float) -> Recording: ...
+    def record(self, pre_roll_s: float) -> Recording:
+        """Raises ConversationError(LISTENING) while there is no microphone."""
 
 
 class SpeechDetector(Protocol):

@@ -8,6 +8,7 @@ import soxr
 from conversation.audio import SILENCE, Samples
 from conversation.events import JawFigures
 from conversation.lip_sync import LipSync, VoiceLevel
+from conversation.loudness import Leveller, VoiceGain
 from conversation.ports import Jaw, Speaker
 from profiles.schema import JawFeel
 
@@ -37,13 +38,13 @@ class SpokenClause:
 class Utterance:
     """All that is said in one turn; `first_at` and `last_at` are monotonic seconds at the DAC."""
 
-    def __init__(self, generation: int, speaker: Speaker, jaw: Jaw, lips: LipSync) -> None:
+    def __init__(self, generation: int, speaker: Speaker, jaw: Jaw, lips: LipSync, leveller: Leveller) -> None:
         self.generation = generation
         self.clauses: list[SpokenClause] = []
         self.first_at: float | None = None
         self.last_at: float | None = None
         self.drained = asyncio.Event()
-        self._speaker, self._jaw, self._lips = speaker, jaw, lips
+        self._speaker, self._jaw, self._lips, self._leveller = speaker, jaw, lips, leveller
         self._resampler: tuple[int, soxr.ResampleStream] | None = None
         self._pcm: list[Samples] = []
         self.written = 0
@@ -53,13 +54,14 @@ class Utterance:
         self.clauses.append(SpokenClause(index, text, self.written))
 
     def write(self, rate: int, pcm: Samples) -> None:
-        self._queue(self._to_speaker_rate(rate, pcm))
+        self._queue(self._leveller.feed(self._to_speaker_rate(rate, pcm)))
 
     def end_clause(self) -> None:
+        self._end_line()
         self.clauses[-1].end = self.written
 
     def finish(self) -> None:
-        self._queue(self._flush())
+        self._end_line()
         self._jaw.track(self.generation, self._lips.feed(SILENCE, last=True))
         self._speaker.finish(self.generation)
 
@@ -88,6 +90,10 @@ class Utterance:
     def jaw_figures(self) -> JawFigures:
         return self._jaw.figures(self.generation)
 
+    def _end_line(self) -> None:
+        self._queue(self._leveller.feed(self._flush()))
+        self._queue(self._leveller.end_line())
+
     def _queue(self, pcm: Samples) -> None:
         if len(pcm) == 0:
             return
@@ -98,7 +104,7 @@ class Utterance:
 
     def _to_speaker_rate(self, rate: int, pcm: Samples) -> Samples:
         if self._resampler is not None and self._resampler[0] != rate:
-            self._queue(self._flush())
+            self._queue(self._leveller.feed(self._flush()))
         if rate == self._speaker.rate:
             return pcm
         if self._resampler is None:
@@ -116,9 +122,12 @@ class Utterance:
 class SpeechPlayer:
     """The character's mouth: one utterance at a time; a new one makes all older samples unplayable."""
 
-    def __init__(self, speaker: Speaker, jaw: Jaw) -> None:
+    def __init__(self, speaker: Speaker, jaw: Jaw, peak_db: float = -1.0) -> None:
+        """`peak_db`: how loud the loudest sample of a line is made, dB of full scale."""
         self.speaker, self._jaw = speaker, jaw
+        self._peak_db = peak_db
         self._levels: dict[str, VoiceLevel] = {}
+        self._gains: dict[str, VoiceGain] = {}
         self._generation = 0
         self._now: Utterance | None = None
         self.silent_since = float("-inf")
@@ -132,7 +141,8 @@ class SpeechPlayer:
         self._generation += 1
         level = self._levels.setdefault(voice, VoiceLevel())
         lips = LipSync(self.speaker.rate, level, feel.attack_ms, feel.release_ms, feel.gain, feel.band_pass)
-        self._now = Utterance(self._generation, self.speaker, self._jaw, lips)
+        leveller = Leveller(self.speaker.rate, self._gains.setdefault(voice, VoiceGain(self._peak_db)))
+        self._now = Utterance(self._generation, self.speaker, self._jaw, lips, leveller)
         self._jaw.begin(self._generation)
         self.speaker.begin(self._generation)
         return self._now

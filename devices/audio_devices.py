@@ -1,27 +1,33 @@
-"""Picks the microphone and the speaker of a rig: PortAudio, else miniaudio, else the stand-ins, and says which."""
+"""The microphones and speakers of this machine: lists them, and opens those of a rig. PortAudio, else miniaudio."""
 
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-import miniaudio
 from msgspec import Struct
 
+from devices import miniaudio_streams
 from devices.errors import DeviceError
 from devices.microphone_clip import RecordedVisitor, recorded_visitors
 from devices.microphone_miniaudio import MiniaudioMicrophone
 from devices.microphone_sounddevice import SounddeviceMicrophone
+from devices.noise import noise_filter
+from devices.sound_device import Inlet, OnChange, Outlet, SoundDevice
 from devices.speaker_miniaudio import MiniaudioSpeaker
-from devices.speaker_null import NullSpeaker
 from devices.speaker_sounddevice import SounddeviceSpeaker
+from devices.switching import AnyInlet, NullOutlet, RecordedInlet, SwitchingMicrophone, SwitchingSpeaker
+from profiles.schema import Audio
 
 NULL_RATE = 22_050
 """The rehearsal voice's own rate, so that nothing is resampled for nobody."""
+LIVE_RATE = 48_000
+_STDERR = threading.Lock()
 
-AnySpeaker = NullSpeaker | MiniaudioSpeaker | SounddeviceSpeaker
-AnyMicrophone = RecordedVisitor | MiniaudioMicrophone | SounddeviceMicrophone
+AnySpeaker = SwitchingSpeaker
+AnyMicrophone = SwitchingMicrophone
 
 
 class Found(Struct, frozen=True):
@@ -29,56 +35,118 @@ class Found(Struct, frozen=True):
 
     name: str
     driver: str
+    """PortAudio, or the system of sound behind miniaudio: PulseAudio, ALSA, Core Audio, ..."""
     key: Any
     rate: int
 
 
+class Listed(Struct, frozen=True):
+    """A device that may be chosen by its name."""
+
+    name: str
+    driver: str
+    default: bool = False
+    simulated: bool = False
+
+
+def devices(kind: str) -> list[Listed]:
+    """All `kind` ("input" or "output") devices that are there now, the default first; last the stand-in, which always
+    is. Takes 5 to 20 ms. PortAudio's own list is as old as the program and is not asked.
+    """
+    with _quiet_libraries():
+        rows = miniaudio_streams.rows(kind)
+    listed = [Listed(row.name, row.backend, row.default) for row in rows]
+    listed.sort(key=lambda row: not row.default)
+    stand_in = (
+        Listed("recorded", "recorded", simulated=True) if kind == "input" else Listed("null", "null", False, True)
+    )
+    return [*listed, stand_in]
+
+
 def find(kind: str, wanted: str) -> Found | None:
     """The default ("auto") or the named `kind` ("input" or "output") device; None if there is none."""
+    return next(iter(find_all(kind, wanted)), None)
+
+
+def find_all(kind: str, wanted: str) -> list[Found]:
+    """Every way to reach that device, the best first; one that was plugged in again may open by the second alone. A
+    part of a name will do where no device has all of it.
+    """
     with _quiet_libraries():
-        return _portaudio(kind, wanted) or _miniaudio(kind, wanted)
+        ways = [found for found in (_portaudio(kind, wanted), _miniaudio(kind, wanted)) if found is not None]
+    return [found for found in ways if found.name.lower() == wanted.lower()] or ways
+
+
+def speaker(wanted: str, on_change: OnChange | None = None, wait: bool = False) -> SwitchingSpeaker:
+    """Not yet open. Raises DeviceError when a device asked for by name is not there, unless it is to `wait` for it:
+    then nothing is heard until it comes.
+    """
+    rate = NULL_RATE if wanted == "null" or (wanted == "auto" and find("output", wanted) is None) else LIVE_RATE
+    speaker = SwitchingSpeaker(rate, wanted, lambda name: outlets(name, rate), on_change)
+    speaker.keeper.label = _label("speaker", wanted, outlets(wanted, rate), NullOutlet(), wait)
+    return speaker
+
+
+def microphone(
+    wanted: str, audio: Audio | None = None, on_change: OnChange | None = None, wait: bool = False
+) -> SwitchingMicrophone:
+    """Not yet open. `audio` says what is done against noise. Raises DeviceError as `speaker` does."""
+    noise = noise_filter(audio) if audio is not None else None
+    microphone = SwitchingMicrophone(wanted, inlets, _visitor, on_change, noise)
+    microphone.keeper.label = _label("microphone", wanted, inlets(wanted), _visitor(), wait)
+    return microphone
+
+
+def _label(role: str, wanted: str, found: Sequence[SoundDevice], stand_in: SoundDevice, wait: bool) -> str:
+    """What it is most likely to be called once it is open."""
+    if not found and wanted != "auto" and not wait:
+        raise DeviceError(wanted, f"there is no such {role}", f'plug it in, or set {role} = "auto"')
+    return found[0].name if found else stand_in.name if wanted == "auto" else wanted
+
+
+def outlets(wanted: str, rate: int) -> list[Outlet]:
+    """Those that play `rate` and answer to `wanted`, none of them open."""
+    if wanted == "null":
+        return [NullOutlet()]
+    return [_outlet(found, rate) for found in find_all("output", wanted)]
+
+
+def inlets(wanted: str) -> list[AnyInlet]:
+    """Those that answer to `wanted`, none of them open."""
+    if wanted == "recorded":
+        return [_visitor()]
+    return [_inlet(found) for found in find_all("input", wanted)]
+
+
+def _outlet(found: Found, rate: int) -> Outlet:
+    if found.driver == "PortAudio":
+        return SounddeviceSpeaker(found.name, found.key, found.rate, rate)
+    return MiniaudioSpeaker(found.name, found.driver, found.key, rate)
+
+
+def _inlet(found: Found) -> Inlet:
+    if found.driver == "PortAudio":
+        return SounddeviceMicrophone(found.name, found.key, found.rate)
+    return MiniaudioMicrophone(found.name, found.driver, found.key)
+
+
+def _visitor() -> RecordedInlet:
+    return RecordedInlet(RecordedVisitor(recorded_visitors()))
 
 
 @contextlib.contextmanager
 def _quiet_libraries() -> Iterator[None]:
     """ALSA complains on stderr, in its own words, about sound cards that are not there; we say it ourselves."""
-    sys.stderr.flush()
-    kept, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(null)
-
-
-def speaker(wanted: str) -> AnySpeaker:
-    """Not yet open. Raises DeviceError when a device asked for by name is not there."""
-    if wanted == "null":
-        return NullSpeaker(NULL_RATE)
-    found = find("output", wanted)
-    if found is None and wanted != "auto":
-        raise DeviceError(wanted, "there is no such speaker", 'plug it in, or set speaker = "auto"')
-    if found is None:
-        return NullSpeaker(NULL_RATE)
-    if found.driver == "PortAudio":
-        return SounddeviceSpeaker(found.name, found.key, found.rate)
-    return MiniaudioSpeaker(found.name, found.key)
-
-
-def microphone(wanted: str) -> AnyMicrophone:
-    """Not yet open. Raises DeviceError when a device asked for by name is not there."""
-    if wanted == "recorded":
-        return RecordedVisitor(recorded_visitors())
-    found = find("input", wanted)
-    if found is None and wanted != "auto":
-        raise DeviceError(wanted, "there is no such microphone", 'plug it in, or set microphone = "auto"')
-    if found is None:
-        return RecordedVisitor(recorded_visitors())
-    if found.driver == "PortAudio":
-        return SounddeviceMicrophone(found.name, found.key, found.rate)
-    return MiniaudioMicrophone(found.name, found.key)
+    with _STDERR:
+        sys.stderr.flush()
+        kept, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            os.close(null)
 
 
 def _portaudio(kind: str, wanted: str) -> Found | None:
@@ -94,15 +162,13 @@ def _portaudio(kind: str, wanted: str) -> Found | None:
 
 
 def _miniaudio(kind: str, wanted: str) -> Found | None:
-    """On a machine without sound ALSA still offers its own null device; ours keeps a better clock."""
-    try:
-        devices = miniaudio.Devices()
-        rows = devices.get_captures() if kind == "input" else devices.get_playbacks()
-    except miniaudio.MiniaudioError:
-        return None
-    real = [row for row in rows if not row["name"].startswith("Discard all samples")]
+    """The whole name counts before a part of it."""
+    rows = miniaudio_streams.rows(kind)
     if wanted == "auto":  # no id means the default device, which need not be the first of the list
-        role = "microphone" if kind == "input" else "speaker"
-        return Found(f"default {role} ({devices.backend})", "miniaudio", None, 48_000) if real else None
-    named = (row for row in real if wanted.lower() in row["name"].lower())
-    return next((Found(row["name"], "miniaudio", row["id"], 48_000) for row in named), None)
+        if not rows:
+            return None
+        role, backend = "microphone" if kind == "input" else "speaker", rows[0].backend
+        return Found(f"default {role} ({backend})", backend, None, LIVE_RATE)
+    wanted = wanted.lower()
+    named = [row for row in rows if row.name.lower() == wanted] or [row for row in rows if wanted in row.name.lower()]
+    return Found(named[0].name, named[0].backend, named[0].key, LIVE_RATE) if named else None

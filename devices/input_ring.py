@@ -1,18 +1,21 @@
 """Samples from a live microphone: a short memory of the past, and a recording while the button is held."""
 
 import asyncio
+import contextlib
 import threading
 from collections import deque
+from collections.abc import Callable
 from time import monotonic
 
 import numpy as np
 
 from conversation.audio import HEARING_RATE, SILENCE, Samples
-from devices.levels import SILENT_DB, level_db
+from devices.levels import clipped, level_db
 
 _MEMORY_S = 2.5
 _BLOCK_S = 0.1
 """No device delivers in longer blocks."""
+_CLIP_SHOWN_S = 1.0
 
 
 class InputRing:
@@ -25,20 +28,46 @@ class InputRing:
         self._lock = threading.Lock()
         self._past: deque[tuple[float, Samples]] = deque()
         self._takers: list[LiveRecording] = []
+        self._last: Samples = SILENCE
+        self._clipped_at = float("-inf")
         self.last_block_at: float | None = None
-        self.level_db: float | None = SILENT_DB
+
+    @property
+    def level_db(self) -> float | None:
+        """Of the last block; computed only when somebody looks."""
+        return level_db(self._last)
+
+    @property
+    def clipped(self) -> bool:
+        """Within the last second somebody was too loud for the converter."""
+        return monotonic() - self._clipped_at < _CLIP_SHOWN_S
 
     def push(self, pcm: Samples) -> None:
         """16 kHz samples whose last one was just heard."""
-        now, level = monotonic(), level_db(pcm)
+        now = monotonic()
+        if clipped(pcm):
+            self._clipped_at = now
+        pcm = self.cleaned(pcm)
         with self._lock:
             self.last_block_at = now
-            self.level_db = level
+            self._last = pcm
             self._past.append((now, pcm))
             while self._past and now - self._past[0][0] > _MEMORY_S:
                 self._past.popleft()
             for taker in self._takers:
                 taker.take(now, pcm)
+
+    def cleaned(self, pcm: Samples) -> Samples:
+        """What is kept of it; the same number of samples, give or take a block."""
+        return pcm
+
+    def lose(self) -> None:
+        """The device has gone: whoever records goes on with what there is."""
+        with self._lock:
+            takers, self._takers = self._takers, []
+            self._last = SILENCE
+        for taker in takers:
+            taker.cut_off()
 
     def record(self, pre_roll_s: float) -> "LiveRecording":
         oldest = monotonic() - pre_roll_s - _BLOCK_S
@@ -63,6 +92,9 @@ class LiveRecording:
         self._ring = ring
         self._blocks: list[Samples] = [before]
         self._first_at: float | None = None
+        self._lock = threading.Lock()
+        self._over = False
+        self._wake: Callable[[], object] | None = None
 
     @property
     def first_sample_at(self) -> float | None:
@@ -77,7 +109,21 @@ class LiveRecording:
         return np.concatenate(self._blocks[:])
 
     async def ended(self) -> None:
-        await asyncio.Event().wait()
+        """Only when the microphone has gone."""
+        loop, over = asyncio.get_running_loop(), asyncio.Event()
+        with self._lock:
+            if self._over:
+                return
+            self._wake = lambda: loop.call_soon_threadsafe(over.set)
+        await over.wait()
+
+    def cut_off(self) -> None:
+        """From any thread: nothing more will come."""
+        with self._lock:
+            self._over, wake = True, self._wake
+        if wake is not None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                wake()
 
     def close(self) -> None:
         self._ring.leave(self)

@@ -80,9 +80,21 @@ class OutputQueue:
         """Whether pulling now would give sound, or the news that all was heard."""
         return bool(self._fade.size) or (self._open and (bool(self._blocks) or (self._finished and not self._drained)))
 
+    def wait_busy(self, stop: threading.Event) -> None:
+        """Returns once there is something to pull, or when `stop` is set and `wake` called."""
+        with self._lock:
+            self._lock.wait_for(lambda: stop.is_set() or self.busy())
+
+    def wake(self) -> None:
+        with self._lock:
+            self._lock.notify_all()
+
     def pull(self, count: int, at: float) -> Samples:
         """`count` samples for the device, whose first will be audible at monotonic time `at`."""
         out = np.zeros(count, np.int16)
+        if not self.busy():  # most of an evening: what is written meanwhile begins with the next block, after a gap
+            self._dry = True
+            return out
         with self._lock:
             faded = min(count, len(self._fade))
             out[:faded], self._fade = self._fade[:faded], self._fade[faded:]

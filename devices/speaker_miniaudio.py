@@ -2,53 +2,62 @@
 
 from collections.abc import Generator
 from time import monotonic
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import miniaudio
 
-from devices.errors import DeviceError
-from devices.output_queue import OutputQueue
+from devices.device_clock import QueueClock, RateChanger
+from devices.miniaudio_streams import Playback, backends, unopened
+from devices.sound_device import Outlet
 
 _BUFFER_MS = 40
+_RATE = 48_000
 
 
-class MiniaudioSpeaker(OutputQueue):
-    """One stream for the whole show. miniaudio tells no DAC time: what we hand over is heard after the periods
-    that are already queued, so `latency_s` is the buffer it was asked for.
-    """
+class MiniaudioSpeaker(Outlet):
+    """Open at 48 kHz, which the device converts if it must; another `rate` is brought there by soxr."""
 
-    simulated = False
-    latency_s = _BUFFER_MS / 1000
-
-    def __init__(self, name: str, device_id: Any, rate: int = 48_000) -> None:
-        super().__init__(rate)
-        self.name = name
-        self._id = device_id
+    def __init__(self, name: str, backend: str, key: Any, rate: int) -> None:
+        super().__init__(name, backend)
+        self._key, self._rate = key, rate
+        self._clock = QueueClock(_RATE, _BUFFER_MS / 1000)
         self._device: Any = None
 
-    def __enter__(self) -> Self:
+    @property
+    def latency_s(self) -> float | None:  # type: ignore[override]
+        return self._clock.latency_s
+
+    def open(self) -> None:
         try:
-            self._device = miniaudio.PlaybackDevice(
+            self._device = Playback(
                 output_format=miniaudio.SampleFormat.SIGNED16,
                 nchannels=1,
-                sample_rate=self.rate,
+                sample_rate=_RATE,
                 buffersize_msec=_BUFFER_MS,
-                device_id=self._id,
+                device_id=self._key,
+                backends=backends(self.driver),
                 app_name="Galactus",
             )
             stream = self._stream()
             next(stream)
+            self._device.stop_callback = self._stopped
+            self.moved_at = monotonic()
             self._device.start(stream)
         except miniaudio.MiniaudioError as error:
-            raise DeviceError(self.name, f"the speaker does not open ({error})", 'set speaker = "null"') from None
-        return self
+            self.close()
+            raise unopened("speaker", self.name, error) from None
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        if self._device is not None:
-            self._device.close()
+    def close(self) -> None:
+        device, self._device = self._device, None
+        if device is not None:
+            device.close()
+
+    def _stopped(self) -> None:
+        self.gone = True
 
     def _stream(self) -> Generator[bytes, int, None]:
+        pull = self.pull if self._rate == _RATE else RateChanger(self.pull, self._rate, _RATE).pull
         wanted = yield b""
         while True:
-            wanted = yield self.pull(wanted, monotonic() + self.latency_s).tobytes()
+            now = monotonic()
+            wanted = yield pull(wanted, now + self._clock.ahead_s(wanted, now)).tobytes()

@@ -1,0 +1,82 @@
+"""miniaudio's devices, less their leak: each opens a connection to the sound server that nobody closes."""
+
+from typing import Any
+
+import miniaudio
+from msgspec import Struct
+
+from devices.errors import DeviceError
+
+_NULL_DEVICE = "Discard all samples"
+"""On a machine without sound ALSA still offers its own null device; ours keeps a better clock."""
+
+
+class Row(Struct, frozen=True):
+    """One of the devices that the operating system offers now."""
+
+    name: str
+    backend: str
+    key: Any
+    """miniaudio's id of it."""
+    default: bool
+
+
+def rows(kind: str) -> list[Row]:
+    """All "input" or "output" devices, looked up anew. Asks none of them for its formats: a busy one fails then."""
+    ffi, lib = miniaudio.ffi, miniaudio.lib
+    try:
+        context = miniaudio.Devices()
+    except miniaudio.MiniaudioError:
+        return []
+    infos, count = ffi.new("ma_device_info**"), ffi.new("ma_uint32*")
+    none = (ffi.NULL, ffi.NULL)
+    wanted = (*none, infos, count) if kind == "input" else (infos, count, *none)
+    if lib.ma_context_get_devices(context._context, *wanted) != lib.MA_SUCCESS:
+        return []
+    found = []
+    for info in (infos[0][i] for i in range(count[0])):
+        name = ffi.string(info.name).decode(errors="replace")
+        if not name.startswith(_NULL_DEVICE):
+            found.append(Row(name, context.backend, ffi.new("ma_device_id *", info.id), bool(info.isDefault)))
+    return found
+
+
+def backends(name: str) -> list[Any]:
+    """The one of that name, so that an id is never shown to another; all when it has no name."""
+    word = "".join(filter(str.isalnum, name)).upper()
+    return [backend for backend in miniaudio.Backend if backend.name == word]
+
+
+class _Closing:
+    """Remembers its context, also while its constructor fails."""
+
+    context: Any = None
+
+    def _make_context(self, *wanted: Any) -> Any:
+        self.context = super()._make_context(*wanted)  # type: ignore[misc]
+        return self.context
+
+    def close(self) -> None:
+        self.stop_callback = None
+        super().close()  # type: ignore[misc]
+        context, self.context = self.context, None
+        if context is not None:
+            miniaudio.lib.ma_context_uninit(context)
+
+
+class Playback(_Closing, miniaudio.PlaybackDevice):  # type: ignore[misc]
+    """As miniaudio's."""
+
+
+class Capture(_Closing, miniaudio.CaptureDevice):  # type: ignore[misc]
+    """As miniaudio's."""
+
+
+def plain(error: Exception) -> str:
+    """What a MiniaudioError says, in a few words."""
+    return str(error.args[0]) if error.args else type(error).__name__
+
+
+def unopened(role: str, name: str, error: Exception) -> DeviceError:
+    hint = "look whether another program holds it, or choose another"
+    return DeviceError(name, f"the {role} does not open ({plain(error)})", hint)
