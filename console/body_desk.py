@@ -1,10 +1,19 @@
 """What an operator does by hand to the body: jaw, sound, eyes; each has a desk of its own."""
 
+import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from console import body_commands as cmd
+from console.body_view import BodyView
 from console.booth import Booth
+from console.eyes import Eyes
 from console.jaw_desk import JawDesk
+from console.live_preflight import LivePreflight
+from console.sound_desk import SoundDesk
+from devices.camera import names
 
 if TYPE_CHECKING:
     from console.show import Show
@@ -13,19 +22,48 @@ if TYPE_CHECKING:
 class BodyDesk:
     """Answers the commands of console/body_commands.py."""
 
-    def __init__(self, show: "Show", booth: Booth) -> None:
+    def __init__(self, show: "Show", booth: Booth, eyes: Eyes) -> None:
+        self._booth, self._eyes = booth, eyes
         self._jaw = JawDesk(
             booth.limited, booth.board, booth.emergency, show.rig, show.home, show.idle, show.bus.publish
         )
+        self._sound = SoundDesk(booth, Path(show.rig.file), show.home, show.idle)
+        self._preflight = LivePreflight(show, booth, self._jaw, self._sound, eyes)
 
     async def execute(self, command: cmd.AnyBodyCommand, holder: str) -> Any:
         """Raises CommandError."""
         match command:
-            case cmd.Body():
-                return self._jaw.view()
-            case _:
-                return await self._jaw.execute(command, holder)
+            case cmd.Body() | cmd.Calibrate():
+                if isinstance(command, cmd.Calibrate):
+                    await self._jaw.execute(command, holder)
+                return await self._view()
+            case cmd.PickDevice() | cmd.HearYourself() | cmd.Beep():
+                return await self._sound.execute(command)
+            case cmd.Move() | cmd.Watch() | cmd.Snapshot():
+                return await self._eyes.execute(command, holder)
+            case cmd.Preflight():
+                return await self._preflight.run(command)
+            case cmd.Acknowledge():
+                if self._eyes.head is not None:
+                    self._eyes.head.acknowledge()
+        return await self._jaw.execute(command, holder)
 
     def forget(self, holder: str) -> None:
         """A client is gone: what it began by hand ends."""
         self._jaw.forget(holder)
+        self._eyes.forget(holder)
+
+    async def _view(self) -> BodyView:
+        microphones, speakers = await asyncio.to_thread(self._sound.lists)
+        cameras = await asyncio.to_thread(names.cameras)
+        latency, head, camera = self._booth.speaker.latency_s, self._eyes.head, self._eyes.camera
+        return replace(
+            self._jaw.view(),
+            output_latency_ms=None if latency is None else round(latency * 1000, 1),
+            microphones=microphones,
+            speakers=speakers,
+            head=head.name if head else "",
+            head_answers=head.answers if head else True,
+            cameras=tuple(str(found.name) for found in cameras),
+            camera=camera.name if camera else "",
+        )

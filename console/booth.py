@@ -1,10 +1,10 @@
-"""Opens the devices of a rig: microphone, speaker, jaw. Each says what it is; one that fails gets its stand-in."""
+"""Opens the devices of a rig: microphone, speaker, jaw, head, keys. Each says what it is; what fails costs itself."""
 
 import asyncio
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 from msgspec import Struct
 
@@ -14,12 +14,13 @@ from conversation.speech_player import SpeechPlayer
 from devices import audio_devices
 from devices.errors import DeviceError
 from devices.estop import EmergencyStop
+from devices.hot_key import HotKey
 from devices.jaw_board import JawBoard
 from devices.jaw_player import JawPlayer
-from devices.limits import LimitedJaw
+from devices.limits import LimitedHead, LimitedJaw
+from devices.pan_tilt.opener import HeadOpener
 from profiles.schema import Rig
 
-D = TypeVar("D", audio_devices.AnySpeaker, audio_devices.AnyMicrophone)
 Emit = Callable[[DeviceChanged], None]
 
 
@@ -30,6 +31,7 @@ class Booth(Struct, frozen=True):
     speaker: audio_devices.AnySpeaker
     jaw: JawPlayer
     board: JawBoard
+    head: LimitedHead | None
     emergency: EmergencyStop
     keys: TalkKeys
     player: SpeechPlayer
@@ -41,31 +43,69 @@ class Booth(Struct, frozen=True):
 
 def open_booth(rig: Rig, stop_socket: Path, stack: ExitStack, emit: Emit) -> Booth:
     """`stack` closes all of it, in reverse. Needs a running event loop, on which `emit` is called."""
-    speaker = _open(stack, emit, "speaker", audio_devices.speaker, rig.audio.speaker, "null")
-    microphone = _open(stack, emit, "microphone", audio_devices.microphone, rig.audio.microphone, "recorded")
+    soon = partial(_soon, asyncio.get_running_loop(), emit)
+    speaker = audio_devices.speaker(rig.audio.speaker, _on_change("speaker", soon), wait=True)
+    microphone = audio_devices.microphone(rig.audio.microphone, rig.audio, _on_change("microphone", soon), wait=True)
+    stack.enter_context(speaker)
+    stack.enter_context(microphone)
+    emit(_sound("speaker", speaker))
+    emit(_sound("microphone", microphone))
     keys, limited = TalkKeys(), LimitedJaw(rig.jaw)
-    player = JawPlayer(limited, speaker)
-    changed = _on_loop(lambda: emit(_jaw_now(board)))
-    board = JawBoard(limited, lambda: player.playing, _button(rig, keys), changed)
+    jaw = JawPlayer(limited, speaker)
+
+    def changed() -> None:
+        soon(_jaw_now(board))
+
+    board = JawBoard(limited, lambda: jaw.playing, _button(rig, keys), changed)
     stack.enter_context(board)
-    stack.enter_context(player)
-    emergency = stack.enter_context(EmergencyStop(stop_socket, (limited.stop,), changed))
-    return Booth(microphone, speaker, player, board, emergency, keys, SpeechPlayer(speaker, player))
+    stack.enter_context(jaw)
+    head = _head(rig, stack)
+    stops = [limited.stop, *([lambda: head.estop() and None] if head else [])]
+    emergency = stack.enter_context(EmergencyStop(stop_socket, stops, changed))
+    _hot_key(rig, keys, stack, emit)
+    player = SpeechPlayer(speaker, jaw, rig.audio.peak_db)
+    return Booth(microphone, speaker, jaw, board, head, emergency, keys, player)
+
+
+def _soon(loop: asyncio.AbstractEventLoop, emit: Emit, device: DeviceChanged) -> None:
+    """From threads; one that is late finds a closed loop, and nobody who would want to know."""
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(emit, device)
+
+
+def _on_change(role: DeviceRole, soon: Emit) -> Callable[[str, DeviceState, str], None]:
+    return lambda name, state, detail: soon(DeviceChanged(name=name, role=role, state=state, detail=detail))
+
+
+def _sound(role: DeviceRole, device: audio_devices.AnySpeaker | audio_devices.AnyMicrophone) -> DeviceChanged:
+    state: DeviceState = "fault" if device.fault else "simulated" if device.simulated else "ready"
+    return DeviceChanged(name=device.name, role=role, state=state, detail=device.fault)
 
 
 def _button(rig: Rig, keys: TalkKeys) -> Callable[[bool], None]:
     return keys.key("the board's button") if rig.talk.board_button else lambda down: None
 
 
-def _on_loop(call: Callable[[], None]) -> Callable[[], None]:
-    """For threads; one that is late finds a closed loop, and nobody who would want to know."""
-    loop = asyncio.get_running_loop()
+def _hot_key(rig: Rig, keys: TalkKeys, stack: ExitStack, emit: Emit) -> None:
+    if not rig.talk.hot_key:
+        return
+    name = f"hot key {rig.talk.hot_key}"
+    try:
+        key = stack.enter_context(HotKey(rig.talk.hot_key, keys.key(name), rig.talk.hot_key_device))
+        fault = key.fault
+    except DeviceError as error:
+        fault = str(error)
+    emit(DeviceChanged(name=name, role="button", state="fault" if fault else "ready", detail=fault))
 
-    def soon() -> None:
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(call)
 
-    return soon
+def _head(rig: Rig, stack: ExitStack) -> LimitedHead | None:
+    if rig.pan_tilt.driver == "none":
+        return None
+    opener = stack.enter_context(HeadOpener(rig.pan_tilt))
+    head = LimitedHead(opener, rig.pan_tilt)
+    head.open(wait_s=0.0)  # one that is slow to answer must not keep the show
+    stack.callback(head.close)
+    return head
 
 
 def _jaw_now(board: JawBoard) -> DeviceChanged:
@@ -74,16 +114,3 @@ def _jaw_now(board: JawBoard) -> DeviceChanged:
     state: DeviceState = "fault" if problem else "simulated" if board.simulated else "ready"
     limp = "" if problem or jaw.armed else "limp until it is armed on the rig page"
     return DeviceChanged(name=board.name, role="jaw", state=state, detail=problem or limp)
-
-
-def _open(stack: ExitStack, emit: Emit, role: DeviceRole, make: Callable[[str], D], wanted: str, stand_in: str) -> D:
-    detail = ""
-    try:
-        device = make(wanted)
-        stack.enter_context(device)
-    except DeviceError as error:
-        detail, device = str(error), make(stand_in)
-        stack.enter_context(device)
-    state: DeviceState = "fault" if detail else "simulated" if device.simulated else "ready"
-    emit(DeviceChanged(name=device.name, role=role, state=state, detail=detail))
-    return device

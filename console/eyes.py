@@ -12,7 +12,7 @@ from console.events import DeviceChanged, DeviceState
 from console.readings import CameraReading
 from devices.camera.capture import Camera, Frame
 from devices.errors import DeviceError
-from devices.pan_tilt.limited import LimitedHead
+from devices.limits import LimitedHead
 from launchers import camera as camera_launcher
 from launchers.environments import Environments
 from launchers.errors import FetchError

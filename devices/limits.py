@@ -1,4 +1,7 @@
-"""The one door to every motor: travel, speed, arming, watchdog, emergency stop. Nothing else may write to a board."""
+"""The one door to every motor: travel, speed, arming, watchdog, emergency stop. Nothing else may write to a board.
+
+A jaw is here; a head that pans and tilts has its rules (`LimitedHead`) beside its drivers.
+"""
 
 import logging
 import math
@@ -8,6 +11,7 @@ from time import monotonic
 
 from devices.boards.board import Board, Button
 from devices.errors import DeviceError
+from devices.pan_tilt.limited import LimitedHead as LimitedHead
 from profiles.schema import Jaw as JawSettings
 
 _LOG = logging.getLogger(__name__)

@@ -1,0 +1,79 @@
+"""What an operator does to the sound by hand: pick devices, hear himself, send a beep."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from console import body_commands as cmd
+from console.body_view import SoundDevice
+from console.booth import Booth
+from console.commands import TURN_FAILED, USAGE, CommandError
+from conversation.errors import ConversationError
+from devices import audio_devices, sound_test
+from devices.errors import DeviceError
+from profiles.edit import save_rig
+from profiles.errors import ProfileError
+from profiles.home import Home
+
+_LONGEST_S = 20.0
+
+
+class SoundDesk:
+    """Each answer is the result of the command of that name in console/body_commands.py."""
+
+    def __init__(self, booth: Booth, rig_file: Path, home: Home, idle: Callable[[], bool]) -> None:
+        self._booth, self._file, self._home, self._idle = booth, rig_file, home, idle
+        self._busy = asyncio.Lock()
+
+    async def execute(self, command: cmd.AnyBodyCommand) -> Any:
+        """Raises CommandError."""
+        if not self._idle() or self._busy.locked():
+            raise CommandError(TURN_FAILED, "the sound is in use just now; try again when nobody is being answered")
+        async with self._busy:
+            try:
+                return await self._one(command)
+            except (DeviceError, ConversationError, ProfileError, OSError) as error:
+                raise CommandError(TURN_FAILED, str(error)) from None
+
+    async def _one(self, command: cmd.AnyBodyCommand) -> dict[str, Any]:
+        match command:
+            case cmd.PickDevice():
+                return {"name": await asyncio.to_thread(self._pick, command)}
+            case cmd.HearYourself():
+                seconds = min(max(command.seconds, 0.5), _LONGEST_S)
+                heard = await sound_test.hear_yourself(self._booth.microphone, self._booth.speaker, seconds)
+                return {
+                    "peak_db": heard.peak_db,
+                    "floor_db": heard.floor_db,
+                    "snr_db": heard.snr_db,
+                    "clipped": heard.clipped,
+                }
+            case cmd.Beep():
+                beep = await sound_test.beep(self._booth.microphone, self._booth.speaker)
+                return {"heard": beep.heard, "snr_db": beep.snr_db, "delay_ms": beep.delay_ms}
+        raise CommandError(USAGE, "this is not for the sound")
+
+    def _pick(self, command: cmd.PickDevice) -> str:
+        device = self._booth.microphone if command.role == "microphone" else self._booth.speaker
+        name = device.pick(command.name, command.save)
+        if command.save:
+            self._file = save_rig(self._file, "audio", {command.role: command.name}, self._home)
+        return name
+
+    def lists(self) -> tuple[tuple[SoundDevice, ...], tuple[SoundDevice, ...]]:
+        """Microphones and speakers that are there now. Blocks some 20 ms."""
+        return _listed("input", self._booth.microphone.name), _listed("output", self._booth.speaker.name)
+
+
+def _listed(kind: str, chosen: str) -> tuple[SoundDevice, ...]:
+    rows = audio_devices.devices(kind)
+    return tuple(
+        SoundDevice(
+            name=row.name,
+            driver=row.driver,
+            chosen=row.name == chosen or (row.simulated and chosen.startswith(row.name)),
+            simulated=row.simulated,
+        )
+        for row in rows
+    )
