@@ -3,6 +3,7 @@
 import errno
 import io
 import select
+import socket
 import termios
 from collections.abc import Sequence
 from contextlib import suppress
@@ -95,6 +96,9 @@ class SerialPort:
         except (serial.SerialException, OSError, termios.error, ValueError) as error:
             self.close()
             raise self._explained(error) from None
+        if (peer := getattr(self._line, "_socket", None)) is not None:
+            with suppress(OSError):  # each frame at once: else the second waits until the first is confirmed, 40 ms
+                peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def write(self, data: bytes) -> None:
         try:

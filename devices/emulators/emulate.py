@@ -11,7 +11,7 @@ from devices.emulators.port import Device, EmulatedPort
 from devices.emulators.servo_board import ServoBoard
 from devices.errors import DeviceError
 
-NOT_DEVICES = ("__init__", "__main__", "emulate", "launch", "port", "servo_board")
+NOT_DEVICES = ("__init__", "__main__", "device", "emulate", "launch", "port", "servo_board")
 
 
 def kinds() -> list[str]:

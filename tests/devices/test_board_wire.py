@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from devices.boards import simulated
 from devices.boards.board import Board, Button, module
 from devices.emulators.emulate import device
 from devices.emulators.servo_board import ServoBoard
@@ -305,3 +306,17 @@ def test_a_flood_holds_nobody_up_and_is_not_kept(kind: str, flood: bytes, clock:
         assert tracemalloc.get_traced_memory()[0] - before < 100_000
     finally:
         tracemalloc.stop()
+
+
+def test_the_simulated_board_keeps_what_it_was_told_and_needs_no_line(clock: Clock) -> None:
+    wire = Wire(None, clock)
+    board = simulated.open_board(wire)
+    board.write_us(3, 1500)
+    board.detach(3)
+    board.presses.extend((True, False))
+    assert [move[1:] for move in board.moves] == [(3, 1500), (3, 0)] and board.answers
+    assert list(board.poll()) == [Button(True), Button(False)] and list(board.poll()) == []
+    board.close()
+    assert wire.closed and wire.calls == 0
+    without: Board = simulated.open_board()
+    without.close()
