@@ -23,6 +23,8 @@ _INKS: dict[str, tuple[str, str, str]] = {
     "alarm": ("alarm-text", "alarm", "bold"),
     "key": ("accent", "", "bold"),
     "bone": ("bone", "", ""),
+    "fill": ("rest", "", ""),
+    "cut": ("rest-text", "rest", ""),
     "hollow": ("faint", "", ""),
     "magenta": ("magenta", "", ""),
     "cursor": ("", "cursor", "bold"),
@@ -46,16 +48,23 @@ _INKS: dict[str, tuple[str, str, str]] = {
 _SIXTEEN = ("faint", "error", "success", "warning", "primary", "magenta", "visitor", "")
 """The terminal's eight colours as variables: on every theme an engine's red is red and can be read."""
 
+_MOST_HALVES = 4096
+
 
 class Inks(dict[str, Style]):
-    """Besides ours those of the engines, as ansi.py names them: "fg:1", "bg:208", "at:italic"; 540 at most."""
+    """Besides ours those of the engines, as ansi.py names them: "fg:1", "bg:208", "at:italic"; 540 at most. And two
+    pixels in one cell, "half:RRGGBB:RRGGBB" from above: of those the latest thousands, for a camera never ends.
+    """
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         super().__init__({name: _style(variables, *ink) for name, ink in _INKS.items()})
         self._variables = variables
+        self._halves: dict[str, Style] = {}
 
     def __missing__(self, name: str) -> Style:
         kind, _, value = name.partition(":")
+        if kind == "half":
+            return self._half(value)
         if kind == "at":
             self[name] = Style.parse(value)
         elif kind in ("fg", "bg"):
@@ -68,6 +77,15 @@ class Inks(dict[str, Style]):
         else:
             raise KeyError(name)
         return self[name]
+
+    def _half(self, colours: str) -> Style:
+        found = self._halves.get(colours)
+        if found is None:
+            if len(self._halves) >= _MOST_HALVES:
+                self._halves.clear()
+            above, under = (RichColor.from_rgb(*bytes.fromhex(colour)) for colour in colours.split(":"))
+            found = self._halves[colours] = Style(color=above, bgcolor=under)
+        return found
 
 
 def styles(variables: Mapping[str, str]) -> dict[str, Style]:

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from console import commands as cmd
+from console.body_commands import EStop
 from console.client import NoShow, OperatorClient
 from console.presence import ShowFile
+from console.tui.kept_line import KeptLine
 
 
 class Steering:
@@ -20,6 +22,7 @@ class Steering:
         self._turn = asyncio.Lock()
         """One key press after another: a connection takes one command at a time."""
         self._held = False
+        self._kept = KeptLine(self._socket)
 
     async def talk(self) -> None:
         """The talk key: open the microphone, or let go of it. While our last question is still being answered by itself
@@ -36,8 +39,17 @@ class Steering:
         async with OperatorClient(self._socket()) as client:
             return await client.call(command)
 
+    async def keep(self, command: cmd.Command) -> Any:
+        """As `send`, but what it asks for lasts as long as this screen: a camera that is watched, a wider travel."""
+        return await self._kept.send(command)
+
+    async def stop_motors(self) -> None:
+        """The emergency stop; not behind any other command."""
+        await self.send(EStop())
+
     async def close(self) -> None:
-        """Lets go of the button, if it is held."""
+        """Lets go of the button, if it is held, and of all that was to last as long as this."""
+        await self._kept.close()
         if self._button is not None:
             await self._button.__aexit__(None, None, None)
             self._button = None

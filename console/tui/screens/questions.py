@@ -7,7 +7,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
-from console.tui.actions import ACTS, LOG_ACTS, MODEL_ACTS
+from console.tui.actions import ACTS, LOG_ACTS, MODEL_ACTS, RIG_ACTS
 
 
 class Choice(ModalScreen[str | None]):
@@ -76,7 +76,7 @@ class Help(ModalScreen[None]):
                 for act in ACTS:
                     yield Static(f"[b]{act.shown:>7}[/b]  {act.sentence}")
                 yield Static("")
-                for page, acts in (("log", LOG_ACTS), ("models", MODEL_ACTS)):
+                for page, acts in (("log", LOG_ACTS), ("rig", RIG_ACTS), ("models", MODEL_ACTS)):
                     yield Static(f"On the {page} page:")
                     for act in acts:
                         yield Static(f"[b]{act.shown:>7}[/b]  {act.sentence}")
