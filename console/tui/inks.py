@@ -23,6 +23,7 @@ _INKS: dict[str, tuple[str, str, str]] = {
     "alarm": ("alarm-text", "alarm", "bold"),
     "key": ("accent", "", "bold"),
     "bone": ("bone", "", ""),
+    "ready": ("success", "", "bold reverse"),
     "fill": ("rest", "", ""),
     "cut": ("rest-text", "rest", ""),
     "hollow": ("faint", "", ""),

@@ -88,7 +88,7 @@ def _row(shown: Sequence[tuple[float, float, int]], row: int, scale: _Scale, roo
 
 
 def _legend(count: int, cells: int) -> Line:
-    words = f"{count * MS / 1000:.0f} s of movement" if count else ""
+    words = f"{count * MS / 1000:.0f} s of movement" if count * MS >= 1000 else ""
     left: Line = ((" " * _LABEL, ""), (words, "dim"))
     right: Line = (("▄", "fill"), (" jaw  ", "dim"), ("─", "info"), (" what the voice asks for", "dim"))
     return spread(left, right, cells) if cells >= width(left) + width(right) + 2 else ((" " * _LABEL, ""), *right)

@@ -29,8 +29,8 @@ def jaw_state(picture: Picture, view: BodyView | None) -> tuple[Span, str]:
     if not reading.armed:
         return (" ○ LIMP ", "offair"), f"{soft}Not armed: nothing moves it. M arms, hands away first."
     if not reading.us:
-        return (" ● ARMED ", "part-new"), f"{soft}Limp while idle; it moves with the next word."
-    return (" ● ARMED ", "part-new"), f"{soft}It moves: hands away. X stops it at once."
+        return (" ● ARMED ", "ready"), f"{soft}Limp while idle; it moves with the next word."
+    return (" ● ARMED ", "ready"), f"{soft}It moves: hands away. X stops it at once."
 
 
 def sync(picture: Picture) -> str:

@@ -89,18 +89,13 @@ class EyeDeeds(RigBase):
         self.pan = PanHold(self._move)
 
     def action_rig_look(self, right: int = 0, up: int = 0) -> None:
-        """A key: where nobody tells that it was let go, each press moves for a moment."""
+        """A key: nobody tells that it was let go, so each press moves for a moment; held, it repeats itself."""
         if not self.can("rig_look"):
             return
         if (right, up) == (0, 0):
             self.say("Hold an arrow key, or one of the arrows on the screen with the mouse.", "info")
         else:
-            self.pan.hold(right, up, for_s=None if self.releases else AGAIN_S)
-
-    @property
-    def releases(self) -> bool:
-        """Whether this terminal tells when a key is let go."""
-        return False
+            self.pan.hold(right, up, for_s=AGAIN_S)
 
     async def _move(self, command: body.Move) -> None:
         self.desk.heading = int(command.pan), int(command.tilt)

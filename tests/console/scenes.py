@@ -128,7 +128,7 @@ ON_GPU = structs.replace(
     MODELS, more=(*told_of.GPU_ENGINES, told_of.GPU, told_of.TEN_MINUTES_GPU), cards=told_of.GPU_CARDS
 )
 
-RIG = Scene(until=ended(4), more=(rig.LEVELS, rig.camera()), course=rig.spoken(138), keys=("3",))
+RIG = Scene(until=ended(4), more=(rig.LEVELS, rig.camera()), course=rig.spoken(111), keys=("3",))
 QUIET = structs.replace(RIG, course=())
 
 SCENES: dict[str, Scene] = {
@@ -222,7 +222,7 @@ SCENES: dict[str, Scene] = {
     "rig-preflight": structs.replace(RIG, preflight=rig.PREFLIGHT, keys=("3", "p", "enter")),
     "rig-preflight-ask": structs.replace(RIG, keys=("3", "p")),
     "rig-dropped": structs.replace(
-        RIG, course=(*rig.spoken(137), rig.spoken(138)[-1] | {"dropped": 3, "sync_ms": 31.0})
+        RIG, course=(*rig.spoken(110), rig.spoken(111)[-1] | {"dropped": 3, "sync_ms": 31.0})
     ),
     "rig-no-show": structs.replace(RIG, link="lost"),
     "rig-light": structs.replace(RIG, theme="booth-light"),

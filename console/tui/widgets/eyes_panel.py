@@ -32,6 +32,7 @@ class EyesPanel(Vertical):
         title = f"{'› ' if self._desk.part == 'eyes' else ''}eyes"
         if self.border_title != title:
             self.border_title = title
+        self._camera.visible = view is not None
         there = view is not None and bool(view.camera)
         self._camera.name_shown = view.camera if view is not None else ""
         self._camera.camera = (picture.camera or CameraReading()) if there else None
@@ -58,7 +59,9 @@ class PanPad(TouchPanel):
     def pieces(self, picture: Picture, width: int, height: int) -> list[Sequence[Piece]]:
         desk, view = self._desk, self._desk.view
         shot = button("N snapshot", "rig_snapshot", possible("rig_snapshot", desk, picture))
-        if view is None or not view.head:
+        if view is None:
+            return []
+        if not view.head:
             return [(), (("this rig has no pan-tilt head", "dim"),), (), (shot,)]
         ready = possible("rig_look", desk, picture)
         name = view.head if view.head_answers else f"{view.head} (never answers)"

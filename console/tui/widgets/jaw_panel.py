@@ -85,10 +85,11 @@ def _hands(picture: Picture, desk: RigDesk, cells: int) -> list[Sequence[Piece]]
     """Travel, jog, look-ahead."""
     view = desk.view
     if view is None:
-        return [(("Asking the show for its body …", "dim"),)]
+        asking = picture.link == "live"
+        return [(("Asking the show for its body …" if asking else "There is no show to ask.", "dim"),)]
     state: Span = ("", "")
     if not view.calibrated:
-        state = ("▲ not calibrated, narrow on purpose: E", "warn")
+        state = ("▲ not calibrated: E", "warn")
     if view.unsaved:
         state = ("▲ not saved yet: V", "warn")
     first = spread((("travel   ", "dim"), (travel(view), "")), (state,), cells)
@@ -98,7 +99,7 @@ def _hands(picture: Picture, desk: RigDesk, cells: int) -> list[Sequence[Piece]]
 def _jog(picture: Picture, desk: RigDesk) -> list[Piece]:
     now = possible("rig_jog(1)", desk, picture)
     row: list[Piece] = [("jog      ", "dim"), button("↑ open", "rig_jog(1)", now), (" ", "")]
-    row += [button("↓ close", "rig_jog(-1)", now), ("  by ", "dim")]
+    row += [button("↓ close", "rig_jog(-1)", now), ("  ", ""), ("J", "key", "rig_step"), (" by ", "dim")]
     for number, (amount, unit) in enumerate(STEPS):
         chosen = number == desk.step
         row.append((f"›{amount}‹" if chosen else f" {amount} ", "active" if chosen else "", f"rig_step_to({number})"))
