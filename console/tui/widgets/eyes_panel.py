@@ -22,6 +22,7 @@ class EyesPanel(Vertical):
         super().__init__(id="eyes", classes="box")
         self._desk = desk
         self._camera, self._pad = CameraView(id="camera"), PanPad(desk)
+        self._drawn: tuple[object, object] = None, None
 
     def compose(self) -> ComposeResult:
         yield self._camera
@@ -32,11 +33,13 @@ class EyesPanel(Vertical):
         title = f"{'› ' if self._desk.part == 'eyes' else ''}eyes"
         if self.border_title != title:
             self.border_title = title
-        self._camera.visible = view is not None
-        there = view is not None and bool(view.camera)
-        self._camera.name_shown = view.camera if view is not None else ""
-        self._camera.camera = (picture.camera or CameraReading()) if there else None
-        self._camera.show(picture)
+        if self._drawn != (picture.camera, view):  # it costs 2 ms, and the jaw moves more often than the picture
+            self._drawn = picture.camera, view
+            self._camera.visible = view is not None
+            there = view is not None and bool(view.camera)
+            self._camera.name_shown = view.camera if view is not None else ""
+            self._camera.camera = (picture.camera or CameraReading()) if there else None
+            self._camera.show(picture)
         self._pad.show(picture)
 
 

@@ -21,6 +21,9 @@ class JawPanel(TouchPanel):
     def __init__(self, desk: RigDesk) -> None:
         super().__init__(id="jaw", classes="box")
         self._desk = desk
+        self._plotted_of: object = None
+        self._plotted: tuple[object, ...] = ()
+        self._plot: list[Line] = []
 
     def title(self, picture: Picture) -> str:
         view = self._desk.view
@@ -34,8 +37,16 @@ class JawPanel(TouchPanel):
         foot = _wizard(desk, width) if desk.wizard is not None else _hands(picture, desk, width)
         gap: list[Sequence[Piece]] = [()] if height >= _LARGE else []
         room = height - len(head) - len(foot) - 2 * len(gap)
-        drawn = plot(picture.course, desk.view, width, room) if room >= _PLOT else []
+        drawn = self._plot_of(picture, width, room) if room >= _PLOT else []
         return [*head, *gap, *drawn, *gap, *foot]
+
+    def _plot_of(self, picture: Picture, width: int, room: int) -> list[Line]:
+        """2 ms; not for a level of the microphone."""
+        view = self._desk.view
+        if self._plotted_of is not picture.course or self._plotted != (view, width, room):
+            self._plotted_of, self._plotted = picture.course, (view, width, room)
+            self._plot = plot(picture.course, view, width, room)
+        return self._plot
 
 
 def _banner(picture: Picture, desk: RigDesk, cells: int, height: int) -> list[Sequence[Piece]]:
