@@ -12,6 +12,7 @@ from console.body_view import BodyView
 from console.client import NoShow
 from console.tui.picture import Picture
 from console.tui.rig_desk import Part, RigDesk, why_not
+from console.tui.screens.questions import AtTheRig
 from console.tui.steering import Steering
 
 Taking = Callable[[Any], None]
@@ -81,6 +82,13 @@ class RigBase(Container):
                 self.say(say, "good")
             return True
         return False
+
+    def action_rig_estop(self) -> None:
+        raise NotImplementedError
+
+    def ask_for(self, question: str, rows: list[tuple[str, str]], now: str, then: Callable[[str | None], None]) -> None:
+        """A small question, in front of which the stop still works."""
+        self.app.push_screen(AtTheRig(question, rows, now, self.action_rig_estop), then)
 
     def take_view(self, answer: Any) -> None:
         """Raises msgspec.ValidationError."""

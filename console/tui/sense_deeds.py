@@ -18,7 +18,6 @@ from console.tui import rig_words
 from console.tui.calibration_deeds import CalibrationDeeds
 from console.tui.pan_hold import AGAIN_S, PanHold
 from console.tui.rig_base import RigBase
-from console.tui.screens.questions import Choice
 
 Role = Literal["microphone", "speaker"]
 FOR_NOW, FOR_GOOD = "now", "save"
@@ -40,14 +39,14 @@ class SoundDeeds(RigBase):
             return self.say(f"No {role} was found: plug one in.")
         rows = [(str(number), _told(device)) for number, device in enumerate(devices)]
         now = next((str(number) for number, device in enumerate(devices) if device.chosen), "")
-        self.app.push_screen(Choice(f"Which {role}?", rows, now), partial(self._picked, role, devices))
+        self.ask_for(f"Which {role}?", rows, now, partial(self._picked, role, devices))
 
     def _picked(self, role: Role, devices: tuple[SoundDevice, ...], answer: str | None) -> None:
         if answer is None:
             return
         name = devices[int(answer)].name
         rows = [(FOR_NOW, "Until this show ends"), (FOR_GOOD, "For good: write it into the rig file")]
-        self.app.push_screen(Choice(f"{name}: for how long?", rows, FOR_NOW), partial(self._keep_it, role, name))
+        self.ask_for(f"{name}: for how long?", rows, FOR_NOW, partial(self._keep_it, role, name))
 
     def _keep_it(self, role: Role, name: str, answer: str | None) -> None:
         if answer is not None:
@@ -138,7 +137,7 @@ class PreflightDeeds(RigBase):
                 ("sweep", "And sweep the jaw slowly, if it is armed: hands away"),
                 ("beep sweep", "All of it"),
             ]
-            self.app.push_screen(Choice("Try everything once?", rows, ""), self._fly)
+            self.ask_for("Try everything once?", rows, "", self._fly)
 
     def _fly(self, answer: str | None) -> None:
         if answer is not None:

@@ -155,6 +155,16 @@ async def test_the_stop_waits_for_nothing_and_says_when_it_was_not_taken(tmp_pat
         assert seen.word == "The stop was not taken: take the power from the servo!"
 
 
+@pytest.mark.parametrize("keys", [("p",), ("i",), ("i", "enter"), ("o",)])
+async def test_the_stop_works_in_front_of_a_question(tmp_path: Path, keys: tuple[str, ...]) -> None:
+    async with sight(tmp_path) as seen:
+        await seen.press(*keys)
+        assert isinstance(seen.app.screen, Choice)
+        seen.show.told.clear()
+        await seen.press("x")
+        assert seen.show.told == [body.EStop()] and not isinstance(seen.app.screen, Choice)
+
+
 async def test_the_stop_is_there_in_every_part_and_at_every_size(tmp_path: Path) -> None:
     async with sight(tmp_path, size=(80, 24)) as seen:
         for _ in range(4):

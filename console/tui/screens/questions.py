@@ -1,5 +1,7 @@
 """Small questions in front of the show, which goes on behind them."""
 
+from collections.abc import Callable
+
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical, VerticalScroll
@@ -34,6 +36,20 @@ class Choice(ModalScreen[str | None]):
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(event.option.id)
+
+
+class AtTheRig(Choice):
+    """A question beside a jaw that may be moving: X stops it here as well."""
+
+    BINDINGS = [Binding("x", "stop", show=False)]
+
+    def __init__(self, question: str, options: list[tuple[str, str]], now: str, stop: Callable[[], None]) -> None:
+        super().__init__(question, options, now)
+        self._stop = stop
+
+    def action_stop(self) -> None:
+        self._stop()
+        self.dismiss(None)
 
 
 class Leave(ModalScreen[str | None]):

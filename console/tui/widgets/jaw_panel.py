@@ -66,7 +66,7 @@ def _banner(picture: Picture, desk: RigDesk, cells: int, height: int) -> list[Se
 def _number(picture: Picture, desk: RigDesk, cells: int, height: int) -> list[Sequence[Piece]]:
     reading = picture.jaw
     stood = f"{desk.stood:4d}" if desk.stood else "----"
-    known = reading is not None and bool(reading.us)
+    known = reading is not None and bool(reading.us) and picture.link == "live"
     rows = big(stood.replace(" ", "-"), 5 if height >= _LARGE else 3 if height >= 9 else 1)
     ink = "bone" if known else "hollow"
     drawn: list[Line] = [((f" {row}  ", ink),) for row in rows]
