@@ -39,7 +39,8 @@ class Sweep(Command, frozen=True, kw_only=True):
 
 class Calibrate(Command, frozen=True, kw_only=True):
     """Another travel, at once; None leaves a value as it is. `beyond`: while the wizard asks, Jog may leave the old
-    travel. Answered with BodyView's fields.
+    travel; it ends with the next Calibrate that does not say so, and with the connection. Answered with BodyView's
+    fields.
     """
 
     closed_us: int | None = None
@@ -99,10 +100,12 @@ class Snapshot(Command, frozen=True, kw_only=True):
 
 
 class Preflight(Command, frozen=True, kw_only=True):
-    """Everything once, on the live path. Answered with a list of console.preflight.Row's fields."""
+    """Everything once, on the live path. Answered with a list of console.body_view.Row's fields."""
 
     sweep: bool = False
     beep: bool = False
+    timeout_s: float = 60.0
+    """How long the client waits: every engine is asked something."""
 
 
 AnyBodyCommand = (

@@ -1,6 +1,18 @@
 """What the rig screen shows of the body that does not move by itself; light to import."""
 
+from typing import Literal
+
 from msgspec import Struct
+
+
+class Row(Struct, frozen=True, kw_only=True):
+    """One thing that a preflight looked at."""
+
+    what: str
+    state: Literal["ok", "missing", "fault"]
+    detail: str
+    mend: str = ""
+    """The one command, or the one thing to do."""
 
 
 class SoundDevice(Struct, frozen=True, kw_only=True):
@@ -20,6 +32,7 @@ class BodyView(Struct, frozen=True, kw_only=True):
     board_answers: bool = True
     simulated: bool = False
     closed_us: int
+    """As in the rig file; what is sent to the servo is this and the trim. So are the next two."""
     open_us: int
     rest_us: int
     """Never 0 here."""

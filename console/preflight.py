@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from console import commands as cmd
 from console.background import DEFAULT_RIG
+from console.body_view import Row
 from console.presence import alive
 from console.services import launchers, workshop
 from devices import audio_devices
@@ -30,16 +31,6 @@ PROGRAM = ".venv/bin/python console.py"
 
 _LOGS_BYTES = 100_000_000
 _ENVIRONMENT_BYTES = 250_000_000
-
-
-class Row(Struct, frozen=True, kw_only=True):
-    """One thing looked at."""
-
-    what: str
-    state: Literal["ok", "missing", "fault"]
-    detail: str
-    mend: str = ""
-    """The one command, or the one thing to do."""
 
 
 class Origin(Struct, frozen=True, kw_only=True):

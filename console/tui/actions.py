@@ -24,22 +24,23 @@ ACTS = (
         "Hold it and talk; or tap to begin, and tap to end.",
         pressed="talk_key"),
     Act("say", "slash", "/", 3, "say", "Type a line that the character says."),
-    Act("ask", "a", "A", 11, "ask", "Type a question in the visitor's place."),
+    Act("ask", "a", "A", 12, "ask", "Type a question in the visitor's place."),
     Act("hush", "escape", "ESC", 2, "stop", "Stop what is being said; twice in a row is a panic."),
     Act("panic", "ctrl+x", "^X", 4, "panic", "Silence at once, jaw limp, no answers until you go on.", True),
     Act("resume", "ctrl+r", "^R", 1, "go on", "Lift a panic: visitors may come again.", True),
     Act("mend", "enter", "ENTER", 2, "mend", "Do what mends the topmost trouble."),
     Act("see('show')", "1", "1", 6, "show", "The show: stages, talk, engines, memory, body."),
     Act("see('log')", "2", "2", 7, "log", "The logs of all engines, and why one crashed."),
-    Act("see('models')", "4", "4", 8, "models", "The models: what fits now; swap, fetch, pin, unload."),
-    Act("see('turns')", "5", "5", 10, "turns", "The last turns, with the time that each stage took."),
+    Act("see('rig')", "3", "3", 8, "rig", "The body by hand: jaw, sound, camera, preflight."),
+    Act("see('models')", "4", "4", 9, "models", "The models: what fits now; swap, fetch, pin, unload."),
+    Act("see('turns')", "5", "5", 11, "turns", "The last turns, with the time that each stage took."),
     Act("choose_character", "c", "C", 0, "character", "Another character speaks from now on."),
-    Act("choose_rig", "g", "G", 0, "rig", "Stop the show and start it with another rig."),
+    Act("choose_rig", "g", "G", 0, "other rig", "Stop the show and start it with another rig."),
     Act("choose_service", "r", "R", 0, "restart", "Restart one engine."),
     Act("start_show", "s", "S", 0, "start", "Start the show again after it has ended."),
     Act("change_theme", "t", "T", 0, "colours", "Choose the colours of this screen."),
     Act("help", "question_mark", "?", 5, "help", "All keys, each with a sentence."),
-    Act("leave", "q", "Q", 9, "leave", "Close this screen; the show may go on without it."),
+    Act("leave", "q", "Q", 10, "leave", "Close this screen; the show may go on without it."),
 )  # fmt: skip
 
 LOG_ACTS = (
@@ -64,6 +65,30 @@ MODEL_ACTS = (
     Act("model_unload", "u", "U", 4, "unload", "Stop its engine, so that memory is free; again: load it."),
 )  # fmt: skip
 """On the models page only; they belong to it (screens/models.py)."""
+
+RIG_ACTS = (
+    Act("rig_estop", "x", "X", 1, "E-STOP", "Motors off, at once, until it is acknowledged."),
+    Act("rig_acknowledge", "k", "K", 2, "acknowledge", "You have seen the stop or the fault; then arm the jaw again."),
+    Act("rig_arm", "m", "M", 3, "arm", "Let the jaw move; again: make it limp. Hands away first."),
+    Act("rig_jog(1)", "up", "↑↓", 4, "jog", "Open the jaw by a step, or close it: inside its limits."),
+    Act("rig_step", "j", "J", 10, "step", "Another step for the jog: 1, 5, 25 µs, or so many percent."),
+    Act("rig_jog_to(0)", "home", "HOME", 0, "close the jaw", "Close the jaw slowly; END opens it."),
+    Act("rig_look_ahead(5)", "right", "←→", 8, "ahead", "Send the jaw earlier before the sound, or later."),
+    Act("rig_sweep", "w", "W", 7, "sweep", "Slowly: closed, open, closed, in 4 s."),
+    Act("rig_line", "l", "L", 6, "test line", "Speak a line in which the mouth has much to do."),
+    Act("rig_calibrate", "e", "E", 9, "calibrate", "Find closed, open and rest of this skull, step by step."),
+    Act("rig_save", "v", "V", 5, "save", "Write what was changed into the rig file; its comments stay."),
+    Act("rig_microphone", "i", "I", 6, "microphone", "Another microphone, between two turns."),
+    Act("rig_speaker", "o", "O", 7, "speaker", "Another speaker, between two turns."),
+    Act("rig_hear", "h", "H", 4, "hear yourself", "Speak for 3 s, then hear it, and how far it is above the room."),
+    Act("rig_beep", "b", "B", 5, "beep", "A tone on the speaker: does the microphone hear it?"),
+    Act("rig_look", "left", "←↑↓→", 4, "look around", "Hold an arrow to pan and tilt; it stops when you let go."),
+    Act("rig_home", "home", "HOME", 5, "centre", "The head looks straight ahead again."),
+    Act("rig_snapshot", "n", "N", 6, "snapshot", "Save the newest picture in the logs of this run."),
+    Act("rig_preflight", "p", "P", 12, "preflight", "Try everything once; beep and sweep only if you say so."),
+    Act("rig_part", "tab", "TAB", 11, "part", "Jaw, sound, eyes or preflight: that the arrows are for."),
+)  # fmt: skip
+"""On the rig page only; they belong to it (screens/rig.py)."""
 
 
 def bindings() -> list[BindingType]:

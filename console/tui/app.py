@@ -112,7 +112,9 @@ class ConsoleApp(Pages):
             base.query_one(Header).show(picture)
             if picture.busy or not self._same(picture, page):
                 page.show(picture)
-                base.query_one(Matters).show(picture)
+                matters = base.query_one(Matters)
+                matters.enter = not self.enter_taken
+                matters.show(picture)
                 self._show_keys(base, picture)
         self._next = None
         self._draw_in(_RUNNING_S if picture.busy else _QUIET_S - (picture.clock % 1.0) % _QUIET_S + 0.01)
@@ -122,6 +124,8 @@ class ConsoleApp(Pages):
         parts = (
             picture.state,
             picture.levels,
+            picture.jaw,
+            picture.camera,
             picture.memory,
             picture.history,
             picture.fetching,
@@ -131,6 +135,7 @@ class ConsoleApp(Pages):
             self.focused,
             self.talk_button.held,
             self.keys_reported,
+            self.enter_taken,
         )
         before, self._parts = self._parts, parts
         return len(before) == len(parts) and all(a is b for a, b in zip(before, parts, strict=True))

@@ -17,8 +17,9 @@ from console.client import NoShow, OperatorClient
 from console.commands import CommandError
 from console.events import AnyEvent
 from console.presence import ShowFile, alive, held
-from console.readings import History, Levels, Memory
+from console.readings import CameraReading, History, JawReading, Levels, Memory
 from console.state import ShowState, reduce
+from console.tui.jaw_course import JawCourse
 from console.tui.picture import Fetching, LinkState, Picture
 from profiles.errors import ProfileError
 from profiles.home import Home
@@ -47,6 +48,9 @@ class Link:
         self._crashed = self._heard = 0.0
         self._state = ShowState()
         self._levels = Levels()
+        self._jaw: JawReading | None = None
+        self._course = JawCourse()
+        self._camera: CameraReading | None = None
         self._memory: Memory | None = None
         self._history = History()
         self._fetching: dict[str, Fetching] = {}
@@ -67,6 +71,9 @@ class Link:
             now=(monotonic() - self._zero) * 1000,
             clock=time(),
             levels=self._levels,
+            jaw=self._jaw,
+            course=self._course.columns,
+            camera=self._camera,
             memory=self._memory,
             history=self._history,
             fetching=self._fetching,
@@ -172,6 +179,7 @@ class Link:
         self._state = msgspec.convert(row["snapshot"], ShowState)
         self._zero = monotonic() - row["t_mono_ms"] / 1000
         self._levels, self._memory, self._history, self._fetching = Levels(), None, History(), {}
+        self._jaw, self._course, self._camera = None, JawCourse(), None
         self._live_since = monotonic()
         self._become("live")
 
@@ -179,6 +187,11 @@ class Link:
         match row["telemetry"]:
             case "levels":
                 self._levels = msgspec.convert(row, Levels)
+            case "jaw":
+                self._jaw = msgspec.convert(row, JawReading)
+                self._course.note(self._jaw, (monotonic() - self._zero) * 1000)
+            case "camera":
+                self._camera = msgspec.convert(row, CameraReading)
             case "memory":
                 self._memory = msgspec.convert(row, Memory)
             case "history":
@@ -190,4 +203,5 @@ class Link:
         self._link, self._trouble = link, trouble.rstrip(".")
         if link != "live":
             self._levels, self._fetching = Levels(), {}
+            self._jaw, self._camera = None, None
         self.on_change()

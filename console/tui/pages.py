@@ -14,14 +14,20 @@ from console.tui.deeds import Deeds, system_command
 from console.tui.picture import Picture
 from console.tui.screens.log import LogPage
 from console.tui.screens.models import ModelsPage
+from console.tui.screens.rig import RigPage
 from console.tui.screens.show import ShowPage
 from console.tui.screens.turns import TurnsPage
-from console.tui.widgets.matters import Matters
 
-Page = ShowPage | LogPage | ModelsPage | TurnsPage
+Page = ShowPage | LogPage | RigPage | ModelsPage | TurnsPage
 
-_PAGES: dict[str, type[Page]] = {"show": ShowPage, "log": LogPage, "models": ModelsPage, "turns": TurnsPage}
-_FOCUS = {"log": "LogPage", "models": "ModelsPage", "turns": "DataTable"}
+_PAGES: dict[str, type[Page]] = {
+    "show": ShowPage,
+    "log": LogPage,
+    "rig": RigPage,
+    "models": ModelsPage,
+    "turns": TurnsPage,
+}
+_FOCUS = {"log": "LogPage", "rig": "RigPage", "models": "ModelsPage", "turns": "DataTable"}
 
 
 class Pages(Deeds):
@@ -35,6 +41,12 @@ class Pages(Deeds):
     def page(self) -> Any:
         """The one that is seen, also behind a question."""
         return self.screen_stack[0].query_one(ContentSwitcher).visible_content
+
+    @property
+    def enter_taken(self) -> bool:
+        """The page has another use for it than to mend: a swap, a step of the calibration."""
+        page = self.page
+        return isinstance(page, ModelsPage) or (isinstance(page, RigPage) and page.takes_enter)
 
     def draw(self) -> None:
         raise NotImplementedError
@@ -55,12 +67,11 @@ class Pages(Deeds):
             await switcher.mount(_PAGES[page](id=page))
         self.talk_button.lose()  # the pad under the mouse has gone
         switcher.current = page
-        base.query_one(Matters).enter = page != "models"  # there it swaps
         base.set_focus(base.query(_FOCUS[page]).first() if page in _FOCUS else None)
         self.call_after_refresh(self.draw)
 
     def possible(self, action: str, picture: Picture) -> bool | None:
-        if action == "mend" and isinstance(self.page, ModelsPage):
+        if action == "mend" and self.enter_taken:
             return False
         return super().possible(action, picture)
 
@@ -68,6 +79,6 @@ class Pages(Deeds):
         """The keys of the page that is seen are in the palette as well."""
         yield from super().get_system_commands(screen)
         page = self.page
-        acts = LOG_ACTS if isinstance(page, LogPage) else page.acts() if isinstance(page, ModelsPage) else ()
+        acts = LOG_ACTS if isinstance(page, LogPage) else page.acts() if isinstance(page, ModelsPage | RigPage) else ()
         for act in acts:
             yield system_command(act, partial(self.call_later, page.run_action, act.action))

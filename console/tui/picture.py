@@ -4,8 +4,9 @@ from typing import Literal
 
 from msgspec import Struct
 
-from console.readings import History, Levels, Memory
+from console.readings import CameraReading, History, JawReading, Levels, Memory
 from console.state import ShowState
+from console.tui.jaw_course import Column
 
 LinkState = Literal["starting", "live", "reviving", "lost", "failed", "stopped"]
 """reviving: the show crashed and is started again; lost: it crashed too often for that."""
@@ -35,6 +36,12 @@ class Picture(Struct, frozen=True, kw_only=True):
     clock: float = 0.0
     """Wall-clock time, seconds since 1970."""
     levels: Levels = Levels()
+    jaw: JawReading | None = None
+    """None until the show has told of it."""
+    course: tuple[Column, ...] = ()
+    """How the jaw moved lately."""
+    camera: CameraReading | None = None
+    """None while nobody watches."""
     memory: Memory | None = None
     history: History = History()
     fetching: dict[str, Fetching] = {}

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from console import commands as cmd
+from console.body_commands import EStop
 from console.client import NoShow, OperatorClient
 from console.presence import ShowFile
+from console.tui.kept_line import KeptLine
 
 
 class Steering:
@@ -21,6 +23,7 @@ class Steering:
         """One key press after another: a connection takes one command at a time."""
         self._ours = False
         """The microphone was opened by us, as far as we know."""
+        self._kept = KeptLine(self._socket)
 
     async def press(self) -> int:
         """The talk button goes down. While a question is being recorded, whoever asks it, that is its end, and 0; else
@@ -49,8 +52,17 @@ class Steering:
         async with OperatorClient(self._socket()) as client:
             return await client.call(command)
 
+    async def keep(self, command: cmd.Command) -> Any:
+        """As `send`, but what it asks for lasts as long as this screen: a camera that is watched, a wider travel."""
+        return await self._kept.send(command)
+
+    async def stop_motors(self) -> None:
+        """The emergency stop; not behind any other command."""
+        await self.send(EStop())
+
     async def close(self) -> None:
-        """Lets go of the button, if it is held."""
+        """Lets go of the button, if it is held, and of all that was to last as long as this."""
+        await self._kept.close()
         if self._button is not None:
             await self._button.__aexit__(None, None, None)
             self._button = None

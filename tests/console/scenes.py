@@ -10,17 +10,21 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from msgspec import Struct, structs
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from console import body_commands as body
 from console import commands as cmd
+from console.readings import JawReading
 from console.tui.app import ConsoleApp
 from console.tui.link import Link
 from console.tui.picture import LinkState, Picture
 from console.tui.screens.log import LogPage
 from console.tui.steering import Steering
 from tests.console import model_scenes as told_of
+from tests.console import rig_scenes as rig
 
 RECORDINGS = Path(__file__).parent.parent / "recordings"
 Row = dict[str, Any]
@@ -37,6 +41,11 @@ class Scene(Struct, frozen=True, kw_only=True):
     """Events that the recording has not."""
     cards: tuple[Row, ...] = ()
     """What the show tells of its models; see console.models_desk.ModelCard."""
+    body: Row = msgspec.field(default_factory=lambda: rig.BODY)
+    """What it has; see console.body_view.BodyView."""
+    course: tuple[Row, ...] = ()
+    """How the jaw moved before the last that is told of it, 20 a second."""
+    preflight: tuple[Row, ...] = ()
     link: LinkState = "live"
     crashed: bool = False
     """The show before this one crashed, a moment ago."""
@@ -119,6 +128,9 @@ ON_GPU = structs.replace(
     MODELS, more=(*told_of.GPU_ENGINES, told_of.GPU, told_of.TEN_MINUTES_GPU), cards=told_of.GPU_CARDS
 )
 
+RIG = Scene(until=ended(4), more=(rig.LEVELS, rig.camera()), course=rig.spoken(111), keys=("3",))
+QUIET = structs.replace(RIG, course=())
+
 SCENES: dict[str, Scene] = {
     "coming-up": Scene(link="starting", until=lambda row: True),
     "setting-up": Scene(
@@ -189,6 +201,34 @@ SCENES: dict[str, Scene] = {
     ),
     "swapping": Scene(until=ended(4), more=(told_of.CPU_ONLY, told_of.TEN_MINUTES, told_of.SWAPPING)),
     "swapped": Scene(until=ended(4), more=(told_of.CPU_ONLY, told_of.TEN_MINUTES, told_of.SWAPPING, told_of.SWAPPED)),
+    "rig": RIG,
+    "rig-limp": structs.replace(RIG, course=(*rig.spoken(60), rig.LIMP)),
+    "rig-stopped": structs.replace(RIG, course=(*rig.spoken(60), rig.STOPPED)),
+    "rig-fault": structs.replace(RIG, course=(*rig.spoken(60), rig.FAULT)),
+    "rig-gone": structs.replace(QUIET, more=(rig.LEVELS, rig.GONE, rig.NO_PICTURE)),
+    "rig-bare": structs.replace(QUIET, more=(rig.JAW | {"us": 0},), body=rig.BARE),
+    "rig-narrow": structs.replace(
+        QUIET, more=(rig.LEVELS, rig.JAW | {"us": 1400, "opening": 0.0, "sync_ms": None}, rig.camera()), body=rig.NARROW
+    ),
+    "rig-wizard": structs.replace(RIG, keys=("3", "e", "enter")),
+    "rig-wizard-closed": structs.replace(RIG, course=rig.spoken(40), keys=("3", "e", "enter", "enter")),
+    "rig-wizard-safe": structs.replace(QUIET, more=(rig.LEVELS, rig.LIMP, rig.camera()), keys=("3", "e")),
+    "rig-wizard-rest": structs.replace(RIG, keys=("3", "e", *["enter"] * 3, "j", *["up"] * 7, "enter")),
+    "rig-wizard-save": structs.replace(
+        RIG, keys=("3", "e", *["enter"] * 3, "j", *["up"] * 7, "enter", "n", "enter", "enter")
+    ),
+    "rig-sound": structs.replace(RIG, more=(rig.CLIPPED, rig.camera()), keys=("3", "tab", "h", "b")),
+    "rig-eyes": structs.replace(RIG, keys=("3", "tab", "tab")),
+    "rig-preflight": structs.replace(RIG, preflight=rig.PREFLIGHT, keys=("3", "p", "enter")),
+    "rig-preflight-ask": structs.replace(RIG, keys=("3", "p")),
+    "rig-dropped": structs.replace(
+        RIG, course=(*rig.spoken(110), rig.spoken(111)[-1] | {"dropped": 3, "sync_ms": 31.0})
+    ),
+    "rig-no-show": structs.replace(RIG, link="lost"),
+    "rig-light": structs.replace(RIG, theme="booth-light"),
+    "rig-16": structs.replace(RIG, theme="terminal-16"),
+    "rig-tiny": structs.replace(RIG, sizes=((40, 12), (20, 6))),
+    "rig-large": structs.replace(RIG, sizes=((200, 60),)),
     "turns": Scene(until=ended(5), keys=("5", "up", "up", "up", "up")),
     "help": Scene(until=ended(4), keys=("question_mark",)),
     "leave": Scene(until=ended(4), keys=("q",)),
@@ -215,6 +255,9 @@ class StillLink(Link):
             self._take(row)
         for row in scene.more:
             self._take({**row, "t_mono_ms": self._now})
+        for number, row in enumerate(scene.course):
+            self._jaw = msgspec.convert(row, JawReading)
+            self._course.note(self._jaw, 1e9 + 50.0 * number)
         self._link, self._trouble = scene.link, scene.trouble
 
     async def run(self) -> None:
@@ -230,17 +273,41 @@ class StillLink(Link):
         return structs.replace(super().picture, now=now, clock=clock, state=_dated(state), crashed=crashed, hangs=hangs)
 
 
-class StillSteering(Steering):
-    """Answers with the models of the scene, and takes nothing else."""
+_TRAVEL = ("closed_us", "open_us", "rest_us", "trim_us", "look_ahead_ms")
+_TESTS: dict[type, Row] = {
+    body.HearYourself: {"peak_db": -12.0, "floor_db": -20.0, "snr_db": 8.0, "clipped": False},
+    body.Beep: {"heard": True, "snr_db": 18.0},
+}
 
-    def __init__(self, scene: Scene) -> None:
+
+class StillSteering(Steering):
+    """Answers with the models and the body of the scene, and takes nothing else."""
+
+    def __init__(self, scene: Scene, link: StillLink) -> None:
         super().__init__(lambda: None)
-        self._scene = scene
+        self._scene, self._link = scene, link
 
     async def send(self, command: cmd.Command) -> Any:
         if isinstance(command, cmd.Models):
             return list(self._scene.cards)
+        if isinstance(command, body.Preflight):
+            return list(self._scene.preflight)
+        if isinstance(command, body.Body | body.Calibrate):
+            changed = {name: value for name in _TRAVEL if (value := getattr(command, name, None)) is not None}
+            self._scene = structs.replace(self._scene, body=self._scene.body | changed)
+            return self._scene.body
+        if isinstance(command, body.Jog):
+            now = self._link.picture.jaw
+            assert now is not None
+            opening = (now.us + command.by_us - self._scene.body["closed_us"]) / 256
+            self._link._take({**rig.JAW, "us": now.us + command.by_us, "opening": opening})
+            return {}
+        if isinstance(command, body.Arm | body.Sweep | body.HearYourself | body.Beep):
+            return _TESTS.get(type(command), {})
         return await super().send(command)
+
+    async def keep(self, command: cmd.Command) -> Any:
+        return await self.send(command) if not isinstance(command, body.Watch) else {}
 
 
 def _dated(state: Any) -> Any:
@@ -261,8 +328,9 @@ async def draw(scene: Scene, logs: Path) -> AsyncIterator[tuple[tuple[int, int],
     os.environ["TZ"], os.environ["GALACTUS_THEME"] = "UTC", scene.theme
     os.environ["GALACTUS_HOME"] = str(logs)
     time.tzset()
-    app = ConsoleApp(StillLink(scene, logs), Namespace(rig=None, character=None))
-    app.steering = StillSteering(scene)
+    link = StillLink(scene, logs)
+    app = ConsoleApp(link, Namespace(rig=None, character=None))
+    app.steering = StillSteering(scene, link)
     app.animation_level = "none"
     async with app.run_test(size=scene.sizes[0]) as pilot:
         await settle(pilot)

@@ -1,5 +1,7 @@
 """Small questions in front of the show, which goes on behind them."""
 
+from collections.abc import Callable
+
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical, VerticalScroll
@@ -7,7 +9,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
-from console.tui.actions import ACTS, LOG_ACTS, MODEL_ACTS
+from console.tui.actions import ACTS, LOG_ACTS, MODEL_ACTS, RIG_ACTS
 
 
 class Choice(ModalScreen[str | None]):
@@ -34,6 +36,20 @@ class Choice(ModalScreen[str | None]):
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(event.option.id)
+
+
+class AtTheRig(Choice):
+    """A question beside a jaw that may be moving: X stops it here as well."""
+
+    BINDINGS = [Binding("x", "stop", show=False)]
+
+    def __init__(self, question: str, options: list[tuple[str, str]], now: str, stop: Callable[[], None]) -> None:
+        super().__init__(question, options, now)
+        self._stop = stop
+
+    def action_stop(self) -> None:
+        self._stop()
+        self.dismiss(None)
 
 
 class Leave(ModalScreen[str | None]):
@@ -76,7 +92,7 @@ class Help(ModalScreen[None]):
                 for act in ACTS:
                     yield Static(f"[b]{act.shown:>7}[/b]  {act.sentence}")
                 yield Static("")
-                for page, acts in (("log", LOG_ACTS), ("models", MODEL_ACTS)):
+                for page, acts in (("log", LOG_ACTS), ("rig", RIG_ACTS), ("models", MODEL_ACTS)):
                     yield Static(f"On the {page} page:")
                     for act in acts:
                         yield Static(f"[b]{act.shown:>7}[/b]  {act.sentence}")

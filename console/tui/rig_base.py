@@ -1,0 +1,105 @@
+"""What all deeds of the rig page share: the show is told, its answer is taken, a refusal is said in words."""
+
+from collections.abc import Awaitable, Callable
+from time import localtime, strftime
+from typing import Any, Protocol, cast
+
+import msgspec
+from textual.containers import Container
+
+from console import commands as cmd
+from console.body_view import BodyView
+from console.client import NoShow
+from console.tui.picture import Picture
+from console.tui.rig_desk import Part, RigDesk, why_not
+from console.tui.screens.questions import AtTheRig
+from console.tui.steering import Steering
+
+Taking = Callable[[Any], None]
+
+
+class Acting(Protocol):
+    """What the page needs of its App."""
+
+    steering: Steering
+
+    def do(self, work: Awaitable[Any]) -> None: ...
+
+    def draw(self) -> None: ...
+
+
+class RigBase(Container):
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._picture = Picture()
+        self.desk = RigDesk()
+
+    def show(self, picture: Picture) -> None:
+        raise NotImplementedError
+
+    def see_part(self, part: Part) -> None:
+        raise NotImplementedError
+
+    def redraw(self) -> None:
+        """What the desk has is another; the picture is not."""
+        self.show(self._picture)
+
+    @property
+    def acting(self) -> Acting:
+        return cast(Acting, self.app)
+
+    def say(self, word: str, ink: str = "warn") -> None:
+        self.desk.word = word, ink
+        self.redraw()
+
+    def can(self, action: str) -> bool:
+        """If not, it says why."""
+        why = why_not(action, self.desk, self._picture)
+        self.say(why)
+        return not why
+
+    def send(self, command: cmd.Command, take: Taking | None = None, *, kept: bool = False, say: str = "") -> None:
+        """`say`: what is said when it was done. `kept`: what it asks for ends with this screen."""
+        self.acting.do(self.sent(command, take, kept=kept, say=say))
+
+    async def sent(
+        self, command: cmd.Command, take: Taking | None = None, *, kept: bool = False, say: str = ""
+    ) -> bool:
+        """Whether the show did it."""
+        steering = self.acting.steering
+        try:
+            answer = await (steering.keep(command) if kept else steering.send(command))
+            if take is not None:
+                take(answer)
+        except cmd.CommandError as error:
+            self.say(sentence(str(error)))
+        except NoShow:
+            self.say("The show did not take that; look at what matters.")
+        except (msgspec.ValidationError, KeyError, TypeError, ValueError):
+            self.say("That answer cannot be read: the show is of another version.")
+        else:
+            if say:
+                self.say(say, "good")
+            return True
+        return False
+
+    def action_rig_estop(self) -> None:
+        raise NotImplementedError
+
+    def ask_for(self, question: str, rows: list[tuple[str, str]], now: str, then: Callable[[str | None], None]) -> None:
+        """A small question, in front of which the stop still works."""
+        self.app.push_screen(AtTheRig(question, rows, now, self.action_rig_estop), then)
+
+    def take_view(self, answer: Any) -> None:
+        """Raises msgspec.ValidationError."""
+        self.desk.view = msgspec.convert(answer, BodyView)
+        self.redraw()
+
+    def now(self) -> str:
+        """Wall-clock time."""
+        return strftime("%H:%M", localtime(self._picture.clock))
+
+
+def sentence(words: str) -> str:
+    words = words.rstrip(".")
+    return f"{words[:1].upper()}{words[1:]}."

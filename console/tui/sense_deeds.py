@@ -1,0 +1,179 @@
+"""Ears, voice, eyes and the preflight, as the page knows them."""
+
+import asyncio
+import base64
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import count
+from pathlib import Path
+from time import localtime, strftime
+from typing import Any, Literal
+
+import msgspec
+
+from console import body_commands as body
+from console.body_view import Row, SoundDevice
+from console.command import Command
+from console.tui import rig_words
+from console.tui.calibration_deeds import CalibrationDeeds
+from console.tui.pan_hold import AGAIN_S, PanHold
+from console.tui.rig_base import RigBase
+
+Role = Literal["microphone", "speaker"]
+FOR_NOW, FOR_GOOD = "now", "save"
+
+
+class SoundDeeds(RigBase):
+    def action_rig_microphone(self) -> None:
+        self._pick("microphone")
+
+    def action_rig_speaker(self) -> None:
+        self._pick("speaker")
+
+    def _pick(self, role: Role) -> None:
+        if not self.can(f"rig_{role}"):
+            return
+        assert self.desk.view is not None
+        devices = self.desk.view.microphones if role == "microphone" else self.desk.view.speakers
+        if not devices:
+            return self.say(f"No {role} was found: plug one in.")
+        rows = [(str(number), _told(device)) for number, device in enumerate(devices)]
+        now = next((str(number) for number, device in enumerate(devices) if device.chosen), "")
+        self.ask_for(f"Which {role}?", rows, now, partial(self._picked, role, devices))
+
+    def _picked(self, role: Role, devices: tuple[SoundDevice, ...], answer: str | None) -> None:
+        if answer is None:
+            return
+        name = devices[int(answer)].name
+        rows = [(FOR_NOW, "Until this show ends"), (FOR_GOOD, "For good: write it into the rig file")]
+        self.ask_for(f"{name}: for how long?", rows, FOR_NOW, partial(self._keep_it, role, name))
+
+    def _keep_it(self, role: Role, name: str, answer: str | None) -> None:
+        if answer is not None:
+            command = body.PickDevice(role=role, name=name, save=answer == FOR_GOOD)
+            self.acting.do(self._chosen(command))
+
+    async def _chosen(self, command: body.PickDevice) -> None:
+        if await self.sent(command, say=f"The {command.role} is {command.name} from now on."):
+            await self.sent(body.Body(), self.take_view)
+
+    def action_rig_hear(self) -> None:
+        if self.can("rig_hear"):
+            self.desk.testing = "hear"
+            self.acting.do(self._test(body.HearYourself(), self._heard))
+
+    def _heard(self, answer: Any) -> None:
+        self.desk.heard = rig_words.heard(answer)
+
+    def action_rig_beep(self) -> None:
+        if self.can("rig_beep"):
+            self.desk.testing = "beep"
+            self.acting.do(self._test(body.Beep(), self._beeped))
+
+    def _beeped(self, answer: Any) -> None:
+        self.desk.beeped = rig_words.beeped(answer)
+
+    async def _test(self, command: Command, take: Callable[[Any], None]) -> None:
+        self.redraw()
+        try:
+            await self.sent(command, take)
+        finally:
+            self.desk.testing = ""
+            self.redraw()
+
+
+class EyeDeeds(RigBase):
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.pan = PanHold(self._move)
+
+    def action_rig_look(self, right: int = 0, up: int = 0) -> None:
+        """A key: nobody tells that it was let go, so each press moves for a moment; held, it repeats itself."""
+        if not self.can("rig_look"):
+            return
+        if (right, up) == (0, 0):
+            self.say("Hold an arrow key, or one of the arrows on the screen with the mouse.", "info")
+        else:
+            self.pan.hold(right, up, for_s=AGAIN_S)
+
+    async def _move(self, command: body.Move) -> None:
+        self.desk.heading = int(command.pan), int(command.tilt)
+        self.redraw()
+        if not await self.sent(command):
+            self.pan.stop()
+
+    def action_rig_home(self) -> None:
+        if self.can("rig_home"):
+            self.send(body.Move(home=True), say="The head looks straight ahead.")
+
+    def action_rig_snapshot(self) -> None:
+        if self.can("rig_snapshot"):
+            self.acting.do(self._snapshot())
+
+    async def _snapshot(self) -> None:
+        answers: list[Any] = []
+        if not await self.sent(body.Snapshot(), answers.append):
+            return
+        folder = Path(self._picture.state.logs) / "snapshots"
+        name = strftime("%H%M%S", localtime(self._picture.clock))
+        try:
+            jpeg = base64.b64decode(answers[0]["jpeg"], validate=True)
+            kept = await asyncio.to_thread(_write, folder, name, jpeg)
+        except (KeyError, TypeError, ValueError):
+            self.say("That picture cannot be read: the show is of another version.")
+        except OSError as error:
+            self.say(f"The picture cannot be saved in {folder}: {error.strerror or error}.")
+        else:
+            self.desk.snapshot = str(kept)
+            self.say(f"Saved: {kept}", "good")
+
+
+class PreflightDeeds(RigBase):
+    def action_rig_preflight(self) -> None:
+        if self.can("rig_preflight"):
+            rows = [
+                ("", "Only look: nothing is heard, nothing moves"),
+                ("beep", "And beep: does the microphone hear the speaker?"),
+                ("sweep", "And sweep the jaw slowly, if it is armed: hands away"),
+                ("beep sweep", "All of it"),
+            ]
+            self.ask_for("Try everything once?", rows, "", self._fly)
+
+    def _fly(self, answer: str | None) -> None:
+        if answer is not None:
+            self.desk.looking = True
+            self.acting.do(self._look(body.Preflight(beep="beep" in answer, sweep="sweep" in answer)))
+            self.see_part("preflight")
+
+    async def _look(self, command: body.Preflight) -> None:
+        try:
+            await self.sent(command, self._found)
+        finally:
+            self.desk.looking = False
+            self.redraw()
+
+    def _found(self, answer: Any) -> None:
+        self.desk.rows = msgspec.convert(answer, list[Row])
+        self.desk.looked_at = self.now()
+
+
+class RigDeeds(CalibrationDeeds, SoundDeeds, EyeDeeds, PreflightDeeds):
+    """All of them."""
+
+
+def _told(device: SoundDevice) -> str:
+    more = "software" if device.simulated else device.driver
+    return f"{device.name}  ({more})" if more else device.name
+
+
+def _write(folder: Path, name: str, jpeg: bytes) -> Path:
+    """Two in one second both stay. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = next(path for path in _names(folder, name) if not path.exists())
+    path.write_bytes(jpeg)
+    return path
+
+
+def _names(folder: Path, name: str) -> Iterator[Path]:
+    yield folder / f"{name}.jpg"
+    yield from (folder / f"{name}-{number}.jpg" for number in count(2))

@@ -1,0 +1,25 @@
+"""Which part of the body, where only one of them has room."""
+
+from collections.abc import Sequence
+
+from console.tui.picture import Picture
+from console.tui.rig_desk import PARTS, RigDesk
+from console.tui.rig_words import jaw_state
+from console.tui.touch import Piece, TouchPanel
+
+
+class RigTabs(TouchPanel):
+    def __init__(self, desk: RigDesk) -> None:
+        super().__init__(id="rig-tabs")
+        self._desk = desk
+
+    def pieces(self, picture: Picture, width: int, height: int) -> list[Sequence[Piece]]:
+        """On the other parts the jaw's word stands here: whether it may move is never a secret."""
+        desk = self._desk
+        row: list[Piece] = [
+            (f" {part} ", "active" if part == desk.part else "", f"rig_part_to({number})")
+            for number, part in enumerate(PARTS)
+        ]
+        if desk.part != "jaw":
+            row += [("  jaw ", "dim"), jaw_state(picture, desk.view)[0]]
+        return [row]

@@ -1,0 +1,123 @@
+"""The rig page in a window without a terminal, and a show behind it that answers what a test says."""
+
+import asyncio
+from argparse import Namespace
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from textual.pilot import Pilot
+
+from console import body_commands as body
+from console import commands as cmd
+from console.tui.app import ConsoleApp
+from console.tui.screens.rig import RigPage
+from console.tui.steering import Steering
+from tests.console.rig_scenes import BODY, JAW, PREFLIGHT, Row
+from tests.console.scenes import Scene, StillLink, ended, settle
+
+_TRAVEL = ("closed_us", "open_us", "rest_us", "trim_us", "look_ahead_ms")
+
+
+class Answering(Steering):
+    """A show with a body: it does what it is told, and notes it. `refuse` maps a command's class to an error."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda: None)
+        self.body: Row = dict(BODY)
+        self.answers: dict[type, Any] = {
+            body.HearYourself: {"peak_db": -9.0, "floor_db": -33.0, "snr_db": 24.0, "clipped": False},
+            body.Beep: {"heard": True, "snr_db": 18.0},
+            body.Snapshot: {"jpeg": "/9j/4AAQ", "age_s": 0.1, "brightness": 46, "width": 640, "height": 480},
+            body.SaveCalibration: {"file": "profiles/rigs/booth.toml"},
+            body.Preflight: list(PREFLIGHT),
+        }
+        self.refuse: dict[type, Exception] = {}
+        self.told: list[cmd.Command] = []
+        self.kept: list[cmd.Command] = []
+        """What was sent on the connection that stays."""
+        self.asked = 0
+        self.slow: dict[type, asyncio.Event] = {}
+
+    async def send(self, command: cmd.Command) -> Any:
+        if isinstance(command, body.Body):
+            self.asked += 1
+            return self.body
+        self.told.append(command)
+        if (slow := self.slow.get(type(command))) is not None:
+            await slow.wait()
+        if (error := self.refuse.get(type(command))) is not None:
+            raise error
+        if isinstance(command, body.Calibrate):
+            new = {name: value for name in _TRAVEL if (value := getattr(command, name)) is not None}
+            self.body |= new | ({"unsaved": True} if new else {})
+            return self.body
+        if isinstance(command, body.SaveCalibration):
+            self.body["unsaved"] = False
+        return self.answers.get(type(command), {})
+
+    async def keep(self, command: cmd.Command) -> Any:
+        self.kept.append(command)
+        return await self.send(command)
+
+    def of(self, kind: type[cmd.Command]) -> list[Any]:
+        return [command for command in self.told if isinstance(command, kind)]
+
+
+class Sight:
+    """The page, what it shows, and the show behind it."""
+
+    def __init__(self, pilot: Pilot[str], app: ConsoleApp, show: Answering) -> None:
+        self.pilot, self.app, self.show = pilot, app, show
+
+    @property
+    def page(self) -> RigPage:
+        return self.app.screen_stack[0].query_one(RigPage)
+
+    @property
+    def all(self) -> str:
+        return "\n".join(strip.text for strip in self.app.screen._compositor.render_strips())
+
+    @property
+    def word(self) -> str:
+        return self.page.desk.word[0]
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+        await settle(self.pilot)
+
+    async def happens(self, *rows: Row) -> None:
+        for row in rows:
+            self.app.link._take({**row, "t_mono_ms": 0.0})
+        self.app.draw()
+        await settle(self.pilot)
+
+    async def click(self, words: str, nth: int = 0) -> None:
+        """Where these words are on the screen."""
+        await self.pilot.click(offset=self.where(words, nth))
+        await settle(self.pilot)
+
+    def where(self, words: str, nth: int = 0) -> tuple[int, int]:
+        places = [(row.index(words) + 1, y) for y, row in enumerate(self.all.split("\n")) if words in row]
+        return places[nth]
+
+    async def until(self, done: Callable[[], bool]) -> None:
+        async with asyncio.timeout(20):
+            while not done():
+                await asyncio.sleep(0.01)
+        await settle(self.pilot)
+
+
+@asynccontextmanager
+async def sight(
+    run: Path, size: tuple[int, int] = (160, 48), show: Answering | None = None, jaw: Row = JAW
+) -> AsyncIterator[Sight]:
+    app = ConsoleApp(StillLink(Scene(until=ended(4), more=(jaw,)), run), Namespace(rig=None, character=None))
+    app.steering = show = show or Answering()
+    async with app.run_test(size=size) as pilot:
+        await settle(pilot)
+        await pilot.press("3")
+        seen = Sight(pilot, app, show)
+        await seen.until(lambda: seen.page.desk.view is not None)
+        yield seen
