@@ -60,7 +60,7 @@ def open_booth(rig: Rig, stop_socket: Path, stack: ExitStack, emit: Emit) -> Boo
     stack.enter_context(board)
     stack.enter_context(jaw)
     head = _head(rig, stack)
-    stops = [limited.stop, *([lambda: head.estop() and None] if head else [])]
+    stops: list[Callable[[], object]] = [limited.stop, *([head.estop] if head else [])]
     emergency = stack.enter_context(EmergencyStop(stop_socket, stops, changed))
     _hot_key(rig, keys, stack, emit)
     player = SpeechPlayer(speaker, jaw, rig.audio.peak_db)

@@ -31,16 +31,22 @@ class Eyes:
         self.camera: Camera | None = None
         self._watchers: set[str] = set()
         self._movers: set[str] = set()
-        self._fault = ""
+        self.fault = ""
+        """Why there is no camera, while its program is not there."""
         self._told: dict[str, DeviceChanged] = {}
         self._sent: tuple[Frame | None, str] = None, ""
+
+    @property
+    def wanted(self) -> bool:
+        """The rig has a camera."""
+        return self._rig.camera.device != "none"
 
     async def run(self) -> None:
         """Until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            if self._rig.camera.device != "none":
+            if self.wanted:
                 tasks.create_task(self._see())
-            while self._rig.camera.device != "none" or self.head is not None:
+            while self.wanted or self.head is not None:
                 self._tell_camera()
                 self._tell_head()
                 self._send()
@@ -51,9 +57,9 @@ class Eyes:
             try:
                 command = await camera_launcher.prepare(self._rig.camera, self._environments, self._progress)
                 self.camera = Camera(self._rig.camera, command)
-                self._fault = ""
+                self.fault = ""
             except (FetchError, OSError) as error:
-                self._fault = f"the camera's program cannot be had ({error})"
+                self.fault = f"the camera's program cannot be had ({error})"
                 await asyncio.sleep(_AGAIN_S)
             finally:
                 self._bus.forget("progress", "camera")
@@ -100,11 +106,11 @@ class Eyes:
         (self._watchers.add if on else self._watchers.discard)(holder)
         if self.camera is not None:
             self.camera.watch(bool(self._watchers))
-        return on and self._rig.camera.device != "none"
+        return on and self.wanted
 
     async def _snapshot(self) -> dict[str, Any]:
         if self.camera is None:
-            raise CommandError(TURN_FAILED, self._fault or "this rig has no camera; give it one in [camera]")
+            raise CommandError(TURN_FAILED, self.fault or "this rig has no camera; give it one in [camera]")
         try:
             still = await self.camera.snapshot()
         except DeviceError as error:
@@ -121,10 +127,10 @@ class Eyes:
     # ---- what is told
 
     def _tell_camera(self) -> None:
-        if self._rig.camera.device == "none":
+        if not self.wanted:
             return
         camera = self.camera
-        fault = self._fault if camera is None else camera.fault
+        fault = self.fault if camera is None else camera.fault
         state: DeviceState = "fault" if fault else "simulated" if camera is not None and camera.simulated else "ready"
         name = camera.name if camera is not None else self._rig.camera.device
         self._tell(DeviceChanged(name=name, role="camera", state=state, detail=fault))

@@ -56,7 +56,7 @@ def check(arguments: Namespace) -> int:
     made = launchers(rig, workshop(home, catalogue), catalogue)
     rows = [
         *_machine(home, rig, character),
-        _disk(home, made.values(), catalogue),
+        disk(home, made.values(), catalogue),
         *(row for launcher in made.values() for row in _engine(launcher, arguments.rig, running=_runs(home, rig))),
         *_sound(rig),
     ]
@@ -83,7 +83,7 @@ def _on_disk(home: Home) -> Path:
     return next(p for p in (home.root, *home.root.parents) if p.exists())
 
 
-def _disk(home: Home, made: Iterable[BaseLauncher], catalogue: Catalogue) -> Row:
+def disk(home: Home, made: Iterable[BaseLauncher], catalogue: Catalogue) -> Row:
     """Room for what is still to be fetched (each weight is for a moment there twice) and for the logs."""
     folder, need = _on_disk(home), _LOGS_BYTES
     for launcher in made:

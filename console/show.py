@@ -28,6 +28,7 @@ from console.events import (
     ShowStarted,
     ShowStopping,
 )
+from console.eyes import Eyes
 from console.meters import Meters
 from console.models_desk import ModelsDesk
 from console.operate import Operator
@@ -102,13 +103,22 @@ class Show:
             group = await stack.enter_async_context(self._services())
             self.bus.add_sink(partial(_doubt, group))
             desk = ModelsDesk(self, group)
-            operator = Operator(self, loop, group, booth.jaw, desk, BodyDesk(self, booth))
+            eyes = Eyes(self.rig.value, self.shop.environments, self.bus, booth.head)
+            operator = Operator(self, loop, group, booth.jaw, desk, BodyDesk(self, booth, eyes))
             sampler = Sampler(self.bus, booth, group, self.meters)
             server = OperatorServer(self.home.socket(self.rig.name, "show"), operator)
             async with asyncio.TaskGroup() as tasks:
                 listening = asyncio.Event()
                 keys = booth.keys.run(operator, self.warn)
-                forever = (server.serve(listening), loop.run(), sampler.run(), self.meters.run(group), desk.run(), keys)
+                forever = (
+                    server.serve(listening),
+                    loop.run(),
+                    sampler.run(),
+                    self.meters.run(group),
+                    desk.run(),
+                    keys,
+                    eyes.run(),
+                )
                 background = [tasks.create_task(work) for work in forever]
                 tasks.create_task(asyncio.to_thread(detector.warm))  # 0.15 s that no adopted engine should wait for
                 try:
@@ -152,8 +162,7 @@ class Show:
             )
         )
         if group.reaped:
-            text = f"{len(group.reaped)} processes of an earlier show were still there and have been ended"
-            self.bus.publish(Note(text=text, level="warning"))
+            self.warn(f"{len(group.reaped)} processes of an earlier show were still there and have been ended")
 
     def _hands(self, booth: Booth, detector: SileroDetector) -> Stagehands:
         """Made anew for each turn: the character may have changed."""

@@ -25,6 +25,8 @@ class SoundDesk:
     def __init__(self, booth: Booth, rig_file: Path, home: Home, idle: Callable[[], bool]) -> None:
         self._booth, self._file, self._home, self._idle = booth, rig_file, home, idle
         self._busy = asyncio.Lock()
+        self.heard: sound_test.Hearing | None = None
+        """Of the last time that somebody spoke to hear himself, with the microphone of now."""
 
     async def execute(self, command: cmd.AnyBodyCommand) -> Any:
         """Raises CommandError."""
@@ -43,6 +45,7 @@ class SoundDesk:
             case cmd.HearYourself():
                 seconds = min(max(command.seconds, 0.5), _LONGEST_S)
                 heard = await sound_test.hear_yourself(self._booth.microphone, self._booth.speaker, seconds)
+                self.heard = None if self._booth.microphone.simulated else heard
                 return {
                     "peak_db": heard.peak_db,
                     "floor_db": heard.floor_db,
@@ -57,6 +60,7 @@ class SoundDesk:
     def _pick(self, command: cmd.PickDevice) -> str:
         device = self._booth.microphone if command.role == "microphone" else self._booth.speaker
         name = device.pick(command.name, command.save)
+        self.heard = self.heard if command.role == "speaker" else None
         if command.save:
             self._file = save_rig(self._file, "audio", {command.role: command.name}, self._home)
         return name

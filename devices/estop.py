@@ -21,7 +21,7 @@ class EmergencyStop:
     The folder of the socket protects it: only its owner gets in.
     """
 
-    def __init__(self, path: Path, stops: Sequence[Callable[[], None]], heard: Callable[[], None]) -> None:
+    def __init__(self, path: Path, stops: Sequence[Callable[[], object]], heard: Callable[[], None]) -> None:
         self._path, self._stops, self._heard = path, stops, heard
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._ending = threading.Event()

@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import Self
 
 from devices.emulators.launch import emulated
+from devices.pan_tilt import simulated
 from devices.pan_tilt.head import Head, module
 from devices.serial_port import SerialPort, find
 from profiles.schema import PanTilt
@@ -23,10 +24,10 @@ class HeadOpener:
         self._stack.close()
 
     def __call__(self) -> Head:
-        settings, made = self._settings, module(self._settings.driver)
+        settings = self._settings
         if settings.driver == "simulated":
-            return made.open_head(None, settings.address)
-        port = settings.port
+            return simulated.open_head(None, settings.address)
+        made, port = module(settings.driver), settings.port
         if port == "emulated":
             self._stack.close()  # of the last time
             port = self._stack.enter_context(emulated(settings.driver))

@@ -1,0 +1,196 @@
+"""The preflight of a running show: everything is asked once, on the very path that a visitor takes."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from console import body_commands as cmd
+from console import preflight
+from console.body_view import Row
+from console.booth import Booth
+from console.commands import TURN_FAILED, CommandError
+from console.eyes import Eyes
+from console.jaw_desk import JawDesk
+from console.sound_desk import SoundDesk
+from conversation.errors import ConversationError
+from conversation.stages import Stage
+from devices.microphone_clip import recorded_visitors
+from devices.sound_file import read_sound
+
+if TYPE_CHECKING:
+    from console.show import Show
+
+_ANSWER_S = 20.0
+_NEAR_DB = 10.0
+"""A voice that is less above the room is misheard."""
+_OLD_S, _DARK = 1.0, 8
+_LITTLE = 0.05
+"""Of the RAM: with less free than this the next visitor may be the last."""
+Asked = Callable[[], Awaitable[str]]
+
+
+class LivePreflight:
+    """`run` it while nobody is being answered."""
+
+    def __init__(self, show: "Show", booth: Booth, jaw: JawDesk, sound: SoundDesk, eyes: Eyes) -> None:
+        self._show, self._booth, self._jaw, self._sound, self._eyes = show, booth, jaw, sound, eyes
+
+    async def run(self, command: cmd.Preflight) -> list[dict[str, Any]]:
+        """Rows for a screen, in the order of the path. Raises CommandError while somebody is being answered."""
+        if not self._show.idle():
+            raise CommandError(TURN_FAILED, "somebody is being answered; check again when that is over")
+        rows = [
+            await self._engine("stt", self._hear),
+            await self._engine("llm", self._think),
+            await self._engine("tts", self._speak),
+            self._microphone(),
+            await self._speaker(command.beep),
+            await self._servo(command.sweep),
+            *self._sight(),
+            self._memory(),
+            await asyncio.to_thread(self._disk),
+        ]
+        return [msgspec.to_builtins(row) for row in rows]
+
+    # ---- engines
+
+    async def _engine(self, role: str, ask: Asked) -> Row:
+        names = [name for name, made in self._show.launchers.items() if made.role == role]
+        if not names:
+            return Row(what=role, state="ok", detail="not in this rig")
+        mend = f"press R and choose {names[0]}, or read its log on page 2"
+        began = monotonic()
+        try:
+            async with asyncio.timeout(_ANSWER_S):
+                said = await ask()
+        except TimeoutError:
+            return Row(what=role, state="fault", detail=f"no answer within {_ANSWER_S:.0f} s", mend=mend)
+        except ConversationError as error:
+            return Row(what=role, state="fault", detail=str(error), mend=mend)
+        if not said:
+            return Row(what=role, state="missing", detail="not ready", mend=mend)
+        return Row(what=role, state="ok", detail=f"{said} in {monotonic() - began:.1f} s")
+
+    async def _hear(self) -> str:
+        """A shipped visitor, transcribed."""
+        if (stt := self._show.engines.stt()) is None:
+            return ""
+        pcm = await asyncio.to_thread(read_sound, recorded_visitors()[0])
+        words = await stt.transcribe(pcm)
+        if not words.strip():
+            raise ConversationError(
+                Stage.TRANSCRIBING, "it heard no words in a recorded question", "choose another model"
+            )
+        return f'heard "{words.strip()}"'
+
+    async def _think(self) -> str:
+        if (llm := self._show.engines.llm()) is None:
+            return ""
+        await llm.prime(self._show.head())
+        return "read the persona"
+
+    async def _speak(self) -> str:
+        said = []
+        for voice in self._show.engines.voices():
+            seconds = 0.0
+            async for rate, pcm in voice.speak("Hello.", 1.0):
+                seconds += len(pcm) / rate
+            if not seconds:
+                raise ConversationError(Stage.SPEAKING, f"{voice.name} gave no sound", "choose another model")
+            said.append(f"{voice.name} said {seconds:.1f} s")
+        return " · ".join(said)
+
+    # ---- devices
+
+    def _microphone(self) -> Row:
+        microphone = self._booth.microphone
+        if microphone.fault:
+            return Row(what="microphone", state="fault", detail=microphone.fault, mend="plug it in, or choose another")
+        if microphone.simulated:
+            return Row(what="microphone", state="ok", detail=microphone.name)
+        level = microphone.level_db
+        if level is None or level <= -89:
+            mend = "switch it on, or choose another"
+            return Row(what="microphone", state="fault", detail=f"{microphone.name} is silent", mend=mend)
+        detail, heard = f"{microphone.name}, {level:.0f} dB", self._sound.heard
+        if heard is None:
+            return Row(what="microphone", state="ok", detail=f"{detail}; how near a voice is was not tried yet")
+        detail = f"{detail}, a voice {heard.snr_db:.0f} dB above the room"
+        if heard.clipped:
+            return Row(what="microphone", state="fault", detail=f"{detail}, but clipped", mend="turn it down")
+        if heard.snr_db < _NEAR_DB:
+            mend = "move closer, or turn noise_suppression up in the rig"
+            return Row(what="microphone", state="fault", detail=detail, mend=mend)
+        return Row(what="microphone", state="ok", detail=detail)
+
+    async def _speaker(self, beep: bool) -> Row:
+        speaker = self._booth.speaker
+        if speaker.fault:
+            return Row(what="speaker", state="fault", detail=speaker.fault, mend="plug it in, or choose another")
+        if not beep:
+            return Row(what="speaker", state="ok", detail=speaker.name)
+        try:
+            heard = await self._sound.execute(cmd.Beep())
+        except CommandError as error:
+            return Row(what="speaker", state="fault", detail=str(error), mend="try again")
+        if heard["heard"] is None:
+            return Row(what="speaker", state="ok", detail=f"{speaker.name}: beeped; no live microphone heard it")
+        if not heard["heard"]:
+            mend = "turn it up, or bring the microphone nearer"
+            return Row(what="speaker", state="fault", detail="the microphone did not hear the beep", mend=mend)
+        return Row(what="speaker", state="ok", detail=f"{speaker.name}: the microphone heard the beep")
+
+    async def _servo(self, sweep: bool) -> Row:
+        jaw, name = self._booth.limited, self._booth.board.name
+        if (problem := "it was stopped" if jaw.stopped else jaw.fault) != "":
+            return Row(what="jaw", state="fault", detail=f"{name}: {problem}", mend="acknowledge it: 3, then K")
+        if jaw.board is None:
+            return Row(what="jaw", state="missing", detail=jaw.missing or f"{name} is looked for", mend="plug it in")
+        if not jaw.armed:
+            return Row(what="jaw", state="missing", detail=f"{name} is limp", mend="arm it on the rig page")
+        if not sweep:
+            return Row(what="jaw", state="ok", detail=f"{name}, armed")
+        try:
+            await self._jaw.execute(cmd.Sweep(), "")
+        except CommandError as error:
+            return Row(what="jaw", state="fault", detail=str(error), mend="look at the board and its supply")
+        return Row(what="jaw", state="ok", detail=f"{name}: swept from closed to open and back")
+
+    def _sight(self) -> list[Row]:
+        rows = []
+        camera = self._eyes.camera
+        if self._eyes.wanted:
+            fault = self._eyes.fault if camera is None else camera.fault
+            age = None if camera is None else camera.age_s
+            frame = None if camera is None else camera.frame
+            mend = "plug it in, close other programs that use it, or name another in the rig"
+            if fault or camera is None or frame is None or age is None or age > _OLD_S:
+                rows.append(Row(what="camera", state="fault", detail=fault or "no picture yet", mend=mend))
+            elif frame.brightness < _DARK:
+                rows.append(Row(what="camera", state="fault", detail=f"{camera.name}: dark", mend="take the cap off"))
+            else:
+                detail = f"{camera.name}, {frame.full_width}x{frame.full_height}, brightness {frame.brightness} %"
+                rows.append(Row(what="camera", state="ok", detail=detail))
+        if (head := self._eyes.head) is not None:
+            bad = "it was stopped" if head.estopped else head.fault
+            mend = "acknowledge it: 3, then K" if bad else ""
+            rows.append(Row(what="head", state="fault" if bad else "ok", detail=bad or head.name, mend=mend))
+        return rows
+
+    # ---- the machine
+
+    def _memory(self) -> Row:
+        reading = self._show.meters.meter.reading
+        if reading is None:
+            return Row(what="memory", state="missing", detail="not measured yet", mend="check again in a second")
+        machine = reading.machine
+        detail = f"{machine.ram_available / 1e9:.1f} of {machine.ram_total / 1e9:.1f} GB free"
+        if machine.ram_available < _LITTLE * machine.ram_total:
+            return Row(what="memory", state="fault", detail=detail, mend="swap to a smaller model: page 4")
+        return Row(what="memory", state="ok", detail=detail)
+
+    def _disk(self) -> Row:
+        return preflight.disk(self._show.home, self._show.launchers.values(), self._show.catalogue)
