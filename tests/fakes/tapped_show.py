@@ -1,4 +1,6 @@
-"""The real console, but for one thing: all that its speaker plays is also written to $GALACTUS_TAP as s16."""
+"""The real console, but for two things: all that its speaker plays is also written to $GALACTUS_TAP as s16, and lines
+are as loud as the voice made them, so that each of its samples is known again.
+"""
 
 import os
 import sys
@@ -6,7 +8,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
-from conversation.audio import Samples
+from conversation import speech_player
+from conversation.audio import SILENCE, Samples
+from conversation.loudness import Leveller
 from devices import audio_devices
 from devices.switching import SwitchingSpeaker
 
@@ -20,8 +24,17 @@ class TappedSpeaker(SwitchingSpeaker):
         return out
 
 
+class Untouched(Leveller):
+    def feed(self, pcm: Samples) -> Samples:
+        return pcm
+
+    def end_line(self) -> Samples:
+        return SILENCE
+
+
 if __name__ == "__main__":
     setattr(audio_devices, "SwitchingSpeaker", TappedSpeaker)  # noqa: B010 - no other door, and none is wanted
+    setattr(speech_player, "Leveller", Untouched)  # noqa: B010
     from console.cli import main
 
     sys.exit(main())
