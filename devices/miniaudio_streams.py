@@ -1,5 +1,6 @@
 """miniaudio's devices, less their leak: each opens a connection to the sound server that nobody closes."""
 
+from pathlib import Path
 from typing import Any
 
 import miniaudio
@@ -28,6 +29,8 @@ def rows(kind: str) -> list[Row]:
         context = miniaudio.Devices()
     except miniaudio.MiniaudioError:
         return []
+    if context.backend == "ALSA" and not cards():
+        return []  # what it lists then are its plugins, and none of them can be opened
     infos, count = ffi.new("ma_device_info**"), ffi.new("ma_uint32*")
     none = (ffi.NULL, ffi.NULL)
     wanted = (*none, infos, count) if kind == "input" else (infos, count, *none)
@@ -39,6 +42,14 @@ def rows(kind: str) -> list[Row]:
         if not name.startswith(_NULL_DEVICE):
             found.append(Row(name, context.backend, ffi.new("ma_device_id *", info.id), bool(info.isDefault)))
     return found
+
+
+def cards(listed: Path = Path("/proc/asound/cards")) -> bool:
+    """Whether the kernel knows a sound card."""
+    try:
+        return any(line.strip()[:1].isdigit() for line in listed.read_text(errors="replace").splitlines())
+    except OSError:
+        return False
 
 
 def backends(name: str) -> list[Any]:

@@ -10,6 +10,7 @@ import pytest
 from conversation.audio import HEARING_RATE, Samples
 from devices.input_ring import InputRing
 from devices.microphone_clip import ClipMicrophone, RecordedVisitor, recorded_visitors
+from devices.miniaudio_streams import cards
 from devices.sound_file import read_sound
 from devices.speech_detector import SileroDetector
 
@@ -129,3 +130,13 @@ async def test_recorded_visitors_take_turns() -> None:
     with RecordedVisitor(clips[:2]) as visitor:
         lengths = [round((visitor.record(0.0)._pcm.size) / HEARING_RATE, 2) for _ in range(3)]
     assert lengths[0] == lengths[2] != lengths[1]
+
+
+def test_alsa_without_a_card_has_no_devices(tmp_path: Path) -> None:
+    """Its plugins are listed all the same."""
+    listed = tmp_path / "cards"
+    assert not cards(listed)
+    listed.write_text("--- no soundcards ---\n")
+    assert not cards(listed)
+    listed.write_text(" 0 [PCH            ]: HDA-Intel - HDA Intel PCH\n                      at 0xf7d10000 irq 32\n")
+    assert cards(listed)
