@@ -6,7 +6,7 @@ UV := $(VENV)/bin/uv
 SYNC := $(UV) pip sync -q --python $(VENV) --require-hashes --compile-bytecode
 
 .PHONY: show setup test check format lock screenshots snapshots bench-turn bench-console \
-  bench-supervision bench-logs bench-swap
+  bench-supervision bench-logs bench-swap bench-sync
 
 show: $(VENV)/.console
 	@$(PY) console.py
@@ -49,6 +49,9 @@ bench-supervision: $(VENV)/.dev
 # Real models, then fake ones while everything goes wrong. A smaller one: make bench-swap SWAPS=50 GALACTUS_SEED=7.
 bench-swap: $(VENV)/.dev setup
 	@$(PY) -m tests.bench.swap
+
+bench-sync: $(VENV)/.dev setup
+	@$(PY) -m tests.bench.sync
 
 bench-logs: $(VENV)/.dev
 	@$(PY) -m tests.bench.logs

@@ -114,6 +114,10 @@ class RealShow:
         async with OperatorClient(Path(self.file.socket)) as client:
             return await client.call(command)
 
+    @property
+    def stop_socket(self) -> Path:
+        return Home(self.home).socket(self.rig, "estop")
+
     def call_now(self, command: Command) -> Any:
         return asyncio.run(self.call(command))
 

@@ -97,6 +97,9 @@ class PseudoTerminal:
             time.sleep(0.02)
         self._close()
 
+    def type(self, keys: bytes) -> None:
+        os.write(self._fd, keys)
+
     def end(self) -> None:
         """Whatever runs in it, nothing stays; a show in the background does."""
         with suppress(ChildProcessError, ProcessLookupError, psutil.NoSuchProcess):
