@@ -17,10 +17,12 @@ from console.client import OperatorClient
 from console.commands import Interrupt, Press, Release
 from profiles.home import CHECKOUT
 from tests.console import patient_visitor
-from tests.console.kitty_pty import FULL, KittyPty, kitty
+from tests.console.kitty_pty import KittyPty, kitty
 from tests.real_show import RealShow, borrowed_home, with_brief
 
 pytestmark = [pytest.mark.engines, pytest.mark.slow, pytest.mark.timeout(300)]
+ALL = 0b11011
+"""The flags that a screen wants: all but alternate keys."""
 HELD_S = 0.4
 """Longer than a tap; what is awaited before has then passed already, however slow the machine."""
 
@@ -80,10 +82,9 @@ def evening(show: RealShow) -> Iterator[Evening]:
 
 
 def ready(window: KittyPty) -> None:
-    window.wait_for("All is well.")
-    if window.pushes:
-        window.until(lambda: window.on == FULL & 0b11011, "flags")
-        window.wait_for("or SPACE")
+    """The screen stands, and knows what the keyboard can do. What a turn before left to be told may be there still."""
+    window.wait_for("here, or SPACE")
+    assert window.on == ALL
 
 
 def leave(window: KittyPty) -> None:
@@ -107,7 +108,7 @@ def test_space_is_held_and_let_go(show: RealShow, evening: Evening) -> None:
         assert evening.button == [True, False] and evening.stages[:2] == ["LISTENING", "TRANSCRIBING"]
         leave(window)
     assert window.process.returncode == 0
-    assert window.pushes == [0b11011] and window.stacks == {False: [], True: []} and not window.alternate
+    assert window.pushes == [ALL] and window.stacks == {False: [], True: []} and not window.alternate
 
 
 def test_a_tap_opens_and_the_next_one_ends(show: RealShow, evening: Evening) -> None:
@@ -170,7 +171,6 @@ def test_typing_is_as_ever(show: RealShow, evening: Evening) -> None:
 @pytest.mark.parametrize("kind", [{"flags": None}, {"flags": None, "answers": False}, {"flags": 0b01001}])
 def test_a_terminal_that_cannot_is_left_as_it_is(show: RealShow, evening: Evening, kind: dict[str, Any]) -> None:
     with kitty(show.home, "attach", **kind) as window:
-        window.wait_for("All is well.")
         window.wait_for("or tap SPACE")
         window.send(" ")
         evening.opens()
@@ -204,7 +204,7 @@ def test_a_screen_that_pauses_gives_the_keyboard_back_and_asks_again(show: RealS
         window.until(lambda: window.on == 0 and not window.alternate, "shell's keyboard")
         window.until(lambda: _stopped(parent), "pause")
         os.kill(parent, signal.SIGCONT)
-        window.until(lambda: window.alternate and window.on == 0b11011, "flags again")
+        window.until(lambda: window.alternate and window.on == ALL, "flags again")
         leave(window)
     assert window.stacks == {False: [], True: []}
 
