@@ -4,8 +4,8 @@ import contextlib
 import os
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
 
 from msgspec import Struct
 
@@ -25,6 +25,10 @@ NULL_RATE = 22_050
 """The rehearsal voice's own rate, so that nothing is resampled for nobody."""
 LIVE_RATE = 48_000
 _STDERR = threading.Lock()
+_ANSWER_S = 2.0
+"""A sound server that hangs must hold up neither the show nor its error output."""
+_LOOK_UP = "sound-look-up"
+T = TypeVar("T")
 
 AnySpeaker = SwitchingSpeaker
 AnyMicrophone = SwitchingMicrophone
@@ -53,8 +57,7 @@ def devices(kind: str) -> list[Listed]:
     """All `kind` ("input" or "output") devices that are there now, the default first; last the stand-in, which always
     is. Takes 5 to 20 ms. PortAudio's own list is as old as the program and is not asked.
     """
-    with _quiet_libraries():
-        rows = miniaudio_streams.rows(kind)
+    rows = _answer(lambda: miniaudio_streams.rows(kind))
     listed = [Listed(row.name, row.backend, row.default) for row in rows]
     listed.sort(key=lambda row: not row.default)
     stand_in = (
@@ -72,8 +75,7 @@ def find_all(kind: str, wanted: str) -> list[Found]:
     """Every way to reach that device, the best first; one that was plugged in again may open by the second alone. A
     part of a name will do where no device has all of it.
     """
-    with _quiet_libraries():
-        ways = [found for found in (_portaudio(kind, wanted), _miniaudio(kind, wanted)) if found is not None]
+    ways = _answer(lambda: [way for way in (_portaudio(kind, wanted), _miniaudio(kind, wanted)) if way is not None])
     return [found for found in ways if found.name.lower() == wanted.lower()] or ways
 
 
@@ -134,19 +136,29 @@ def _visitor() -> RecordedInlet:
     return RecordedInlet(RecordedVisitor(recorded_visitors()))
 
 
+def _answer(look: Callable[[], list[T]]) -> list[T]:
+    """What the libraries say, or nothing after 2 s; while they hang nobody asks them again."""
+    found: list[T] = []
+    thread = threading.Thread(target=lambda: found.extend(look()), name=_LOOK_UP, daemon=True)
+    with _STDERR, _quiet_libraries():
+        if not any(other.name == _LOOK_UP for other in threading.enumerate()):
+            thread.start()
+            thread.join(_ANSWER_S)
+    return found[:]
+
+
 @contextlib.contextmanager
 def _quiet_libraries() -> Iterator[None]:
     """ALSA complains on stderr, in its own words, about sound cards that are not there; we say it ourselves."""
-    with _STDERR:
-        sys.stderr.flush()
-        kept, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, 2)
-        try:
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
-            os.close(null)
+    sys.stderr.flush()
+    kept, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(null)
 
 
 def _portaudio(kind: str, wanted: str) -> Found | None:

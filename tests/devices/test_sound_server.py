@@ -109,6 +109,16 @@ def test_the_picker_lists_what_is_there_by_name(server: SoundServer) -> None:
         audio_devices.speaker(FOYER)
 
 
+async def test_a_server_that_hangs_holds_nobody_up(server: SoundServer) -> None:
+    server.freeze(True)
+    assert [row.name for row in audio_devices.devices("output")] == ["null"]
+    assert [row.name for row in audio_devices.devices("input")] == ["recorded"], "at once: the first look-up hangs yet"
+    async with sounding("auto", "auto") as sound:
+        assert sound.speaker.simulated and sound.microphone.simulated
+    server.freeze(False)
+    await until(lambda: len(audio_devices.devices("output")) == 3)
+
+
 async def test_the_beep_comes_out_where_it_should_and_nowhere_else(server: SoundServer) -> None:
     async with sounding(STAGE, f"Monitor of {STAGE}") as sound:
         assert (sound.speaker.name, sound.microphone.name) == (STAGE, f"Monitor of {STAGE}")
