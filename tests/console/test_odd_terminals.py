@@ -110,7 +110,7 @@ def test_a_dumb_terminal_is_told_so(tmp_path: Path) -> None:
         assert b"Mr. Bones on the rig quick" in heard and b"\x1b[?1049h" not in heard
     finally:
         show.terminate()
-        show.communicate(timeout=20)
+        show.communicate(timeout=60)
         os.close(parent)
         os.close(child)
         RealShow(tmp_path, "--rig", "quick").end()

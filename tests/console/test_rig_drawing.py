@@ -135,5 +135,8 @@ async def test_a_kept_line_is_one_connection_until_it_breaks(tmp_path: Path) -> 
         assert lines[1:] == [["watch"]]
         await kept.close()
         await kept.close()
+        for writer in writers:
+            writer.close()
+            await writer.wait_closed()
         server.close()
         await server.wait_closed()
