@@ -85,6 +85,7 @@ def parser() -> argparse.ArgumentParser:
     verb("press", "hold the talk button")
     verb("release", "let the talk button go")
     verb("panic", "silence, jaw limp, nobody is answered until: console.py resume")
+    verb("estop", "motors off at once, even when the show hangs; the screen's rig page acknowledges it")
     verb("resume", "lift a panic: visitors may come again")
     verb("restart", "stop and start one engine").add_argument("service", help="its name, as in: console.py status")
     swap = verb("swap", "give an engine another model while the show is on")

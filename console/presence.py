@@ -23,6 +23,8 @@ class ShowFile(Struct, frozen=True, kw_only=True):
     character: str
     socket: str
     logs: str
+    stop_socket: str = ""
+    """Where the emergency stop listens; see devices/estop.py."""
     kept: bool = False
     """systemd keeps it alive (systemd.exec(5): SYSTEMD_EXEC_PID is its number); nobody else is to start it again."""
 

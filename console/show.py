@@ -145,6 +145,7 @@ class Show:
                 character=self.character.name,
                 socket=str(self.home.socket(self.rig.name, "show")),
                 logs=str(self.logs),
+                stop_socket=str(self.home.socket(self.rig.name, "estop")),
                 kept=os.environ.get("SYSTEMD_EXEC_PID") == str(os.getpid()),
             )
         )

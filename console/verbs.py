@@ -20,6 +20,7 @@ from console.presence import ShowFile
 from console.setting_up import tell_progress
 from console.status import in_words
 from conversation.stages import Outcome
+from devices.estop import request
 from profiles.home import Home
 
 _NO_SHOW = "no show is running; start one with: make show"
@@ -101,6 +102,19 @@ def panic(arguments: Namespace) -> int:
     code = asyncio.run(_simple(arguments, cmd.Panic()))
     print("The show is halted; nobody is answered until: console.py resume", file=sys.stderr)
     return code
+
+
+def estop(arguments: Namespace) -> int:
+    """Not through the operator API: a show whose loop hangs hears this all the same."""
+    show = _running(arguments)
+    try:
+        stopped = request(Path(show.stop_socket))
+    except OSError as error:
+        raise cmd.CommandError(cmd.TURN_FAILED, f"the show did not hear it ({error}); switch the servo off") from None
+    if not stopped:
+        raise cmd.CommandError(cmd.TURN_FAILED, "the show did not confirm it; switch the servo off")
+    print("The motors are off; acknowledge it on the rig page of the screen (3, then K).", file=sys.stderr)
+    return cmd.DONE
 
 
 def resume(arguments: Namespace) -> int:

@@ -86,9 +86,14 @@ class JawPlayer:
             return JawFigures(frames=self._sent, sync_p95_ms=round(p95, 2), dropped=self.dropped)
 
     def sync_ms(self) -> float | None:
-        """Of this line so far, or of the last one: p95 of how far frames were sent off their time."""
+        """Of this line so far, or of the last one: p95 of how far frames were sent off their time; negative when most
+        of them were early.
+        """
         with self._lock:
-            return round(float(np.percentile(np.abs(self._errors), 95)) * 1000, 1) if self._errors else None
+            if not self._errors:
+                return None
+            far = float(np.percentile(np.abs(self._errors), 95)) * 1000
+            return round(far if float(np.median(self._errors)) >= 0 else -far, 1)
 
     @property
     def playing(self) -> bool:

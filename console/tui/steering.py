@@ -11,6 +11,7 @@ from console.body_commands import EStop
 from console.client import NoShow, OperatorClient
 from console.presence import ShowFile
 from console.tui.kept_line import KeptLine
+from devices.estop import request
 
 
 class Steering:
@@ -57,7 +58,12 @@ class Steering:
         return await self._kept.send(command)
 
     async def stop_motors(self) -> None:
-        """The emergency stop; not behind any other command."""
+        """The emergency stop, on a line of its own: it works also while the show's loop hangs."""
+        show = self._show()
+        if show is not None and show.stop_socket:
+            with suppress(OSError):
+                if await asyncio.to_thread(request, Path(show.stop_socket)):
+                    return
         await self.send(EStop())
 
     async def close(self) -> None:
