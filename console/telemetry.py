@@ -88,7 +88,9 @@ class Sampler:
         mic = self._booth.microphone.level_db
         floor = None if mic is None else round(self._floor.note(mic))
         jaw = round(self._booth.limited.opening, 2)
-        levels = Levels(mic_db=None if mic is None else round(mic), floor_db=floor, jaw=jaw, clipped=self._booth.microphone.clipped)
+        levels = Levels(
+            mic_db=None if mic is None else round(mic), floor_db=floor, jaw=jaw, clipped=self._booth.microphone.clipped
+        )
         if levels != self._levels:
             self._levels = levels
             self._bus.telemetry("levels", "", levels)

@@ -252,7 +252,7 @@ def test_a_show_that_hangs_is_named_and_replaced_with_enter(window: Terminal, ho
 
 
 def another(pid: int, home: Path) -> ShowFile:
-    due = time.monotonic() + 15
+    due = time.monotonic() + 60
     while not (shows := [show for show in running(Home(home)) if show.pid != pid]):
         assert time.monotonic() < due, "no other show came up"
         time.sleep(0.03)
