@@ -136,7 +136,8 @@ class Environments:
             assert uv.stderr is not None
             while True:
                 with contextlib.suppress(TimeoutError):
-                    line = await asyncio.wait_for(uv.stderr.readline(), POLL_S)
+                    async with asyncio.timeout(POLL_S):
+                        line = await uv.stderr.readline()
                     if not line:
                         break
                     said += line.decode(errors="replace")

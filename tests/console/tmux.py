@@ -56,8 +56,8 @@ class Terminal:
         return self.run("display", "-p", "-t", "g", "#{alternate_on} #{mouse_any_flag} #{cursor_flag}").strip()
 
     def wait_for(self, text: str, within_s: float = 10.0, gone: bool = False) -> str:
-        """The screen once it shows `text` (or no longer does). Three times as patient as a quiet machine needs: how fast
-        it is, the benches measure.
+        """The screen once it shows `text` (or no longer does). Three times as patient as a quiet machine needs: the
+        benches measure how fast it is.
         """
         due = time.monotonic() + 3 * within_s
         while (text in (seen := self.screen())) is gone:
