@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -115,12 +116,15 @@ async def test_a_kept_line_is_one_connection_until_it_breaks(tmp_path: Path) -> 
     writers: list[asyncio.StreamWriter] = []
 
     async def show(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        lines.append([])
+        lines.append(mine := [])
         writers.append(writer)
         while line := await reader.readline():
-            lines[-1].append(json.loads(line)["cmd"])
+            mine.append(json.loads(line)["cmd"])
             writer.write(b'{"result": {"done": 1}}\n')
         writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+        mine.append("end")
 
     path = tmp_path / "s"
     kept = KeptLine(lambda: path)
@@ -135,8 +139,8 @@ async def test_a_kept_line_is_one_connection_until_it_breaks(tmp_path: Path) -> 
         assert lines[1:] == [["watch"]]
         await kept.close()
         await kept.close()
-        for writer in writers:
-            writer.close()
-            await writer.wait_closed()
+        while any(one[-1] != "end" for one in lines):  # what is left open is a warning in a later test
+            await asyncio.sleep(0.01)
         server.close()
         await server.wait_closed()
+        await asyncio.sleep(0.05)
