@@ -104,6 +104,9 @@ class Eyes:
 
     def _watch(self, on: bool, holder: str) -> bool:
         (self._watchers.add if on else self._watchers.discard)(holder)
+        if not self._watchers:
+            self._sent = None, ""
+            self._bus.forget("camera", "")
         if self.camera is not None:
             self.camera.watch(bool(self._watchers))
         return on and self.wanted

@@ -18,6 +18,7 @@ DOCS = {
     "turns": ("turns", (160, 48)),
     "log": ("log", (160, 48)),
     "models": ("models-gpu", (160, 48)),
+    "rig": ("rig", (160, 48)),
     "light": ("speaking-light", (160, 48)),
 }
 
