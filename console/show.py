@@ -110,16 +110,8 @@ class Show:
             async with asyncio.TaskGroup() as tasks:
                 listening = asyncio.Event()
                 keys = booth.keys.run(operator, self.warn)
-                forever = (
-                    server.serve(listening),
-                    loop.run(),
-                    sampler.run(),
-                    self.meters.run(group),
-                    desk.run(),
-                    keys,
-                    eyes.run(),
-                )
-                background = [tasks.create_task(work) for work in forever]
+                forever = (server.serve(listening), loop.run(), sampler.run(), self.meters.run(group), desk.run())
+                background = [tasks.create_task(work) for work in (*forever, keys, eyes.run())]
                 tasks.create_task(asyncio.to_thread(detector.warm))  # 0.15 s that no adopted engine should wait for
                 try:
                     await listening.wait()
