@@ -60,7 +60,7 @@ def open_booth(rig: Rig, stop_socket: Path, stack: ExitStack, emit: Emit) -> Boo
     stack.enter_context(board)
     stack.enter_context(jaw)
     head = _head(rig, stack)
-    stops: list[Callable[[], object]] = [limited.stop, *([head.estop] if head else [])]
+    stops: list[Callable[[], object]] = [limited.stop] if head is None else [head.stop, limited.stop, head.estop]
     emergency = stack.enter_context(EmergencyStop(stop_socket, stops, changed))
     _hot_key(rig, keys, stack, emit)
     player = SpeechPlayer(speaker, jaw, rig.audio.peak_db)

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import logging
 from time import monotonic
 from typing import Any
 
@@ -19,6 +20,7 @@ from launchers.errors import FetchError
 from profiles.schema import Rig
 
 _SEEN_S, _UNSEEN_S = 0.125, 1.0
+_LOG = logging.getLogger(__name__)
 _AGAIN_S = 60.0
 """Until the camera's environment is tried again: the network may be back."""
 
@@ -60,6 +62,10 @@ class Eyes:
                 self.fault = ""
             except (FetchError, OSError) as error:
                 self.fault = f"the camera's program cannot be had ({error})"
+                await asyncio.sleep(_AGAIN_S)
+            except Exception as error:  # a fault of ours must cost the camera alone
+                _LOG.exception("the camera's program")
+                self.fault = f"the camera cannot be used ({error}); see show.log"
                 await asyncio.sleep(_AGAIN_S)
             finally:
                 self._bus.forget("progress", "camera")

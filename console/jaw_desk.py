@@ -1,6 +1,7 @@
 """What an operator does to the jaw by hand: arm, stop, jog, sweep, calibrate, save."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,8 @@ class JawDesk:
         self._jogs = 0
         """Counts wishes, so that a newer one ends the older."""
         self._calibrating = ""
+        """The client that may leave the travel."""
+        self._order = threading.Lock()
 
     async def execute(self, command: cmd.AnyBodyCommand, holder: str) -> Any:
         match command:
@@ -65,8 +68,10 @@ class JawDesk:
             case cmd.Sweep():
                 return await self._sweep()
             case cmd.Calibrate():
-                await asyncio.to_thread(self._calibrate, command)
+                if self._calibrating not in ("", holder):
+                    raise CommandError(TURN_FAILED, "another screen is calibrating the jaw; close that one first")
                 self._calibrating = holder if command.beyond else ""
+                await asyncio.shield(asyncio.to_thread(self._calibrate, command, holder))
                 return self.view()
             case cmd.SaveCalibration():
                 file = await asyncio.to_thread(self._save)
@@ -79,7 +84,8 @@ class JawDesk:
         if self._calibrating == holder:
             self._calibrating = ""
             self._jogs += 1
-            self._jaw.calibrate(self._jaw.settings, beyond=False)
+            loop = asyncio.get_running_loop()
+            loop.run_in_executor(None, self._end_calibration)  # the jaw's lock may be a while
 
     def view(self) -> BodyView:
         """What it knows of a BodyView; sound and eyes are added by others."""
@@ -121,9 +127,12 @@ class JawDesk:
     async def _sweep(self) -> dict[str, Any]:
         self._may_move()
         now = self._jaw.settings
-        for target in (now.closed_us, now.open_us, now.closed_us):
-            reached = await self._go(target + now.trim_us)
-        await asyncio.to_thread(self._jaw.close)
+        try:
+            for target in (now.closed_us, now.open_us, now.closed_us):
+                reached = await self._go(target + now.trim_us)
+        finally:
+            if self._idle():  # also when whoever asked has gone in the midst of it
+                await asyncio.shield(asyncio.to_thread(self._jaw.close))
         return {"us": reached}
 
     def _may_move(self) -> None:
@@ -138,6 +147,7 @@ class JawDesk:
         self._jogs += 1
         mine, last, still = self._jogs, -1, 0.0
         while mine == self._jogs and still < _SETTLED_S:
+            self._may_move()
             sent = await asyncio.to_thread(self._jaw.jog, target)
             if not sent:
                 self._may_move()
@@ -151,7 +161,11 @@ class JawDesk:
             raise CommandError(TURN_FAILED, "another wish for the jaw came meanwhile")
         return last
 
-    def _calibrate(self, command: cmd.Calibrate) -> None:
+    def _end_calibration(self) -> None:
+        with self._order:
+            self._jaw.calibrate(self._jaw.settings, beyond=False)
+
+    def _calibrate(self, command: cmd.Calibrate, holder: str) -> None:
         wanted = {key: value for key in _TRAVEL if (value := getattr(command, key)) is not None}
         new = replace(self._jaw.settings, **wanted)
         for key in ("closed_us", "open_us"):
@@ -163,17 +177,19 @@ class JawDesk:
             raise CommandError(USAGE, "closed and open are the same; set them apart")
         if not (-200 <= new.trim_us <= 200 and -200 <= new.look_ahead_ms <= 300):
             raise CommandError(USAGE, "trim goes from -200 to 200 us, the look-ahead from -200 to 300 ms")
-        self._jaw.calibrate(new, command.beyond)
+        with self._order:  # whoever asked may have gone meanwhile
+            self._jaw.calibrate(new, command.beyond and self._calibrating == holder)
 
-    def _changed(self) -> dict[str, int]:
-        now = self._jaw.settings
+    def _changed(self, now: Jaw | None = None) -> dict[str, int]:
+        now = now or self._jaw.settings
         return {key: getattr(now, key) for key in _TRAVEL if getattr(now, key) != getattr(self._saved, key)}
 
     def _save(self) -> Path:
-        values: dict[str, Any] = {"closed_us": self._jaw.settings.closed_us, "open_us": self._jaw.settings.open_us}
+        now = self._jaw.settings
+        values: dict[str, Any] = {"closed_us": now.closed_us, "open_us": now.open_us}
         try:
-            self._file = save_rig(self._file, "jaw", values | self._changed(), self._home)
+            self._file = save_rig(self._file, "jaw", values | self._changed(now), self._home)
         except (ProfileError, OSError) as error:
             raise CommandError(USAGE, f"the rig could not be saved: {error}") from None
-        self._saved, self._calibrated = self._jaw.settings, True
+        self._saved, self._calibrated = now, True
         return self._file

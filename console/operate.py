@@ -107,7 +107,8 @@ class Operator:
             if not request.started.cancelled():
                 raise
             raise cmd.CommandError(cmd.TURN_FAILED, "another press came at the same moment; press again") from None
-        self.bus.publish(Held(holder=holder, down=True, turn=turn))
+        if not request.released.is_set():
+            self.bus.publish(Held(holder=holder, down=True, turn=turn))
         return {"turn": turn}
 
     def _release(self, holder: str) -> bool:

@@ -44,7 +44,7 @@ class SoundDesk:
                 return {"name": await asyncio.to_thread(self._pick, command)}
             case cmd.HearYourself():
                 seconds = min(max(command.seconds, 0.5), _LONGEST_S)
-                heard = await sound_test.hear_yourself(self._booth.microphone, self._booth.speaker, seconds)
+                heard = await sound_test.hear_yourself(self._booth.microphone, self._booth.speaker, seconds, self._idle)
                 self.heard = None if self._booth.microphone.simulated else heard
                 return {
                     "peak_db": heard.peak_db,

@@ -37,6 +37,7 @@ class TalkKeys:
                 holder, down = await self._edges.get()
                 if down:
                     tasks.create_task(_press(talker, holder, refused))
+                    await asyncio.sleep(0)  # it begins before the release that may be next
                 else:
                     talker.let_go(holder)
 

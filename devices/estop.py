@@ -36,7 +36,10 @@ class EmergencyStop:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._ending.set()
-        self._socket.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
+            line.sendto(b"", os.fspath(self._path))  # wakes the thread
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
         self._thread.join(1.0)
         self._socket.close()
         self._path.unlink(missing_ok=True)

@@ -33,6 +33,7 @@ class JawBoard:
     ) -> None:
         self.jaw, self._playing, self._on_button, self._on_change = jaw, playing, on_button, on_change
         self._stop = threading.Event()
+        self._held = False
         self._told: tuple[str, str, bool, bool] | None = None
         self._thread = threading.Thread(target=self._run, name="jaw-board", daemon=True)
 
@@ -55,7 +56,7 @@ class JawBoard:
         self._stop.set()
         if self._thread.ident is not None:
             self._thread.join(5.0)
-        self.jaw.release()
+        self.jaw.release(wait=True)
         board, self.jaw.board = self.jaw.board, None
         if board is not None:
             board.close()
@@ -67,9 +68,15 @@ class JawBoard:
                     self._try_open(stack)
                 else:
                     for button in self.jaw.poll():
-                        self._on_button(button.down)
+                        self._press(button.down)
+                    if self._held and self.jaw.board is None:
+                        self._press(False)  # gone with its board
                 self._tell()
                 self._stop.wait(self._pause())
+
+    def _press(self, down: bool) -> None:
+        self._held = down
+        self._on_button(down)
 
     def _pause(self) -> float:
         if self.jaw.board is None:
@@ -91,7 +98,11 @@ class JawBoard:
             self.jaw.lose(error)
 
     def _open(self, path: str = "") -> None:
-        self.jaw.take(self._board(path), self.simulated)
+        board = self._board(path)
+        if self._stop.is_set():  # it took so long that nobody waits for it any more
+            board.close()
+        else:
+            self.jaw.take(board, self.simulated)
 
     def _board(self, path: str) -> Board:
         settings, made = self.jaw.settings, module(self.jaw.settings.board)

@@ -49,7 +49,7 @@ class JawPlayer:
             self._lock.notify_all()
         if self._thread is not None:
             self._thread.join(1.0)
-        self.jaw.release()
+        self.jaw.release(wait=True)
 
     def begin(self, generation: int) -> None:
         with self._lock:

@@ -7,7 +7,7 @@ import logging
 import math
 import threading
 from collections.abc import Callable, Sequence
-from time import monotonic
+from time import monotonic, sleep
 
 from devices.boards.board import Board, Button
 from devices.errors import DeviceError
@@ -23,6 +23,8 @@ SLOW_US_PER_S = 400
 """Of a first move, and of those by hand: fast enough to see, slow enough to pull a finger out."""
 _SLOW_FOR_S = 0.5
 _REST_AFTER_S = 1.0
+LET_S = 0.3
+"""A servo has so long to close before its pulses end: 60 degrees take 0.1 to 0.2 s."""
 _BEYOND = (600, 2400)
 """What the calibration may try, whatever the rig says; most servos turn no further."""
 _STOP_WAIT_S = 0.03
@@ -46,9 +48,10 @@ class LimitedJaw:
         self._beyond = False
         self._us = float(self._closed)
         self._moved_at = self._armed_at = float("-inf")
-        self._by_hand = self._was_armed = False
-
-    # -- where it is ---------------------------------------------------------------------------------------------
+        self._by_hand = self._was_armed = self._kept_limp = False
+        """`_kept_limp`: a person made it so; then only a person arms it."""
+        self._limp_at: float | None = None
+        self._stops = 0
 
     @property
     def opening(self) -> float:
@@ -78,14 +81,18 @@ class LimitedJaw:
     def _rest(self) -> int:
         return (self.settings.rest_us or self.settings.closed_us) + self.settings.trim_us
 
-    # -- the board -----------------------------------------------------------------------------------------------
-
     def take(self, board: Board, simulated: bool) -> None:
         """A board has been found, or found again; it gets no pulse before it is armed."""
         with self._lock:
             self.board, self.missing, self.attached = board, "", False
             self._us = float(self._closed)
-            if not self.fault and not self.stopped and (simulated or self.settings.arm_at_start or self._was_armed):
+            try:
+                self.board.detach(self.settings.channel)  # it may still hold what it was told by whoever had it before
+            except Exception as error:
+                self.lose(error)
+                return
+            wanted = self._was_armed or (not self._kept_limp and (simulated or self.settings.arm_at_start))
+            if wanted and not self.fault and not self.stopped:
                 self._arm()
 
     def lose(self, error: Exception) -> None:
@@ -98,7 +105,9 @@ class LimitedJaw:
                 _LOG.warning("the jaw is lost: %s", error)
                 self._was_armed = self.armed
                 self.armed, self.fault = False, self.missing
-                lost.close()
+                closing = threading.Thread(target=lost.close, name="close jaw", daemon=True)
+                closing.start()  # a line that is stuck may take half a minute to close
+                closing.join(0.2)
 
     def poll(self) -> Sequence[Button]:
         """What the board's button did; its health is looked at on the way. Also the watchdog's tick."""
@@ -111,8 +120,6 @@ class LimitedJaw:
                 self.lose(error)
                 return ()
 
-    # -- who may move it -----------------------------------------------------------------------------------------
-
     def arm(self) -> None:
         """Raises DeviceError when a fault or a stop has not been acknowledged, or no board is there."""
         with self._lock:
@@ -120,21 +127,26 @@ class LimitedJaw:
                 raise DeviceError("jaw", self.fault or "it was stopped", "acknowledge that first")
             if self.board is None:
                 raise DeviceError("jaw", self.missing or "there is no board yet", "wait until it is found")
+            self._kept_limp = False
             self._arm()
 
     def _arm(self) -> None:
         self.armed, self._was_armed, self._armed_at = True, False, self._clock()
+        if self.stopped:  # meanwhile
+            self.armed = False
 
     def disarm(self) -> None:
         """Closed, then limp."""
         with self._lock:
-            self._was_armed = False
+            self._was_armed, self._kept_limp = False, True
             self.release()
             self.armed = False
 
     def stop(self) -> None:
         """The emergency stop: limp within 100 ms, even beside a write that hangs; nothing moves until `acknowledge`."""
-        self.stopped, self.armed, self._was_armed = True, False, False  # whoever is about to move sees it at once
+        self._stops += 1
+        self.stopped, self._kept_limp = True, True  # whoever is about to move sees it at once
+        self.armed = self._was_armed = False
         mine = self._lock.acquire(timeout=_STOP_WAIT_S)
         try:
             if self.board is not None:
@@ -150,21 +162,22 @@ class LimitedJaw:
         try:
             if self.board is not None:
                 self.board.detach(self.settings.channel)
-            self.attached = False
+            self.attached, self._limp_at = False, None
         except Exception as error:
             self.lose(error)
 
     def acknowledge(self) -> str:
         """Somebody has seen it: what it was. After a fault it is armed as before, after a stop it is not."""
         with self._lock:
-            seen = "it was stopped" if self.stopped else self.fault
-            again = self._was_armed and not self.stopped
+            stops, was_stopped = self._stops, self.stopped
+            seen = "it was stopped" if was_stopped else self.fault
+            again = self._was_armed and not was_stopped
             self.fault, self.stopped = "", False
             if again and self.board is not None:
                 self._arm()
+            if self._stops != stops:  # another stop, while we acknowledged the one before
+                self.stopped, self.armed = True, False
             return seen
-
-    # -- moves ---------------------------------------------------------------------------------------------------
 
     def open_to(self, opening: float) -> int:
         """Towards `opening` (0..1, anything else is clamped) no faster than the slew limit; the pulse sent, us, 0 when
@@ -180,25 +193,42 @@ class LimitedJaw:
             return self._go(target_us, SLOW_US_PER_S)
 
     def close(self) -> None:
-        """Closed at once: ending safely matters more than the slew limit of a travel that is known."""
+        """Closed at once: ending safely matters more than the slew limit of a travel that is known. From where a hand
+        had left the travel it would be a leap, so there it goes limp.
+        """
         with self._lock:
-            if self.attached:
+            if self.attached and self._outside():
+                self._limp()
+            elif self.attached:
                 self._by_hand = False
                 self._write(self._bounded(self._closed))
 
-    def release(self) -> None:
-        """Closed, then limp."""
+    def release(self, wait: bool = False) -> None:
+        """Closed, and limp when it has had the time to close; `wait` for that where no `poll` follows."""
         with self._lock:
             self.close()
-            if self.attached:
+            if not self.attached:
+                return
+            self._limp_at = self._clock() + LET_S
+        if wait:
+            sleep(LET_S)
+            with self._lock:
                 self._limp()
 
     def calibrate(self, settings: JawSettings, beyond: bool) -> None:
-        """Another travel. `beyond`: by hand it may be left, slowly, to find a new one."""
+        """Another travel. `beyond`: by hand it may be left, slowly, to find a new one. What is outside of it then goes
+        limp: it would leap back.
+        """
         with self._lock:
             self.settings, self._beyond = settings, beyond
-            if self.attached and not beyond:
-                self._go(self._us)
+            if self._outside():
+                if self.attached:
+                    self._limp()
+                self._us = self._bounded(self._us)
+
+    def _outside(self) -> bool:
+        low, high = self._travel()
+        return not low <= self._us <= high and not (self._beyond and self._by_hand)
 
     def _go(self, target: float, speed: float | None = None) -> int:
         with self._lock:
@@ -211,14 +241,15 @@ class LimitedJaw:
             if now - self._armed_at < _SLOW_FOR_S:
                 speed = min(speed, SLOW_US_PER_S)
             step = speed * min(max(now - self._moved_at, 0.0), 0.02 if self._by_hand else 0.1)
-            return self._write(self._bounded(min(max(target, self._us - step), self._us + step)))
+            self._limp_at = None
+            return self._write(min(max(self._bounded(target), self._us - step), self._us + step))
+
+    def _travel(self) -> tuple[float, float]:
+        places = self._closed, self._open, self._rest
+        return min(places), max(places)
 
     def _bounded(self, us: float) -> float:
-        low, high = sorted((self._closed, self._open))
-        if self._beyond and self._by_hand:
-            low, high = _BEYOND
-        elif self._rest < low or self._rest > high:
-            low, high = min(low, self._rest), max(high, self._rest)
+        low, high = _BEYOND if self._beyond and self._by_hand else self._travel()
         return min(max(us, low, 500), high, 2500)
 
     def _write(self, us: float) -> int:
@@ -228,6 +259,7 @@ class LimitedJaw:
         try:
             self.board.write_us(self.settings.channel, round(us))
         except Exception as error:
+            self._careful_detach()
             self.lose(error)
             return 0
         if self.stopped:  # while we wrote
@@ -247,6 +279,13 @@ class LimitedJaw:
     def _watch(self) -> None:
         """The watchdog closes a mouth that nobody moves any more; an idle servo goes to rest, and limp."""
         if not self.attached:
+            return
+        if self._limp_at is not None:
+            if self._clock() >= self._limp_at:
+                self._limp()
+            return
+        if self.stopped or not self.armed:  # what made it so did not reach the board
+            self._limp()
             return
         quiet = self._clock() - self._moved_at
         if self._by_hand:

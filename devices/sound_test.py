@@ -4,7 +4,7 @@ Both are for a show that is idle: what they play takes the speaker from whoever 
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 import numpy as np
@@ -97,9 +97,11 @@ def listen_for_tone(before: Samples, during: Samples, rate: int = HEARING_RATE) 
     return BeepHeard(heard, round(float(np.percentile(above, 90)), 1), delay)
 
 
-async def hear_yourself(microphone: Microphone, speaker: Speaker, seconds: float = 3.0) -> Hearing:
-    """Records for so long, then plays it; returns when it was heard. A recorded visitor may end before. Raises
-    ConversationError where there is no microphone.
+async def hear_yourself(
+    microphone: Microphone, speaker: Speaker, seconds: float = 3.0, free: Callable[[], bool] = lambda: True
+) -> Hearing:
+    """Records for so long, then plays it if the speaker is still `free`; returns when it was heard. A recorded visitor
+    may end before. Raises ConversationError where there is no microphone.
     """
     recording = microphone.record(0.0)
     try:
@@ -107,7 +109,8 @@ async def hear_yourself(microphone: Microphone, speaker: Speaker, seconds: float
         pcm = recording.pcm()
     finally:
         recording.close()
-    await play(speaker, HEARING_RATE, pcm)
+    if free():
+        await play(speaker, HEARING_RATE, pcm)
     return judge(pcm)
 
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from profiles.home import Home
 from profiles.loader import SHIPPED, load_rig
 
 Value = str | int | float | bool
+_ONE_AT_A_TIME = threading.Lock()
 
 
 def save_rig(file: Path, table: str, values: Mapping[str, Value], home: Home) -> Path:
@@ -22,7 +24,12 @@ def save_rig(file: Path, table: str, values: Mapping[str, Value], home: Home) ->
 
     Nothing changes unless the whole rig can be loaded afterwards. Raises ProfileError, OSError.
     """
-    target, text = _target(file, home)
+    with _ONE_AT_A_TIME:
+        return _save(file, table, values, home)
+
+
+def _save(file: Path, table: str, values: Mapping[str, Value], home: Home) -> Path:
+    target, text = _target(file.resolve(), home)
     try:
         document = tomlkit.parse(text)
     except TOMLKitError as error:

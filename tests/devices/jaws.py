@@ -23,7 +23,8 @@ def armed(board: SimulatedBoard, settings: Jaw, clock: Clock | None = None) -> L
     """As it is after the slow first half second."""
     jaw = LimitedJaw(settings, clock) if clock else LimitedJaw(settings)
     jaw.take(board, simulated=True)
-    assert jaw.armed
+    assert jaw.armed and pulses(board) == [0], "let go of first"
+    board.moves.clear()
     if clock is not None:
         clock.now += 1.0
     return jaw

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from devices.boards.simulated import SimulatedBoard
 from devices.errors import DeviceError
-from devices.limits import HAND_S, SLOW_US_PER_S, WATCHDOG_S, LimitedJaw
+from devices.limits import HAND_S, LET_S, SLOW_US_PER_S, WATCHDOG_S, LimitedJaw
 from profiles.schema import Jaw
 from tests.devices.jaws import Clock, armed, pulses
 
@@ -35,7 +35,7 @@ def test_speed_is_limited_and_the_first_move_is_slow() -> None:
     for _ in range(100):
         clock.now += 0.02
         jaw.open_to(1.0)
-    sent = pulses(board)
+    sent = pulses(board)[1:]
     steps = [b - a for a, b in zip(sent, sent[1:], strict=False)]
     assert sent[0] <= 1000 + SLOW_US_PER_S * 0.1
     assert max(steps[:20]) <= SLOW_US_PER_S * 0.02 + 1 and max(steps) <= 1000 * 0.02 + 1
@@ -50,11 +50,77 @@ def test_nothing_moves_before_it_is_armed_and_nothing_is_sent_at_start() -> None
     with pytest.raises(DeviceError, match="no board yet"):
         jaw.arm()
     jaw.take(board, simulated=False)
-    assert jaw.open_to(1.0) == jaw.jog(1500) == 0 and not board.moves
+    assert jaw.open_to(1.0) == jaw.jog(1500) == 0 and not any(pulses(board))
     jaw.arm()
-    assert jaw.open_to(1.0) and board.moves
+    assert jaw.open_to(1.0) and any(pulses(board))
     jaw.disarm()
-    assert pulses(board)[-2:] == [1400, 0] and jaw.open_to(1.0) == 0
+    assert pulses(board)[-1] == 1400 and jaw.open_to(1.0) == 0
+    jaw.poll()
+    assert pulses(board)[-1] == 1400, "it has the time to close"
+    clock.now += LET_S
+    jaw.poll()
+    assert pulses(board)[-1] == 0
+
+
+def test_what_a_person_made_limp_only_a_person_arms() -> None:
+    board, settings = SimulatedBoard(), replace(FAST, arm_at_start=True)
+    jaw = armed(board, settings)
+    jaw.disarm()
+    jaw.lose(DeviceError("jaw", "was unplugged"))
+    jaw.acknowledge()
+    jaw.take(board, simulated=True)
+    assert not jaw.armed
+    jaw.arm()
+    assert jaw.armed
+
+
+def test_a_board_that_comes_back_is_let_go_of_first() -> None:
+    board = SimulatedBoard()
+    jaw = armed(board, FAST)
+    jaw.open_to(1.0)
+    jaw.stop()
+    jaw.lose(DeviceError("jaw", "was unplugged"))
+    board.moves.clear()
+    jaw.take(board, simulated=False)
+    assert pulses(board) == [0]
+
+
+def test_a_stop_that_the_board_did_not_hear_is_said_again() -> None:
+    class Deaf(SimulatedBoard):
+        deaf = False
+
+        def detach(self, channel: int) -> None:
+            if self.deaf:
+                self.deaf = False
+                raise DeviceError("board", "busy")
+            super().detach(channel)
+
+    board = Deaf()
+    jaw = armed(board, FAST)
+    jaw.open_to(1.0)
+    board.deaf = True
+    jaw.stop()
+    assert pulses(board)[-1] != 0
+    jaw.poll()
+    assert pulses(board)[-1] == 0
+
+
+def test_a_stop_in_the_midst_of_an_acknowledgement_counts() -> None:
+    class Stopping(SimulatedBoard):
+        """Somebody stops it while the other one acknowledges."""
+
+    jaw = armed(Stopping(), FAST)
+    jaw.lose(DeviceError("jaw", "was unplugged"))
+    jaw.take(Stopping(), simulated=False)
+    arm = jaw._arm
+
+    def stopped_meanwhile() -> None:
+        jaw.stop()
+        arm()
+
+    jaw._arm = stopped_meanwhile  # type: ignore[method-assign]
+    jaw.acknowledge()
+    assert jaw.stopped and not jaw.armed and jaw.open_to(1.0) == 0
 
 
 def test_a_rig_may_say_that_it_is_armed_at_start() -> None:
@@ -72,7 +138,10 @@ def test_the_watchdog_closes_a_mouth_that_nobody_moves_any_more() -> None:
     assert jaw.attached and pulses(board)[-1] > 1400
     clock.now += 0.02
     jaw.poll()
-    assert pulses(board)[-2:] == [1400, 0] and not jaw.attached
+    assert pulses(board)[-1] == 1400
+    clock.now += LET_S
+    jaw.poll()
+    assert pulses(board)[-1] == 0 and not jaw.attached
     assert jaw.open_to(1.0), "the next frame moves it again"
 
 
@@ -100,6 +169,8 @@ def test_a_hand_may_hold_it_open_but_not_for_ever() -> None:
     assert pulses(board)[-1] == 1500
     clock.now += 2
     jaw.poll()
+    clock.now += LET_S
+    jaw.poll()
     assert pulses(board)[-2:] == [1400, 0]
 
 
@@ -123,7 +194,9 @@ def test_a_hand_leaves_the_travel_only_while_it_is_calibrated() -> None:
     assert pulses(board)[-1] == 1400, "a voice never leaves it"
     jog(1900)
     jaw.calibrate(replace(FAST, open_us=1700), beyond=False)
-    assert pulses(board)[-1] <= 1700, "what was left is gone back to"
+    assert pulses(board)[-1] == 0, "limp: from there it would leap"
+    clock.now += 0.02
+    assert 1400 <= jaw.open_to(0.0) <= 1700
 
 
 def test_trim_moves_the_whole_travel() -> None:
@@ -213,6 +286,8 @@ def test_whatever_a_board_raises_becomes_a_fault(method: str) -> None:
     jaw.poll()
     jaw.open_to(1.0)
     jaw.release()
+    clock.now += LET_S
+    jaw.poll()
     assert jaw.fault == "a bug" and jaw.board is None and not jaw.armed
 
 
