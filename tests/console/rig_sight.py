@@ -7,17 +7,25 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from textual.pilot import Pilot
 
 from console import body_commands as body
 from console import commands as cmd
 from console.tui.app import ConsoleApp
+from console.tui.screens import rig
 from console.tui.screens.rig import RigPage
 from console.tui.steering import Steering
 from tests.console.rig_scenes import BODY, JAW, PREFLIGHT, Row
 from tests.console.scenes import Scene, StillLink, ended, settle
 
 _TRAVEL = ("closed_us", "open_us", "rest_us", "trim_us", "look_ahead_ms")
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GALACTUS_THEME", "booth-dark")
+    monkeypatch.setattr(rig, "REST_S", 0.01)
 
 
 class Answering(Steering):
