@@ -89,13 +89,16 @@ def alive(folder: Path) -> ShowFile | None:
 
 
 def held(folder: Path) -> bool:
-    """Whether a show of this rig lives, ready to be asked or not."""
+    """Whether a show of this rig lives, ready to be asked or not.
+
+    Looks with a shared lock: two who only look at the same moment do not take each other for a show.
+    """
     try:
         lock = os.open(folder / "show.lock", os.O_RDWR | os.O_CLOEXEC)
     except OSError:
         return False
     try:
-        return not _try_lock(lock)
+        return not _try_lock(lock, fcntl.LOCK_SH)
     finally:
         os.close(lock)
 
@@ -103,15 +106,15 @@ def held(folder: Path) -> bool:
 def _lock_soon(lock: int) -> bool:
     """Somebody who only looks whether a show runs holds the lock for a moment."""
     for _ in range(10):
-        if _try_lock(lock):
+        if _try_lock(lock, fcntl.LOCK_EX):
             return True
         time.sleep(0.02)
     return False
 
 
-def _try_lock(lock: int) -> bool:
+def _try_lock(lock: int, kind: int) -> bool:
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

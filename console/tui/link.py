@@ -129,15 +129,16 @@ class Link:
         await asyncio.sleep(KEPT_S if self.show.kept else delay)
         if self._newborn is not None or self._link != "reviving":
             return  # the operator was quicker
-        while held(self._folder) and alive(self._folder) is None:
-            await asyncio.sleep(_LOOK_S)  # somebody starts one, or has only looked
-        if not held(self._folder):  # else another screen was quicker, or systemd
-            try:
-                newborn = self.revive()
-            except (ProfileError, OSError) as error:
-                return self._become("failed", str(error))
-            if newborn is not None:
-                self.take_over(self._folder, newborn)
+        while held(self._folder):
+            if alive(self._folder) is not None:
+                return  # another screen was quicker, or systemd
+            await asyncio.sleep(_LOOK_S)  # somebody starts one
+        try:
+            newborn = self.revive()
+        except (ProfileError, OSError) as error:
+            return self._become("failed", str(error))
+        if newborn is not None:
+            self.take_over(self._folder, newborn)
 
     async def _find(self) -> None:
         """Raises CommandError when a show that we started does not come up."""

@@ -1,6 +1,7 @@
 """The line to a show that comes, crashes, hangs or is stopped; the show is a bus and its server, without engines."""
 
 import asyncio
+import fcntl
 import os
 from argparse import Namespace
 from collections.abc import AsyncIterator
@@ -103,6 +104,22 @@ async def test_a_show_that_crashed_is_started_again(home: Home) -> None:
             while not revived:
                 await asyncio.sleep(0.01)
         assert link.picture.crashed
+
+
+async def test_it_is_although_somebody_looks_whether_it_runs(home: Home) -> None:
+    """Seen once in a long run: the screen took the glance of `console.py status` for another show, and waited for it."""
+    async with watched(home) as (link, revived):
+        async with shown(home):
+            await until(link, "live")
+            glance = os.open(home.state(RIG) / "show.lock", os.O_RDWR)
+        fcntl.flock(glance, fcntl.LOCK_SH | fcntl.LOCK_NB)  # as `held` looks
+        try:
+            await until(link, "reviving")
+            async with asyncio.timeout(3):
+                while not revived:
+                    await asyncio.sleep(0.01)
+        finally:
+            os.close(glance)
 
 
 async def test_one_whose_end_was_wanted_is_not(home: Home) -> None:
