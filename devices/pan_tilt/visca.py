@@ -73,6 +73,9 @@ class ViscaHead:
         self._link, self._to, self._from = link, 0x80 | address, (address + 8) << 4
         self._line = threading.Lock()
         """Held while one asks and waits for the answer; a stop does without if it must."""
+        self._writing = threading.Lock()
+        """Held for a write, so that what has waited for its turn is not written after a stop that came meanwhile."""
+        self._stops = 0
         self._rest = b""
         self._busy: set[int] = set()
         """Sockets whose command is acknowledged and not completed."""
@@ -106,21 +109,24 @@ class ViscaHead:
                     self._line.release()
             else:
                 self._drives = b""
-                self._link.write(self._stop_message())
+                with self._writing:
+                    self._stops += 1
+                    self._link.write(self._stop_message())
             return
-        message = self._drive_message(pan, tilt)
+        message, stops = self._drive_message(pan, tilt), self._stops
         with self._line:
             self._catch_up()
             if message != self._drives:
                 self._drives = b""
-                self._command(message)
-                self._drives = message
+                if self._command(message, stops):
+                    self._drives = message
 
     def home(self) -> None:
+        stops = self._stops
         with self._line:
             self._catch_up()
             self._drives = b""
-            self._command(self._message("01 06 04"))
+            self._command(self._message("01 06 04"), stops)
 
     def position(self) -> tuple[float, float] | None:
         """Of the travel that is assumed or was seen; None of one that refused thrice to tell."""
@@ -160,18 +166,22 @@ class ViscaHead:
         speeds = _speed(pan, PAN_FASTEST), _speed(tilt, TILT_FASTEST)
         return bytes((self._to, 0x01, 0x06, 0x01, *speeds, *directions, 0xFF))
 
-    def _command(self, message: bytes) -> None:
-        """Returns when it is acknowledged. With both sockets taken it waits for one; a completion may have been lost on
-        the way, so then the head has the last word.
+    def _command(self, message: bytes, stops: int) -> bool:
+        """True when it is acknowledged, False when it was not sent: there was a stop since there were `stops` of them.
+        It waits for a free socket; a completion may have been lost on the way, so then the head has the last word.
         """
         due = monotonic() + ANSWER_S
         if len(self._busy) >= _SOCKETS:
             self._await(lambda _: len(self._busy) < _SOCKETS, ANSWER_S / 2)
         if len(self._busy) >= _SOCKETS:
             self._busy.clear()
-        self._link.write(message)
+        with self._writing:
+            if self._stops != stops:
+                return False
+            self._link.write(message)
         if self._await(self._is_acknowledgement, due - monotonic()) is None:
             raise self._silent()
+        return True
 
     def _stop(self, within_s: float) -> None:
         """Sent whatever we believe; one that has its hands full is made to let go first. A head that started anew is
