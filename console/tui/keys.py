@@ -21,7 +21,8 @@ _ANSWER_SO_FAR = re.compile(r"\x1b\[\?[\d;]*", re.ASCII)
 _INSIDE = frozenset("0123456789;:<?")
 """A sequence that ends in one of these is not whole."""
 _PRESS, _REPEAT, _RELEASE = "1", "2", "3"
-_SPACE = "32"
+_HELD = {"32u": "space", "1A": "up", "1B": "down", "1C": "right", "1D": "left"}
+"""Keys that mean something while they are held, by code and last letter."""
 AGAIN = "space_again"
 """A SPACE that repeats itself, by name: a text box goes by its character, but no binding takes it for a press."""
 _LONGEST = 30
@@ -29,11 +30,11 @@ _LONGEST = 30
 
 
 class KeyReleased(Event, bubble=False):
-    """SPACE was let go. Of other keys nobody wants to know."""
+    """SPACE or an arrow was let go. Of other keys nobody wants to know."""
 
-    def __init__(self, held_s: float) -> None:
+    def __init__(self, held_s: float, key: str = "space") -> None:
         super().__init__()
-        self.key = "space"
+        self.key = key
         self.held_s = held_s
         """By the clock at the terminal's end, so that a busy screen makes no hold of a tap."""
 
@@ -58,7 +59,8 @@ class KeyParser(XTermParser):
     """Textual's parser, which may be fed anything."""
 
     def __init__(self, debug: bool = False) -> None:
-        self._space_at: float | None = None
+        self._down = dict[str, float]()
+        """Keys that are held, since when."""
         self._passing = False
         """The rest of an answer that is too long for Textual goes by."""
         super().__init__(debug)
@@ -91,13 +93,13 @@ class KeyParser(XTermParser):
 
     def _key(self, code: str, modifiers: str, event: str, text: str, end: str) -> Iterable[Any]:
         event = event or _PRESS
-        space = code == _SPACE and end == "u"
-        if event == _RELEASE and space:
-            return [self._let_go()]
+        held = _HELD.get(code + end, "")
+        if event == _RELEASE and held:
+            return [self._let_go(held)]
         if event not in (_PRESS, _REPEAT) or not all(map(_letter, (code, *text.split(":")))):
             return [_ignored(code)]
-        if space and event == _PRESS:
-            self._space_at = monotonic()
+        if held and event == _PRESS:
+            self._down[held] = monotonic()
         modifiers = "" if modifiers in ("0", "1") else modifiers
         plain = ";".join((code, modifiers, text)).rstrip(";")
         found = list(self._plain(f"\x1b[{plain}{end}")) or [_ignored(code)]
@@ -105,10 +107,10 @@ class KeyParser(XTermParser):
             return [Key(AGAIN, one.character) if one.key == "space" else one for one in found]
         return found
 
-    def _let_go(self) -> KeyReleased:
-        held_s = 0.0 if self._space_at is None else monotonic() - self._space_at
-        self._space_at = None
-        return KeyReleased(held_s)
+    def _let_go(self, key: str) -> KeyReleased:
+        """One that was pressed in another window was held for no time."""
+        since = self._down.pop(key, None)
+        return KeyReleased(0.0 if since is None else monotonic() - since, key)
 
     def _plain(self, sequence: str, alt: bool = False) -> Iterable[Any]:
         """As Textual reads it; what it fails on is nothing."""

@@ -8,6 +8,8 @@ from console.body_commands import Move
 
 AGAIN_S = 0.3
 """A head ends a move by itself after 1 s."""
+LOST_S = 1.0
+"""A key that is held repeats itself sooner than this; one that does not, and was not let go either, is lost."""
 
 
 class PanHold:
@@ -25,7 +27,7 @@ class PanHold:
         return self._wish
 
     def hold(self, right: int, up: int, *, for_s: float | None = None) -> None:
-        """`for_s`: of a key whose release nobody tells; it repeats itself, or was let go."""
+        """`for_s`: of a key, which repeats itself while it is held."""
         self._wish = right, up
         self._until = None if for_s is None else asyncio.get_running_loop().time() + for_s
         self._woken.set()

@@ -22,6 +22,8 @@ class Acting(Protocol):
     """What the page needs of its App."""
 
     steering: Steering
+    keys_reported: bool
+    """The terminal tells when a key is let go."""
 
     def do(self, work: Awaitable[Any]) -> None: ...
 

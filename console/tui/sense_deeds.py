@@ -16,7 +16,7 @@ from console.body_view import Row, SoundDevice
 from console.command import Command
 from console.tui import rig_words
 from console.tui.calibration_deeds import CalibrationDeeds
-from console.tui.pan_hold import AGAIN_S, PanHold
+from console.tui.pan_hold import AGAIN_S, LOST_S, PanHold
 from console.tui.rig_base import RigBase
 
 Role = Literal["microphone", "speaker"]
@@ -88,13 +88,13 @@ class EyeDeeds(RigBase):
         self.pan = PanHold(self._move)
 
     def action_rig_look(self, right: int = 0, up: int = 0) -> None:
-        """A key: nobody tells that it was let go, so each press moves for a moment; held, it repeats itself."""
+        """A key. Held, it repeats itself; where nobody tells that it was let go, each press moves for a moment."""
         if not self.can("rig_look"):
             return
         if (right, up) == (0, 0):
             self.say("Hold an arrow key, or one of the arrows on the screen with the mouse.", "info")
         else:
-            self.pan.hold(right, up, for_s=AGAIN_S)
+            self.pan.hold(right, up, for_s=LOST_S if self.acting.keys_reported else AGAIN_S)
 
     async def _move(self, command: body.Move) -> None:
         self.desk.heading = int(command.pan), int(command.tilt)

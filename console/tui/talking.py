@@ -77,8 +77,12 @@ class Talking(App[str]):
         self.link.on_change()
 
     def on_key_released(self, event: KeyReleased) -> None:
-        self.talk_button.up("key", event.held_s)
-        self.link.on_change()
+        """Of SPACE here; an arrow means what the page that has the keyboard makes of it."""
+        if event.key == "space":
+            self.talk_button.up("key", event.held_s)
+            self.link.on_change()
+        elif self.focused is not None:
+            self.focused.post_message(KeyReleased(event.held_s, event.key))
 
     def on_app_blur(self) -> None:
         """Another window has the keyboard: it will be told of the key's end, and we shall not."""

@@ -82,8 +82,8 @@ def test_a_key(sequence: str, key: str, character: str | None) -> None:
         "\x1b[120;5:3u",
         "\x1b[57441;1:3u",
         "\x1b[57404;129:3u",
-        "\x1b[1;1:3A",
-        "\x1b[1;5:3C",
+        "\x1b[1;1:3H",
+        "\x1b[1;5:3Q",
         "\x1b[3;1:3~",
         "\x1b[15;2:3~",
         "\x1b[1;1:3P",
@@ -114,6 +114,13 @@ def test_a_hold_is_timed_at_the_terminals_end(monkeypatch: pytest.MonkeyPatch) -
     assert isinstance(end, KeyReleased) and end.held_s == 0.75
     (alone,) = told("\x1b[32;1:3u")
     assert isinstance(alone, KeyReleased) and alone.held_s == 0, "pressed in another window"
+
+
+@pytest.mark.parametrize(("end", "key"), [("A", "up"), ("B", "down"), ("C", "right"), ("D", "left")])
+def test_arrows_are_let_go_too(end: str, key: str) -> None:
+    down, again, up = told(f"\x1b[{end}\x1b[1;1:2{end}\x1b[1;1:3{end}")
+    assert isinstance(down, Key) and isinstance(again, Key) and down.key == again.key == key
+    assert isinstance(up, KeyReleased) and up.key == key and 0 <= up.held_s < 10
 
 
 @pytest.mark.parametrize("pieces", [0, 1, 3])

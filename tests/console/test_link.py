@@ -107,7 +107,7 @@ async def test_a_show_that_crashed_is_started_again(home: Home) -> None:
 
 
 async def test_it_is_although_somebody_looks_whether_it_runs(home: Home) -> None:
-    """Seen once in a long run: the screen took the glance of `console.py status` for another show, and waited for it."""
+    """Seen once in a long run: a glance, as of `console.py status`, was taken for another show and waited for."""
     async with watched(home) as (link, revived):
         async with shown(home):
             await until(link, "live")

@@ -8,6 +8,7 @@ from textual import events
 
 from console import body_commands as body
 from console import commands as cmd
+from console.tui.keys import KeyReleased
 from console.tui.pan_hold import PanHold
 from console.tui.screens import rig
 from tests.console.rig_scenes import BARE, CLIPPED, FAULT, LEVELS, STOPPED
@@ -151,6 +152,25 @@ async def test_a_held_head_stops_when_nobody_can_let_go_of_it(tmp_path: Path, en
                 seen.app.draw()
         await seen.until(lambda: moves(seen.show)[-1] == (0, 0))
         assert seen.page.pan.heading == (0, 0)
+
+
+async def test_the_head_stops_when_its_arrow_comes_up(tmp_path: Path) -> None:
+    """Where the terminal tells of it: at once then, and not before, though the keyboard is slow to repeat."""
+    async with sight(tmp_path) as seen:
+        seen.app.keys_reported = True
+        seen.page.see_part("eyes")
+        await seen.press("right")
+        await seen.until(lambda: moves(seen.show).count((1, 0)) >= 2)
+        await seen.press("up")
+        seen.app.post_message(KeyReleased(0.5, "right"))
+        await seen.until(lambda: moves(seen.show)[-1] == (0, 1))
+        assert (0, 0) not in moves(seen.show), "an arrow that was left for the next one stops nothing"
+        seen.app.post_message(KeyReleased(0.5, "up"))
+        await seen.until(lambda: moves(seen.show)[-1] == (0, 0))
+        told = len(moves(seen.show))
+        await seen.press("left")
+        await seen.until(lambda: moves(seen.show)[told:][-1:] == [(0, 0)])
+        assert moves(seen.show)[told] == (-1, 0), "and by itself, where its end was lost"
 
 
 async def test_a_stop_is_never_overtaken_by_a_move() -> None:

@@ -9,6 +9,7 @@ from textual.containers import Container
 
 from console import body_commands as body
 from console.tui.actions import RIG_ACTS, Act
+from console.tui.keys import KeyReleased
 from console.tui.picture import Picture
 from console.tui.rig_desk import PARTS, Part, possible
 from console.tui.sense_deeds import RigDeeds
@@ -26,6 +27,7 @@ ASK_S, REST_S = 5.0, 0.5
 _SLIDE_MS = 5
 _BY_ARROW = {"rig_jog(1)", "rig_look_ahead(5)", "rig_look", "rig_jog_to(0)", "rig_home"}
 """Their keys do what the part that is chosen is for."""
+_ARROWS = {"up": (0, 1), "down": (0, -1), "left": (-1, 0), "right": (1, 0)}
 _WIZARD = {"enter": "rig_next", "backspace": "rig_back", "n": "rig_skip", "i": "rig_invert", "escape": "rig_cancel"}
 
 
@@ -160,8 +162,8 @@ class RigPage(RigDeeds):
                 self.action_rig_jog_to(float(key == "end"))
             case "eyes", "home":
                 self.action_rig_home()
-            case "eyes", "up" | "down" | "left" | "right":
-                self.action_rig_look((key == "right") - (key == "left"), (key == "up") - (key == "down"))
+            case "eyes", _ if key in _ARROWS:
+                self.action_rig_look(*_ARROWS[key])
             case "preflight", "up" | "down":
                 self._preflight.scroll(1 if key == "down" else -1)
                 self.redraw()
@@ -174,6 +176,11 @@ class RigPage(RigDeeds):
 
     async def on_touch_panel_pressed(self, event: TouchPanel.Pressed) -> None:
         await self.run_action(event.action)
+
+    def on_key_released(self, event: KeyReleased) -> None:
+        """Of the arrow that moves the head now: the next one may be down before the first is up."""
+        if _ARROWS.get(event.key) == self.pan.heading:
+            self.pan.stop()
 
     def on_pan_pad_held(self, event: PanPad.Held) -> None:
         if self.can("rig_look"):
