@@ -96,9 +96,10 @@ def parser() -> argparse.ArgumentParser:
     verb("attach", "open the operator's screen on a show that runs")
     verb("status", "what runs, and how it is").add_argument("--json", action="store_true", help=_JSON)
     verb("stop", "stop the show and everything it started")
-    verb("check", "what is missing, and the one command that mends it").add_argument(
-        "--json", action="store_true", help=_JSON
-    )
+    check = verb("check", "what is missing, and the one thing to do; a show that runs tries everything once")
+    check.add_argument("--json", action="store_true", help=_JSON)
+    check.add_argument("--beep", action="store_true", help="and beep: does the microphone hear the speaker?")
+    check.add_argument("--sweep", action="store_true", help="and sweep the jaw slowly, if it is armed: hands away")
     verb("autostart", "start the show when this machine starts (systemd)").add_argument(
         "--remove", action="store_true", help="no longer"
     )

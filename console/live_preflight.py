@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from console.show import Show
 
 _ANSWER_S = 20.0
+_CALL_S = 1.0
 _NEAR_DB = 10.0
 """A voice that is less above the room is misheard."""
 _OLD_S, _DARK = 1.0, 8
@@ -50,6 +51,7 @@ class LivePreflight:
             await self._speaker(command.beep),
             await self._servo(command.sweep),
             *self._sight(),
+            await self._ports(),
             self._memory(),
             await asyncio.to_thread(self._disk),
         ]
@@ -182,6 +184,17 @@ class LivePreflight:
 
     # ---- the machine
 
+    async def _ports(self) -> Row:
+        """Where the engines listen; a firewall or a container may stand in between."""
+        services = [one for one in self._show.bus.state.services.values() if one.port]
+        deaf = [one for one in services if not await _takes_calls(one.port or 0)]
+        if deaf:
+            detail = f"port {deaf[0].port} of {deaf[0].name} takes no calls"
+            mend = f"press R and choose {deaf[0].name}, or give it another port in the rig"
+            return Row(what="ports", state="fault", detail=detail, mend=mend)
+        told = " · ".join(f"{one.name} {one.port}" for one in services)
+        return Row(what="ports", state="ok", detail=told or "no engine of ours listens")
+
     def _memory(self) -> Row:
         reading = self._show.meters.meter.reading
         if reading is None:
@@ -194,3 +207,13 @@ class LivePreflight:
 
     def _disk(self) -> Row:
         return preflight.disk(self._show.home, self._show.launchers.values(), self._show.catalogue)
+
+
+async def _takes_calls(port: int) -> bool:
+    try:
+        async with asyncio.timeout(_CALL_S):
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True

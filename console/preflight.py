@@ -1,4 +1,7 @@
-"""`check`: everything a show needs, each line fine or with the one command that mends it."""
+"""`check`: everything a show needs, each line fine or with the one command that mends it.
+
+A show that runs tries it all on the path that a visitor takes (console/live_preflight.py); else we look.
+"""
 
 import asyncio
 import os
@@ -13,13 +16,14 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
+from console import body_commands as body
 from console import commands as cmd
-from console.background import DEFAULT_RIG
+from console.background import DEFAULT_RIG, find
 from console.body_view import Row
-from console.presence import alive
+from console.client import NoShow, OperatorClient
+from console.connected import connected
+from console.presence import ShowFile
 from console.services import launchers, workshop
-from devices import audio_devices
-from devices.errors import DeviceError
 from launchers.base import BaseLauncher
 from profiles.catalogue import Catalogue
 from profiles.home import Home
@@ -51,14 +55,16 @@ def check(arguments: Namespace) -> int:
     """0 when a show could start and answer as things are, 3 when something is missing; a bad profile is 2."""
     home = Home.from_environment()
     catalogue = Catalogue.load(home)
-    rig = load_rig(arguments.rig or DEFAULT_RIG, home)
-    character = load_character(arguments.character or rig.value.character, home)
+    show = find(Namespace(rig=arguments.rig, character=None), home)
+    rig = load_rig(arguments.rig or (DEFAULT_RIG if show is None else show.rig_file), home)
+    character = load_character(arguments.character or (rig.value if show is None else show).character, home)
     made = launchers(rig, workshop(home, catalogue), catalogue)
+    live = [] if show is None else asyncio.run(_live(show, body.Preflight(beep=arguments.beep, sweep=arguments.sweep)))
     rows = [
         *_machine(home, rig, character),
-        disk(home, made.values(), catalogue),
-        *(row for launcher in made.values() for row in _engine(launcher, arguments.rig, running=_runs(home, rig))),
-        *_sound(rig),
+        *(row for launcher in made.values() for row in _engine(launcher, arguments.rig, running=show is not None)),
+        *(live or [*connected(rig.value), disk(home, made.values(), catalogue)]),
+        _show(show, arguments),
     ]
     report = Report(ok=all(r.state == "ok" for r in rows), rows=rows, origins=_origins(rig, character))
     print(msgspec.json.encode(report).decode() if arguments.json else _words(report))
@@ -74,9 +80,27 @@ def _machine(home: Home, rig: Loaded[Rig], character: Loaded[Character]) -> list
     folder = _on_disk(home)
     if not os.access(folder, os.W_OK):
         rows.append(Row(what="home", state="fault", detail=f"{folder} cannot be written", mend="set GALACTUS_HOME"))
-    if _runs(home, rig):
-        rows.append(Row(what="show", state="ok", detail="running"))
     return rows
+
+
+def _show(show: ShowFile | None, arguments: Namespace) -> Row:
+    if show is not None:
+        return Row(what="show", state="ok", detail=f"running (pid {show.pid})")
+    if arguments.beep or arguments.sweep:
+        detail = "not running: nothing was heard or moved"
+        return Row(what="show", state="missing", detail=detail, mend=f"start it with make show, then {PROGRAM} check")
+    return Row(what="show", state="ok", detail="not running: engines and devices were looked at, not tried")
+
+
+async def _live(show: ShowFile, command: body.Preflight) -> list[Row]:
+    """Everything tried once, by the show that has it open."""
+    try:
+        async with OperatorClient(Path(show.socket)) as client:
+            return msgspec.convert(await client.call(command), list[Row])
+    except cmd.CommandError as error:
+        return [Row(what="preflight", state="missing", detail=str(error), mend="check again in a while")]
+    except NoShow as error:
+        return [Row(what="preflight", state="fault", detail=str(error), mend=f"{PROGRAM} stop")]
 
 
 def _on_disk(home: Home) -> Path:
@@ -100,10 +124,6 @@ def disk(home: Home, made: Iterable[BaseLauncher], catalogue: Catalogue) -> Row:
         return Row(what="disk", state="ok", detail=detail)
     mend = f"make {need / 1e9:.1f} GB free there, or set GALACTUS_HOME to another disk"
     return Row(what="disk", state="fault", detail=detail, mend=mend)
-
-
-def _runs(home: Home, rig: Loaded[Rig]) -> bool:
-    return alive(home.state(rig.name)) is not None
 
 
 def _engine(launcher: BaseLauncher, rig: str | None, *, running: bool) -> list[Row]:
@@ -149,20 +169,6 @@ def _free(port: int) -> bool:
         except OSError:
             return False
     return True
-
-
-def _sound(rig: Loaded[Rig]) -> list[Row]:
-    audio = rig.value.audio
-    rows = []
-    for role, choose, wanted in (
-        ("microphone", audio_devices.microphone, audio.microphone),
-        ("speaker", audio_devices.speaker, audio.speaker),
-    ):
-        try:
-            rows.append(Row(what=role, state="ok", detail=choose(wanted).name))
-        except DeviceError as error:
-            rows.append(Row(what=role, state="fault", detail=f"{error.device}: {error.message}", mend=error.hint))
-    return rows
 
 
 def _origins(rig: Loaded[Rig], character: Loaded[Character]) -> list[Origin]:

@@ -2,6 +2,7 @@
 
 import errno
 import io
+import os
 import select
 import socket
 import termios
@@ -69,6 +70,16 @@ def find(wanted: str, usb_ids: Sequence[tuple[int, int]]) -> str:
         known = ", ".join(f"usb:{p.vendor:04x}:{p.product:04x}:{p.serial_number or p.path}" for p in matching)
         raise DeviceError(wanted, f"several boards could be meant: {known}", "set one of them as the port in the rig")
     return matching[0].path  # a Maestro shows two ports, the first takes commands
+
+
+def look(path: str) -> str:
+    """`path`, if it could be opened; an Arduino that is opened starts anew, so we only look. Raises DeviceError."""
+    number = 0 if "://" in path or os.access(path, os.R_OK | os.W_OK) else errno.EACCES
+    if number and not os.path.exists(path):
+        number = errno.ENOENT
+    if number:
+        raise DeviceError(path, *_MESSAGES[number])
+    return path
 
 
 def _is(port: Port, wanted: str) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -197,4 +198,17 @@ def test_sound_and_preflight(booth: Booth) -> None:
     rows = {row["what"]: row for row in booth(cmd.Preflight(sweep=True, beep=True))}
     assert {row["state"] for row in rows.values()} == {"ok"}, rows
     assert "skeleton" in rows["stt"]["detail"] and "swept" in rows["jaw"]["detail"]
-    assert {"stt", "llm", "tts", "microphone", "speaker", "jaw", "camera", "head", "memory", "disk"} <= rows.keys()
+    assert {"stt", "llm", "tts", "microphone", "speaker", "jaw", "camera", "head"} <= rows.keys()
+    assert {"ports", "memory", "disk"} <= rows.keys() and "stt" in rows["ports"]["detail"]
+
+
+def test_check_asks_the_show_that_runs(booth: Booth) -> None:
+    """Without a word of which rig: there is but one."""
+    booth(cmd.Acknowledge())
+    booth(cmd.Arm())
+    done = booth.show.cli("check", "--json", "--sweep")
+    told = {row["what"]: row for row in json.loads(done.stdout)["rows"]}
+    assert done.returncode == 0, told
+    assert (
+        "swept" in told["jaw"]["detail"] and "skeleton" in told["stt"]["detail"] and "running" in told["show"]["detail"]
+    )

@@ -78,7 +78,15 @@ def decoded(emulator: Emulator, told: list[tuple[int, int]]) -> bool:
 
 
 def works(emulator: Emulator, kind: str, line: str, pulse_us: int) -> None:
-    """Opened anew, it does as it is told. The old line's last bytes may still come while we open."""
+    """Opened anew, it does as it is told. The old line's last bytes may still come while we open; then it is tried
+    again, as JawBoard does.
+    """
+    for _ in range(3):
+        try:
+            with opened(emulator, kind, line):
+                break
+        except DeviceError:
+            continue
     with opened(emulator, kind, line) as board:
         channel, before = emulator.board.channels[0], len(moved(emulator))
         board.write_us(channel, pulse_us)

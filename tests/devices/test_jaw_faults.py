@@ -63,7 +63,7 @@ def test_a_fault_in_the_midst_of_a_sentence(kind: str, fault: str) -> None:
         with chain.keeper, chain.player:
             until(lambda: chain.jaw.armed)
             answers = chain.jaw.board is not None and chain.jaw.board.answers
-            chain.speak(3.0)
+            chain.speak(1.6)
             until(lambda: len(emulator.moves) > 5)
             emulator.fault(fault)
             if answers or fault in ("unplug", "stall"):

@@ -1,0 +1,54 @@
+"""Which devices of a rig are plugged in, as `check` sees it without opening any: no light goes on, nothing moves."""
+
+from collections.abc import Callable, Sequence
+
+from console.body_view import Row
+from devices import audio_devices
+from devices.boards import board
+from devices.camera import names
+from devices.errors import DeviceError
+from devices.jaw_board import SOFTWARE
+from devices.pan_tilt import head
+from devices.serial_port import find, look
+from profiles.schema import Rig
+
+
+def connected(rig: Rig) -> list[Row]:
+    """A line for each device that the rig wants."""
+    rows = [
+        _row("microphone", lambda: audio_devices.microphone(rig.audio.microphone).name),
+        _row("speaker", lambda: audio_devices.speaker(rig.audio.speaker).name),
+        _row("jaw", lambda: _jaw(rig)),
+    ]
+    if rig.camera.device != "none":
+        rows.append(_row("camera", lambda: _camera(rig.camera.device)))
+    if rig.pan_tilt.driver != "none":
+        rows.append(_row("head", lambda: _head(rig)))
+    return rows
+
+
+def _row(what: str, look: Callable[[], str]) -> Row:
+    try:
+        return Row(what=what, state="ok", detail=look())
+    except DeviceError as error:
+        return Row(what=what, state="fault", detail=f"{error.device}: {error.message}", mend=error.hint)
+
+
+def _jaw(rig: Rig) -> str:
+    settings, made = rig.jaw, board.module(rig.jaw.board)
+    return settings.board if settings.board in SOFTWARE else _wired(settings.board, settings.port, made.USB_IDS)
+
+
+def _head(rig: Rig) -> str:
+    settings = rig.pan_tilt
+    if settings.driver == "simulated":
+        return "simulated"
+    return _wired(settings.driver, settings.port, head.module(settings.driver).USB_IDS)
+
+
+def _wired(kind: str, port: str, usb_ids: Sequence[tuple[int, int]]) -> str:
+    return f"{kind}, emulated" if port == "emulated" else f"{kind} on {look(find(port, usb_ids))}"
+
+
+def _camera(wanted: str) -> str:
+    return wanted if wanted == "simulated" else names.find(wanted, names.cameras())[0].name

@@ -1,0 +1,67 @@
+"""What `check` says of a body that is looked at and not touched."""
+
+from pathlib import Path
+
+import pytest
+
+from console.connected import connected
+from devices.emulators.emulate import emulate
+from devices.serial_port import SerialPort
+from profiles.schema import Camera, Engine, Jaw, PanTilt, Rig
+
+
+def rig(jaw: Jaw | None = None, head: PanTilt | None = None, camera: str = "none") -> Rig:
+    return Rig(
+        title="t",
+        engines={"llm": Engine(engine="llama_cpp")},
+        jaw=jaw or Jaw(),
+        pan_tilt=head or PanTilt(),
+        camera=Camera(device=camera),
+    )
+
+
+def told(rig: Rig) -> dict[str, tuple[str, str, str]]:
+    return {row.what: (row.state, row.detail, row.mend) for row in connected(rig)}
+
+
+def test_only_what_the_rig_wants_has_a_line() -> None:
+    assert told(rig()).keys() == {"microphone", "speaker", "jaw"}
+    whole = told(rig(Jaw(board="maestro", port="emulated"), PanTilt(driver="visca", port="emulated"), "simulated"))
+    assert whole["jaw"] == ("ok", "maestro, emulated", "") and whole["head"] == ("ok", "visca, emulated", "")
+    assert whole["camera"] == ("ok", "simulated", "")
+
+
+@pytest.mark.parametrize(
+    ("jaw", "detail", "mend"),
+    [
+        (Jaw(board="maestro", port="/dev/nosuch"), "/dev/nosuch: is not there", "plug the board in"),
+        (Jaw(board="maestro"), "auto: no such board is plugged in", "plug it in"),
+        (Jaw(board="ssc32"), "auto: such boards hide behind any USB adapter", "set the port"),
+        (Jaw(board="toaster"), "toaster: there is no such board", ""),
+    ],
+)
+def test_what_is_missing_is_named_with_what_to_do(jaw: Jaw, detail: str, mend: str) -> None:
+    state, what, do = told(rig(jaw))["jaw"]
+    assert state == "fault" and detail in what and mend in do
+
+
+def test_a_head_and_a_camera_that_are_not_there() -> None:
+    rows = told(rig(head=PanTilt(driver="pelco_d", port="/dev/nosuch"), camera="No Such Camera"))
+    assert rows["head"][:2] == ("fault", "/dev/nosuch: is not there")
+    assert rows["camera"][0] == "fault" and "no camera has this in its name" in rows["camera"][1]
+
+
+def test_a_port_that_we_may_not_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tty").touch()
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    state, detail, mend = told(rig(Jaw(board="maestro", port=str(tmp_path / "tty"))))["jaw"]
+    assert state == "fault" and "may not be opened by you" in detail and "dialout" in mend
+
+
+def test_nothing_is_opened() -> None:
+    """Another program has the port for itself, an Arduino would start anew."""
+    with emulate("maestro") as emulator:
+        other = SerialPort(emulator.path, 9600)
+        assert told(rig(Jaw(board="maestro", port=emulator.path)))["jaw"][0] == "ok"
+        other.close()
+        assert not emulator.moves
