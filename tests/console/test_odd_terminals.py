@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from console.presence import running
 from console.tui import themes
 from console.tui.drivers import AsciiDriver, driver
-from profiles.home import CHECKOUT
+from profiles.home import CHECKOUT, Home
 from tests.console.tmux import CONSOLE, Terminal, needs_tmux, terminal
 from tests.real_show import RealShow
 
@@ -64,6 +65,10 @@ def screen(tmp_path: Path, **more: str) -> Iterator[Terminal]:
         with terminal(tmp_path, home, (100, 30), **more) as window:
             window.command(f"clear; {CONSOLE} --rig {home / 'booth.toml'}")
             yield window
+            due = time.monotonic() + 30
+            while not running(Home(home)):  # before that nobody could stop it
+                assert time.monotonic() < due, "the show did not come up"
+                time.sleep(0.05)
     finally:
         show.cli("stop")
         show.end()
