@@ -11,7 +11,7 @@ from devices.boards.board import Board, module
 from devices.emulators.launch import emulated
 from devices.errors import DeviceError
 from devices.limits import LimitedJaw
-from devices.serial_port import SerialPort, find
+from devices.serial_port import find, on_line
 
 _LOG = logging.getLogger(__name__)
 SOFTWARE = ("simulated",)
@@ -108,12 +108,8 @@ class JawBoard:
         settings, made = self.jaw.settings, module(self.jaw.settings.board)
         if settings.board in SOFTWARE:
             return made.open_board(_NoLine())
-        link = SerialPort(path or find(settings.port, made.USB_IDS), settings.baud or made.BAUD)
-        try:
-            return made.open_board(link)
-        except BaseException:
-            link.close()
-            raise
+        url = path or find(settings.port, made.USB_IDS)
+        return on_line(url, settings.baud or made.BAUD, made.open_board)
 
     def _tell(self) -> None:
         now = (self.name, self.jaw.fault or self.jaw.missing, self.jaw.armed, self.jaw.stopped)

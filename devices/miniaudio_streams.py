@@ -1,13 +1,18 @@
 """miniaudio's devices, less their leak: each opens a connection to the sound server that nobody closes."""
 
+from collections.abc import Generator
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import miniaudio
 from msgspec import Struct
 
 from devices.errors import DeviceError
+from devices.sound_device import SoundDevice
 
+BUFFER_MS = 40
+"""An open microphone costs 0.7 % of a core all evening; with 20 ms it would be twice that."""
 _NULL_DEVICE = "Discard all samples"
 """On a machine without sound ALSA still offers its own null device; ours keeps a better clock."""
 
@@ -83,11 +88,43 @@ class Capture(_Closing, miniaudio.CaptureDevice):  # type: ignore[misc]
     """As miniaudio's."""
 
 
+class Streaming(SoundDevice):
+    """What a microphone and a speaker have in common."""
+
+    _key: Any
+    _device: Any = None
+
+    def _start(
+        self, role: str, kind: type[Capture] | type[Playback], stream: Generator[Any, Any, None], **of: Any
+    ) -> None:
+        """Opens it and lets `stream` run in its thread. Raises DeviceError."""
+        try:
+            self._device = kind(
+                nchannels=1,
+                buffersize_msec=BUFFER_MS,
+                device_id=self._key,
+                backends=backends(self.driver),
+                app_name="Galactus",
+                **of,
+            )
+            next(stream)
+            self._device.stop_callback = self._stopped
+            self.moved_at = monotonic()
+            self._device.start(stream)
+        except miniaudio.MiniaudioError as error:
+            self.close()
+            hint = "look whether another program holds it, or choose another"
+            raise DeviceError(self.name, f"the {role} does not open ({plain(error)})", hint) from None
+
+    def close(self) -> None:
+        device, self._device = self._device, None
+        if device is not None:
+            device.close()
+
+    def _stopped(self) -> None:
+        self.gone = True
+
+
 def plain(error: Exception) -> str:
     """What a MiniaudioError says, in a few words."""
     return str(error.args[0]) if error.args else type(error).__name__
-
-
-def unopened(role: str, name: str, error: Exception) -> DeviceError:
-    hint = "look whether another program holds it, or choose another"
-    return DeviceError(name, f"the {role} does not open ({plain(error)})", hint)

@@ -6,9 +6,10 @@ import os
 import select
 import socket
 import termios
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from time import monotonic
+from typing import TypeVar
 
 import serial
 from msgspec import Struct
@@ -16,6 +17,7 @@ from serial.tools import list_ports
 
 from devices.errors import DeviceError
 
+T = TypeVar("T")
 STUCK_S = 0.05
 """A line that takes no more for so long is stuck: a frame of 8 bytes takes 8 ms at 9600 baud."""
 _WRITE_S = 1.0
@@ -80,6 +82,16 @@ def look(path: str) -> str:
     if number:
         raise DeviceError(path, *_MESSAGES[number])
     return path
+
+
+def on_line(url: str, baud: int, greet: "Callable[[SerialPort], T]") -> T:
+    """What `greet` makes of an open line, which is closed again if it raises. Raises DeviceError."""
+    link = SerialPort(url, baud)
+    try:
+        return greet(link)
+    except BaseException:
+        link.close()
+        raise
 
 
 def _is(port: Port, wanted: str) -> bool:

@@ -110,6 +110,45 @@ class Patience:
         return heard or self._missed == self.ASK_AGAIN
 
 
+class Questions:
+    """Polls a board whose answers are as long as the question foretells. Base of such a board; `_ask` and `_judge` are
+    its own.
+    """
+
+    def __init__(self, name: str, link: Link) -> None:
+        self.name = name
+        self._link, self._patience = link, Patience(name)
+        self._expected, self._got = 0, b""
+        """Bytes of the answer that is on its way, and what came of it."""
+
+    def poll(self) -> Sequence[Button]:
+        if not self._expected:
+            self._link.read(512, 0.0)  # what came unasked
+            self._got, self._expected = b"", self._ask()
+        self._got += self._link.read(self._expected - len(self._got), ANSWER_S)
+        if len(self._got) < self._expected:
+            if self._patience.missed(bool(self._got)):
+                self._expected = 0
+            return ()
+        answer, self._expected = self._got, 0
+        if (buttons := self._judge(answer)) is None:
+            self._patience.missed(True)
+            return ()
+        self._patience.answered()
+        return buttons
+
+    def close(self) -> None:
+        self._link.close()
+
+    def _ask(self) -> int:
+        """Writes a question; how many bytes its answer has."""
+        raise NotImplementedError
+
+    def _judge(self, answer: bytes) -> Sequence[Button] | None:
+        """None of an answer that makes no sense. Raises DeviceError of one that is bad news."""
+        raise NotImplementedError
+
+
 def silent(name: str) -> DeviceError:
     return DeviceError(name, "does not answer", "check its power and its cable, and which kind of board the rig names")
 

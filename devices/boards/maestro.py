@@ -9,7 +9,7 @@ A reset while frames flow is healed by the next frame; one that is followed by s
 
 from collections.abc import Sequence
 
-from devices.boards.board import ANSWER_S, Button, Link, Patience, no_channel, no_pulse, nonsense, silent, was_reset
+from devices.boards.board import Button, Link, Questions, no_channel, no_pulse, nonsense, silent, was_reset
 from devices.errors import DeviceError
 
 BAUD = 115_200
@@ -30,17 +30,13 @@ ERRORS = (
 """By bit; the board's own names: signal, overrun, buffer full, CRC, protocol, timeout, stack, call stack, counter."""
 
 
-class Maestro:
+class Maestro(Questions):
     answers = True
 
     def __init__(self, link: Link) -> None:
-        self.name = f"Maestro on {link.name}"
-        self._link, self._patience = link, Patience(self.name)
+        super().__init__(f"Maestro on {link.name}", link)
         self._told: dict[int, int] = {}
         """Quarter-microseconds, by channel; none of those that are off."""
-        self._expected = 0
-        """Bytes of the answer that is on its way."""
-        self._got = b""
         self._turn = 0
 
     def write_us(self, channel: int, pulse_us: int) -> None:
@@ -53,48 +49,29 @@ class Maestro:
         self._target(channel, 0)
         self._told.pop(channel, None)
 
-    def poll(self) -> Sequence[Button]:
-        if not self._expected:
-            self._ask()
-        self._got += self._link.read(self._expected - len(self._got), ANSWER_S)
-        if len(self._got) < self._expected:
-            if self._patience.missed(bool(self._got)):
-                self._expected = 0
-            return ()
-        answer, self._expected = self._got, 0
-        if not self._judge(answer):
-            self._patience.missed(True)
-            return ()
-        self._patience.answered()
-        return ()
-
-    def close(self) -> None:
-        self._link.close()
-
     def _target(self, channel: int, quarters: int) -> None:
         if not 0 <= channel < CHANNELS:
             raise no_channel(self.name, channel, f"0 to {CHANNELS - 1}")
         self._link.write(bytes((0x84, channel, quarters & 0x7F, quarters >> 7)))
 
-    def _ask(self) -> None:
+    def _ask(self) -> int:
         """For the errors, and where one of the servos stands that we moved: 0 means that it has forgotten."""
-        self._link.read(512, 0.0)  # what came unasked
-        self._got, question, self._expected = b"", b"\xa1", 2
+        question = b"\xa1"
         if self._told:
             self._turn += 1
             question += bytes((0x90, sorted(self._told)[self._turn % len(self._told)]))
-            self._expected = 4
         self._link.write(question)
+        return 4 if self._told else 2
 
-    def _judge(self, answer: bytes) -> bool:
+    def _judge(self, answer: bytes) -> Sequence[Button] | None:
         errors = int.from_bytes(answer[:2], "little")
         if errors >> len(ERRORS):
-            return False
+            return None
         if errors:
             raise _reported(self.name, errors)
         if len(answer) == 4 and not any(answer[2:]):
             raise was_reset(self.name)
-        return True
+        return ()
 
 
 def _reported(name: str, errors: int) -> DeviceError:

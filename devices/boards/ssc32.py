@@ -8,7 +8,7 @@ input of that name, which has a pull-up: a push button from A to ground is our b
 from collections.abc import Sequence
 from time import monotonic
 
-from devices.boards.board import ANSWER_S, Button, Link, Patience, no_channel, no_pulse, nonsense, silent, was_reset
+from devices.boards.board import Button, Link, Questions, no_channel, no_pulse, nonsense, silent, was_reset
 
 BAUD = 9600
 """As the SSC-32U is shipped; an older SSC-32 mostly has jumpers for 115200: set `baud` in the rig."""
@@ -18,15 +18,13 @@ _SETTLED_S = 0.2
 """The pulse is taken up at the next servo frame; before that the old one may be told."""
 
 
-class Ssc32:
+class Ssc32(Questions):
     answers = True
 
     def __init__(self, link: Link) -> None:
-        self.name = f"SSC-32 on {link.name}"
-        self._link, self._patience = link, Patience(self.name)
+        super().__init__(f"SSC-32 on {link.name}", link)
         self._told: dict[int, tuple[float, float, int]] = {}
         """(monotonic s since when it has pulses, when it was last told, us) by channel; none of those that are off."""
-        self._expected, self._got = 0, b""
         self._wanted = range(256)
         """What the answer on its way may tell, units of 10 us."""
         self._down = False
@@ -43,41 +41,14 @@ class Ssc32:
         self._move(channel, 0)
         self._told.pop(channel, None)
 
-    def poll(self) -> Sequence[Button]:
-        if not self._expected:
-            self._ask()
-        self._got += self._link.read(self._expected - len(self._got), ANSWER_S)
-        if len(self._got) < self._expected:
-            if self._patience.missed(bool(self._got)):
-                self._expected = 0
-            return ()
-        answer, self._expected = self._got, 0
-        if answer[-1:] not in (b"0", b"1"):
-            self._patience.missed(True)
-            return ()
-        self._patience.answered()
-        if len(answer) == 2 and answer[0] not in self._wanted:
-            raise was_reset(self.name)
-        return self._edge(answer[-1:] == b"0")
-
-    def close(self) -> None:
-        self._link.close()
-
-    def _edge(self, down: bool) -> Sequence[Button]:
-        if down == self._down:
-            return ()
-        self._down = down
-        return (Button(down),)
-
     def _move(self, channel: int, pulse_us: int) -> None:
         if not 0 <= channel < CHANNELS:
             raise no_channel(self.name, channel, f"0 to {CHANNELS - 1}")
         self._link.write(b"#%dP%d\r" % (channel, pulse_us))
 
-    def _ask(self) -> None:
+    def _ask(self) -> int:
         """For the button, and for a servo that we moved: another pulse than ours means that it has forgotten."""
-        self._link.read(512, 0.0)  # what came unasked
-        self._got, self._wanted, self._expected, question = b"", range(256), 1, b"A\r"
+        self._wanted, question = range(256), b"A\r"
         if self._told:
             self._turn += 1
             channel = sorted(self._told)[self._turn % len(self._told)]
@@ -86,8 +57,17 @@ class Ssc32:
                 self._wanted = range(pulse_us // 10 - 1, pulse_us // 10 + 3)
             elif monotonic() - since > _SETTLED_S:
                 self._wanted = range(1, 256)
-            self._expected, question = 2, b"QP%d\rA\r" % channel
+            question = b"QP%d\rA\r" % channel
         self._link.write(question)
+        return 2 if self._told else 1
+
+    def _judge(self, answer: bytes) -> Sequence[Button] | None:
+        if answer[-1:] not in (b"0", b"1"):
+            return None
+        if len(answer) == 2 and answer[0] not in self._wanted:
+            raise was_reset(self.name)
+        before, self._down = self._down, answer[-1:] == b"0"
+        return (Button(self._down),) if self._down != before else ()
 
 
 def open_board(link: Link) -> Ssc32:

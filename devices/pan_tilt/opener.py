@@ -7,7 +7,7 @@ from typing import Self
 from devices.emulators.launch import emulated
 from devices.pan_tilt import simulated
 from devices.pan_tilt.head import Head, module
-from devices.serial_port import SerialPort, find
+from devices.serial_port import find, on_line
 from profiles.schema import PanTilt
 
 
@@ -31,9 +31,5 @@ class HeadOpener:
         if port == "emulated":
             self._stack.close()  # of the last time
             port = self._stack.enter_context(emulated(settings.driver))
-        link = SerialPort(find(port, made.USB_IDS), settings.baud or made.BAUD)
-        try:
-            return made.open_head(link, settings.address)
-        except BaseException:
-            link.close()
-            raise
+        url, baud = find(port, made.USB_IDS), settings.baud or made.BAUD
+        return on_line(url, baud, lambda link: made.open_head(link, settings.address))

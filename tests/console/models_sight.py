@@ -1,7 +1,6 @@
 """The models page in a window without a terminal, and a show behind it that answers what a test says."""
 
 import asyncio
-from argparse import Namespace
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,7 +13,8 @@ from console.tui.app import ConsoleApp
 from console.tui.screens.models import ModelsPage
 from console.tui.steering import Steering
 from tests.console.model_scenes import CARDS, CPU_ONLY, Row
-from tests.console.scenes import Scene, StillLink, ended, settle
+from tests.console.scenes import settle
+from tests.console.sight import Sight, opened
 
 
 class Answering(Steering):
@@ -40,28 +40,21 @@ class Answering(Steering):
         return self.cards
 
 
-class Sight:
-    """The page, what it shows, and the show behind it."""
+class ModelsSight(Sight):
+    """The page, and the show behind it."""
 
     def __init__(self, pilot: Pilot[str], app: ConsoleApp, show: Answering) -> None:
-        self.pilot, self.app, self.show = pilot, app, show
+        super().__init__(pilot, app)
+        self.show = show
 
     @property
     def page(self) -> ModelsPage:
         return self.app.screen_stack[0].query_one(ModelsPage)
 
     @property
-    def all(self) -> str:
-        return "\n".join(strip.text for strip in self.app.screen._compositor.render_strips())
-
-    @property
     def here(self) -> str:
         """The line of the cursor."""
         return next(row for row in self.all.split("\n") if "› " in row)
-
-    async def press(self, *keys: str) -> None:
-        await self.pilot.press(*keys)
-        await settle(self.pilot)
 
     async def happens(self, *rows: Row) -> None:
         for row in rows:
@@ -71,21 +64,14 @@ class Sight:
     async def asked_again(self) -> None:
         before = self.show.asked
         self.app.draw()
-        async with asyncio.timeout(3):
-            while self.show.asked == before:
-                await asyncio.sleep(0.005)
-        await settle(self.pilot)
+        await self.until(lambda: self.show.asked > before)
 
 
 @asynccontextmanager
 async def sight(
     run: Path, show: Answering | None = None, size: tuple[int, int] = (160, 48), memory: Row = CPU_ONLY
-) -> AsyncIterator[Sight]:
-    app = ConsoleApp(StillLink(Scene(until=ended(4), more=(memory,)), run), Namespace(rig=None, character=None))
-    app.steering = show = show or Answering()
-    async with app.run_test(size=size) as pilot:
+) -> AsyncIterator[ModelsSight]:
+    show = show or Answering()
+    async with opened(run, show, size, "4", memory) as (pilot, app):
         await settle(pilot)
-        await pilot.press("4")
-        seen = Sight(pilot, app, show)
-        await settle(pilot)
-        yield seen
+        yield ModelsSight(pilot, app, show)

@@ -1,8 +1,7 @@
 """The rig page in a window without a terminal, and a show behind it that answers what a test says."""
 
 import asyncio
-from argparse import Namespace
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,12 @@ from textual.pilot import Pilot
 
 from console import body_commands as body
 from console import commands as cmd
+from console.tui import asking
 from console.tui.app import ConsoleApp
-from console.tui.screens import rig
 from console.tui.screens.rig import RigPage
 from console.tui.steering import Steering
 from tests.console.rig_scenes import BODY, JAW, PREFLIGHT, Row
-from tests.console.scenes import Scene, StillLink, ended, settle
+from tests.console.sight import Sight, opened
 
 _TRAVEL = ("closed_us", "open_us", "rest_us", "trim_us", "look_ahead_ms")
 
@@ -25,7 +24,7 @@ _TRAVEL = ("closed_us", "open_us", "rest_us", "trim_us", "look_ahead_ms")
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GALACTUS_THEME", "booth-dark")
-    monkeypatch.setattr(rig, "REST_S", 0.01)
+    monkeypatch.setattr(asking, "REST_S", 0.01)
 
 
 class Answering(Steering):
@@ -73,59 +72,28 @@ class Answering(Steering):
         return [command for command in self.told if isinstance(command, kind)]
 
 
-class Sight:
-    """The page, what it shows, and the show behind it."""
+class RigSight(Sight):
+    """The page, and the show behind it."""
 
     def __init__(self, pilot: Pilot[str], app: ConsoleApp, show: Answering) -> None:
-        self.pilot, self.app, self.show = pilot, app, show
+        super().__init__(pilot, app)
+        self.show = show
 
     @property
     def page(self) -> RigPage:
         return self.app.screen_stack[0].query_one(RigPage)
 
     @property
-    def all(self) -> str:
-        return "\n".join(strip.text for strip in self.app.screen._compositor.render_strips())
-
-    @property
     def word(self) -> str:
         return self.page.desk.word[0]
-
-    async def press(self, *keys: str) -> None:
-        await self.pilot.press(*keys)
-        await settle(self.pilot)
-
-    async def happens(self, *rows: Row) -> None:
-        for row in rows:
-            self.app.link._take({**row, "t_mono_ms": 0.0})
-        self.app.draw()
-        await settle(self.pilot)
-
-    async def click(self, words: str, nth: int = 0) -> None:
-        """Where these words are on the screen."""
-        await self.pilot.click(offset=self.where(words, nth))
-        await settle(self.pilot)
-
-    def where(self, words: str, nth: int = 0) -> tuple[int, int]:
-        places = [(row.index(words) + 1, y) for y, row in enumerate(self.all.split("\n")) if words in row]
-        return places[nth]
-
-    async def until(self, done: Callable[[], bool]) -> None:
-        async with asyncio.timeout(20):
-            while not done():
-                await asyncio.sleep(0.01)
-        await settle(self.pilot)
 
 
 @asynccontextmanager
 async def sight(
     run: Path, size: tuple[int, int] = (160, 48), show: Answering | None = None, jaw: Row = JAW
-) -> AsyncIterator[Sight]:
-    app = ConsoleApp(StillLink(Scene(until=ended(4), more=(jaw,)), run), Namespace(rig=None, character=None))
-    app.steering = show = show or Answering()
-    async with app.run_test(size=size) as pilot:
-        await settle(pilot)
-        await pilot.press("3")
-        seen = Sight(pilot, app, show)
+) -> AsyncIterator[RigSight]:
+    show = show or Answering()
+    async with opened(run, show, size, "3", jaw) as (pilot, app):
+        seen = RigSight(pilot, app, show)
         await seen.until(lambda: seen.page.desk.view is not None)
         yield seen

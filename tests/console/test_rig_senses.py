@@ -8,9 +8,9 @@ from textual import events
 
 from console import body_commands as body
 from console import commands as cmd
+from console.tui import asking
 from console.tui.keys import KeyReleased
 from console.tui.pan_hold import PanHold
-from console.tui.screens import rig
 from tests.console.rig_scenes import BARE, CLIPPED, FAULT, LEVELS, STOPPED
 from tests.console.rig_sight import Answering, quick, sight
 
@@ -268,7 +268,7 @@ async def test_without_a_show_nothing_is_sent(tmp_path: Path) -> None:
 async def test_it_is_asked_again_while_it_is_seen_and_never_while_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rig, "ASK_S", 0.05)
+    monkeypatch.setattr(asking, "ASK_S", 0.05)
     async with sight(tmp_path) as seen:
         before = seen.show.asked
         await seen.until(lambda: seen.show.asked > before)

@@ -6,7 +6,7 @@ from console import body_commands as body
 from console import commands as cmd
 from console.tui.screens.questions import Choice
 from tests.console.rig_scenes import JAW, LIMP
-from tests.console.rig_sight import Answering, Sight, quick, sight
+from tests.console.rig_sight import Answering, RigSight, quick, sight
 
 __all__ = ["quick"]  # the fixture
 
@@ -14,11 +14,11 @@ __all__ = ["quick"]  # the fixture
 # The calibration
 
 
-async def step(seen: Sight, title: str) -> None:
+async def step(seen: RigSight, title: str) -> None:
     await seen.until(lambda: f"calibration, step {title}" in seen.all)
 
 
-async def stands(seen: Sight, us: int) -> None:
+async def stands(seen: RigSight, us: int) -> None:
     await seen.happens(JAW | {"us": us, "opening": 0.5})
 
 

@@ -1,7 +1,5 @@
 """The models: what is here, what would fit, and what a swap would mean."""
 
-import asyncio
-from contextlib import suppress
 from typing import cast
 
 import msgspec
@@ -9,24 +7,25 @@ from textual.app import ComposeResult
 
 from console import commands as cmd
 from console.client import NoShow
+from console.tui.asking import Asking
 from console.tui.model_cards import cards
 from console.tui.model_deeds import Acting, ModelDeeds
 from console.tui.picture import Picture
 from conversation.stages import Stage
 
-ASK_S, REST_S = 5.0, 0.5
-"""How often the show is asked while somebody looks; and how often at most, however much happens."""
-
 
 class ModelsPage(ModelDeeds):
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._asking = Asking(lambda: self._picture, self._seen, self._ask)
+
     def compose(self) -> ComposeResult:
         yield self._table
         yield self._outlook
         yield self._keys
 
     def on_mount(self) -> None:
-        self._woken = asyncio.Event()
-        self.run_worker(self._keep_asking(), name="models", exit_on_error=True)
+        self.run_worker(self._asking.run(), name="models", exit_on_error=True)
 
     def on_show(self) -> None:
         self.ask()
@@ -35,8 +34,7 @@ class ModelsPage(ModelDeeds):
         self.show(self._picture)
 
     def ask(self) -> None:
-        if self.is_mounted:
-            self._woken.set()
+        self._asking.wake()
 
     def show(self, picture: Picture) -> None:
         before, self._picture = self._picture, picture
@@ -47,18 +45,6 @@ class ModelsPage(ModelDeeds):
         self._outlook.card = self._keys.card = self.card
         for panel in (self._table, self._outlook, self._keys):
             panel.show(picture)
-
-    async def _keep_asking(self) -> None:
-        """Never while nobody looks; the clock also not while a visitor is served, whose answer comes first."""
-        while True:
-            idle = self._picture.state.stage is Stage.IDLE
-            with suppress(TimeoutError):
-                async with asyncio.timeout(ASK_S if self._seen() and idle else None):
-                    await self._woken.wait()
-            self._woken.clear()
-            if self._seen():
-                await self._ask()
-                await asyncio.sleep(REST_S)
 
     def _seen(self) -> bool:
         return self.is_on_screen and self._picture.link == "live"

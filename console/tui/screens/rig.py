@@ -1,14 +1,12 @@
 """The body by hand: jaw, sound, eyes, and the preflight of all of it."""
 
-import asyncio
-from contextlib import suppress
-
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Container
 
 from console import body_commands as body
 from console.tui.actions import RIG_ACTS, Act
+from console.tui.asking import Asking
 from console.tui.keys import KeyReleased
 from console.tui.picture import Picture
 from console.tui.rig_desk import PARTS, Part, possible
@@ -20,10 +18,7 @@ from console.tui.widgets.preflight_panel import PreflightPanel
 from console.tui.widgets.rig_keys import RigKeys
 from console.tui.widgets.rig_tabs import RigTabs
 from console.tui.widgets.sound_panel import SoundPanel
-from conversation.stages import Stage
 
-ASK_S, REST_S = 5.0, 0.5
-"""How often the show is asked while somebody looks; and how often at most, however much happens."""
 _SLIDE_MS = 5
 _BY_ARROW = {"rig_jog(1)", "rig_look_ahead(5)", "rig_look", "rig_jog_to(0)", "rig_home"}
 """Their keys do what the part that is chosen is for."""
@@ -46,6 +41,7 @@ class RigPage(RigDeeds):
         desk = self.desk
         self._jaw, self._sound, self._eyes = JawPanel(desk), SoundPanel(desk), EyesPanel(desk)
         self._preflight, self._tabs, self._keys = PreflightPanel(desk), RigTabs(desk), RigKeys(desk)
+        self._asking = Asking(lambda: self._picture, self._seen, self._ask)
         self._shown = self._watching = False
 
     def compose(self) -> ComposeResult:
@@ -58,9 +54,8 @@ class RigPage(RigDeeds):
         yield self._keys
 
     def on_mount(self) -> None:
-        self._woken = asyncio.Event()
         self.see_part("jaw")
-        self.run_worker(self._keep_asking(), name="rig", exit_on_error=True)
+        self.run_worker(self._asking.run(), name="rig", exit_on_error=True)
         self.run_worker(self.pan.run(), name="pan", exit_on_error=True)
 
     # Seen, and not seen
@@ -113,21 +108,11 @@ class RigPage(RigDeeds):
     # What the show has
 
     def ask(self) -> None:
-        if self.is_mounted:
-            self._woken.set()
+        self._asking.wake()
 
-    async def _keep_asking(self) -> None:
-        """Never while nobody looks; the clock also not while a visitor is served, whose answer comes first."""
-        while True:
-            idle = self._picture.state.stage is Stage.IDLE
-            with suppress(TimeoutError):
-                async with asyncio.timeout(ASK_S if self._seen() and idle else None):
-                    await self._woken.wait()
-            self._woken.clear()
-            if self._seen():
-                await self.sent(body.Body(), self.take_view)
-                self._mind_camera()
-                await asyncio.sleep(REST_S)
+    async def _ask(self) -> None:
+        await self.sent(body.Body(), self.take_view)
+        self._mind_camera()
 
     def _seen(self) -> bool:
         return self._shown and self._picture.link == "live"
