@@ -342,8 +342,9 @@ async def draw(scene: Scene, logs: Path) -> AsyncIterator[tuple[tuple[int, int],
             yield size, re.sub(r"terminal-\d+-", "terminal-", app.export_screenshot(title="Galactus"))
 
 
-async def settle(pilot: Pilot[Any]) -> None:
-    for _ in range(3):
+async def settle(pilot: Pilot[Any], times: int = 3) -> None:
+    """Until what is drawn follows from what is known; a picture wants it thrice, for what moves what."""
+    for _ in range(times):
         await pilot.pause()
         app = pilot.app
         assert isinstance(app, ConsoleApp)

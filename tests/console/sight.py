@@ -25,12 +25,12 @@ class Sight:
 
     async def press(self, *keys: str) -> None:
         await self.pilot.press(*keys)
-        await settle(self.pilot)
+        await settle(self.pilot, 1)
 
     async def click(self, words: str, nth: int = 0) -> None:
         """Where these words are on the screen."""
         await self.pilot.click(offset=self.where(words, nth))
-        await settle(self.pilot)
+        await settle(self.pilot, 1)
 
     def where(self, words: str, nth: int = 0) -> tuple[int, int]:
         places = [(row.index(words) + 1, y) for y, row in enumerate(self.all.split("\n")) if words in row]
@@ -40,13 +40,13 @@ class Sight:
         for row in rows:
             self.app.link._take({**row, "t_mono_ms": 0.0})
         self.app.draw()
-        await settle(self.pilot)
+        await settle(self.pilot, 1)
 
     async def until(self, done: Callable[[], bool]) -> None:
         async with asyncio.timeout(20):
             while not done():
                 await asyncio.sleep(0.01)
-        await settle(self.pilot)
+        await settle(self.pilot, 1)
 
 
 @asynccontextmanager
