@@ -12,6 +12,8 @@ from conversation.ports import Message, Sampling
 from conversation.stages import Stage
 
 T = TypeVar("T")
+DESCRIBE = "Say in one short sentence what is in this picture."
+CAPTION_TOKENS = 60
 
 
 class Piece(Struct, frozen=True):
@@ -35,6 +37,14 @@ class ChatModel(Engine):
 
     async def prime(self, messages: Sequence[Message]) -> None:
         """Put the prompt into the model's cache. Raises ConversationError."""
+        raise NotImplementedError
+
+    async def sees(self) -> bool:
+        """Whether the model takes pictures, as far as its server tells. Raises ConversationError."""
+        return False
+
+    async def describe(self, picture: bytes, mime: str) -> str:
+        """A sentence on what is to be seen, by a model that `sees`; it may take seconds. Raises ConversationError."""
         raise NotImplementedError
 
     def _question(self, messages: Sequence[Message], sampling: Sampling) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Ollama's own API (its docs/api.md): chat as a stream of JSON lines; models pulled, loaded, measured and unloaded."""
 
+from base64 import b64encode
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from time import monotonic
@@ -7,7 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from clients.chat import ChatModel, Piece
+from clients.chat import CAPTION_TOKENS, DESCRIBE, ChatModel, Piece
 from clients.http import Opened
 from clients.ollama_wire import (
     ChatLine,
@@ -100,6 +101,15 @@ class Ollama(ChatModel):
         rows = [{"role": m.role, "content": m.content} for m in messages]
         asked = {"model": self.model, "messages": rows, "stream": stream, "think": False, "keep_alive": EVENING}
         return asked | {"options": {**self._runner, **options}}
+
+    async def sees(self) -> bool:
+        return "vision" in (await self.show()).capabilities
+
+    async def describe(self, picture: bytes, mime: str) -> str:
+        asked = self._body((), stream=False, temperature=0.1, num_predict=CAPTION_TOKENS)
+        row = {"role": "user", "content": DESCRIBE, "images": [b64encode(picture).decode()]}
+        said = self._line(await self.post(self.path, json=asked | {"messages": [row]}))
+        return (said.message.content or "").strip()
 
     async def version(self) -> str:
         return self._whole_of(Version, await self.get("/api/version")).version

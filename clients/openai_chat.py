@@ -1,11 +1,13 @@
 """The OpenAI chat protocol as llama.cpp's server speaks it: streaming, a primed slot, timings."""
 
+from base64 import b64encode
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
-from clients.chat import ChatModel, Piece
+from clients.chat import CAPTION_TOKENS, DESCRIBE, ChatModel, Piece
+from conversation.errors import Refused
 from conversation.events import ModelFigures
 from conversation.ports import Message, Sampling
 
@@ -42,6 +44,24 @@ class _Chunk(msgspec.Struct):
         return any(c.finish_reason is not None for c in self.choices)
 
 
+class _Modalities(msgspec.Struct):
+    vision: bool = False
+
+
+class _Props(msgspec.Struct):
+    """Of llama.cpp's /props: whether a projector (mmproj) was loaded beside the model."""
+
+    modalities: _Modalities = msgspec.field(default_factory=_Modalities)
+
+
+class _Answer(msgspec.Struct):
+    message: _Delta = msgspec.field(default_factory=_Delta)
+
+
+class _Whole(msgspec.Struct):
+    choices: list[_Answer] = msgspec.field(default_factory=list)
+
+
 class OpenAIChat(ChatModel):
     """A server of the OpenAI protocol; llama.cpp's extensions are asked for, and done without where they are not."""
 
@@ -55,6 +75,21 @@ class OpenAIChat(ChatModel):
     async def prime(self, messages: Sequence[Message]) -> None:
         """One token is asked for, because zero gives one too (measured)."""
         await self.post(self.path, json=self._body(messages, max_tokens=1, temperature=0.0))
+
+    async def sees(self) -> bool:
+        """Other servers than llama.cpp's do not tell; they are taken for blind."""
+        try:
+            return self._decoded(msgspec.json.Decoder(_Props), await self.get("/props")).modalities.vision
+        except Refused:
+            return False
+
+    async def describe(self, picture: bytes, mime: str) -> str:
+        url = f"data:{mime};base64,{b64encode(picture).decode()}"
+        parts = [{"type": "text", "text": DESCRIBE}, {"type": "image_url", "image_url": {"url": url}}]
+        asked: dict[str, Any] = {"messages": [{"role": "user", "content": parts}], "cache_prompt": False}
+        asked |= {"max_tokens": CAPTION_TOKENS, "temperature": 0.1} | ({"model": self._model} if self._model else {})
+        whole = self._decoded(msgspec.json.Decoder(_Whole), await self.post(self.path, json=asked))
+        return ((whole.choices[0].message.content or "") if whole.choices else "").strip()
 
     def _question(self, messages: Sequence[Message], sampling: Sampling) -> dict[str, Any]:
         return self._body(

@@ -94,9 +94,12 @@ class Watch(Command, frozen=True, kw_only=True):
 
 
 class Snapshot(Command, frozen=True, kw_only=True):
-    """The newest picture. Answered with {"jpeg" (base64), "mime", "age_s", "brightness", "width",
-    "height"}.
+    """The newest picture. Answered with {"jpeg" (base64), "mime", "age_s", "brightness", "width", "height"}, and if it
+    was asked for with {"caption", "blind"}: what the model that thinks sees in it, else why it does not.
     """
+
+    caption: bool = False
+    timeout_s: float = 30.0
 
 
 class Preflight(Command, frozen=True, kw_only=True):

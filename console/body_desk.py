@@ -1,6 +1,7 @@
 """What an operator does by hand to the body: jaw, sound, eyes; each has a desk of its own."""
 
 import asyncio
+from base64 import b64decode
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from msgspec.structs import replace
 from console import body_commands as cmd
 from console.body_view import BodyView
 from console.booth import Booth
+from console.captions import caption
 from console.eyes import Eyes
 from console.jaw_desk import JawDesk
 from console.live_preflight import LivePreflight
@@ -23,7 +25,7 @@ class BodyDesk:
     """Answers the commands of console/body_commands.py."""
 
     def __init__(self, show: "Show", booth: Booth, eyes: Eyes) -> None:
-        self._booth, self._eyes = booth, eyes
+        self._show, self._booth, self._eyes = show, booth, eyes
         self._jaw = JawDesk(
             booth.limited, booth.board, booth.emergency, show.rig, show.home, show.idle, show.bus.publish
         )
@@ -39,6 +41,9 @@ class BodyDesk:
                 return await self._view()
             case cmd.PickDevice() | cmd.HearYourself() | cmd.Beep():
                 return await self._sound.execute(command)
+            case cmd.Snapshot(caption=True):
+                shot: dict[str, Any] = await self._eyes.execute(command, holder)
+                return shot | await caption(self._show, b64decode(shot["jpeg"]), shot["mime"], command.timeout_s)
             case cmd.Move() | cmd.Watch() | cmd.Snapshot():
                 return await self._eyes.execute(command, holder)
             case cmd.Preflight():

@@ -36,7 +36,6 @@ class RigDesk:
         self.beeped: Span = ("", "")
         self.heading = 0, 0
         """Where the head is sent now: right, up."""
-        self.snapshot = ""
         self.looking = False
         """A preflight runs."""
         self.rows: list[Row] = []

@@ -112,20 +112,22 @@ class EyeDeeds(RigBase):
 
     async def _snapshot(self) -> None:
         answers: list[Any] = []
-        if not await self.sent(body.Snapshot(), answers.append):
+        self.say("Looking …", "info")
+        if not await self.sent(body.Snapshot(caption=True), answers.append):
             return
         folder = Path(self._picture.state.logs) / "snapshots"
         name = strftime("%H%M%S", localtime(self._picture.clock))
         try:
-            jpeg = base64.b64decode(answers[0]["jpeg"], validate=True)
-            kept = await asyncio.to_thread(_write, folder, name, jpeg)
+            picture = base64.b64decode(answers[0]["jpeg"], validate=True)
+            seen, blind = str(answers[0].get("caption", "")), str(answers[0].get("blind", ""))
+            kind = ".png" if answers[0].get("mime") == "image/png" else ".jpg"
+            kept = await asyncio.to_thread(_write, folder, name + kind, picture)
         except (KeyError, TypeError, ValueError):
             self.say("That picture cannot be read: the show is of another version.")
         except OSError as error:
             self.say(f"The picture cannot be saved in {folder}: {error.strerror or error}.")
         else:
-            self.desk.snapshot = str(kept)
-            self.say(f"Saved: {kept}", "good")
+            self.say(f"“{seen}”  Saved: {kept}" if seen else f"Saved: {kept}  (no caption: {blind})", "good")
 
 
 class PreflightDeeds(RigBase):
@@ -166,14 +168,14 @@ def _told(device: SoundDevice) -> str:
     return f"{device.name}  ({more})" if more else device.name
 
 
-def _write(folder: Path, name: str, jpeg: bytes) -> Path:
+def _write(folder: Path, name: str, picture: bytes) -> Path:
     """Two in one second both stay. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = next(path for path in _names(folder, name) if not path.exists())
-    path.write_bytes(jpeg)
+    path = next(path for path in _paths(folder / name) if not path.exists())
+    path.write_bytes(picture)
     return path
 
 
-def _names(folder: Path, name: str) -> Iterator[Path]:
-    yield folder / f"{name}.jpg"
-    yield from (folder / f"{name}-{number}.jpg" for number in count(2))
+def _paths(first: Path) -> Iterator[Path]:
+    yield first
+    yield from (first.with_stem(f"{first.stem}-{number}") for number in count(2))

@@ -36,7 +36,15 @@ class Answering(Steering):
         self.answers: dict[type, Any] = {
             body.HearYourself: {"peak_db": -9.0, "floor_db": -33.0, "snr_db": 24.0, "clipped": False},
             body.Beep: {"heard": True, "snr_db": 18.0},
-            body.Snapshot: {"jpeg": "/9j/4AAQ", "age_s": 0.1, "brightness": 46, "width": 640, "height": 480},
+            body.Snapshot: {
+                "jpeg": "/9j/4AAQ",
+                "age_s": 0.1,
+                "brightness": 46,
+                "width": 640,
+                "height": 480,
+                "caption": "",
+                "blind": "the model that thinks has no eyes",
+            },
             body.SaveCalibration: {"file": "profiles/rigs/booth.toml"},
             body.Preflight: list(PREFLIGHT),
         }

@@ -165,6 +165,8 @@ def test_eyes(booth: Booth) -> None:
     until(lambda: booth.device("head").get("state") == "simulated")
     shot = booth(cmd.Snapshot())
     assert base64.b64decode(shot["jpeg"])[:4] in (b"\x89PNG", b"\xff\xd8\xff\xe0") and shot["width"] == 640
+    blind = booth(cmd.Snapshot(caption=True))
+    assert blind["caption"] == "" and blind["blind"] == "the model that thinks has no eyes"
     assert booth(cmd.Move(pan=0.5)) == {"moving": True} and booth(cmd.Move()) == {"moving": False}
 
     async def seen() -> list[dict[str, Any]]:

@@ -92,9 +92,15 @@ async def test_a_snapshot_is_kept_in_the_logs_of_the_run(tmp_path: Path) -> None
     async with sight(tmp_path) as seen:
         await seen.press("n")
         await seen.until(lambda: seen.word.startswith("Saved: "))
+        assert "no caption: the model that thinks has no eyes" in seen.word
+        seen.show.answers[body.Snapshot] |= {"caption": "A boy in a hat.", "blind": ""}
         await seen.press("n")
+        await seen.until(lambda: seen.word.startswith("“A boy in a hat.”  Saved: "))
         await seen.until(lambda: len(list((tmp_path / "snapshots").iterdir())) == 2)
         assert {path.read_bytes() for path in (tmp_path / "snapshots").iterdir()} == {b"\xff\xd8\xff\xe0\x00\x10"}
+        seen.show.answers[body.Snapshot] |= {"mime": "image/png"}
+        await seen.press("n")
+        await seen.until(lambda: len(list((tmp_path / "snapshots").glob("*.png"))) == 1)
         seen.show.answers[body.Snapshot] = {"jpeg": "no base64 !"}
         await seen.press("n")
         await seen.until(lambda: "That picture cannot be read" in seen.word)

@@ -1,0 +1,52 @@
+"""What the model that thinks sees in a picture, where it has eyes: a llama.cpp with a projector, or an Ollama model."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from clients.chat import ChatModel
+from conversation.errors import ConversationError
+
+if TYPE_CHECKING:
+    from console.show import Show
+
+_LOOK_S = 0.05
+
+
+async def caption(show: "Show", picture: bytes, mime: str, within_s: float) -> dict[str, str]:
+    """{"caption", "blind"}: a sentence, or why there is none. A visitor who comes meanwhile has the model at once."""
+    model = show.engines.llm()
+    if model is None or not show.idle():
+        return _none("the model is not free")
+    try:
+        async with asyncio.timeout(within_s) as patience, asyncio.TaskGroup() as tasks:
+            minding = tasks.create_task(_mind_visitors(show, patience))
+            answer = await _described(show, model, picture, mime)
+            minding.cancel()
+    except TimeoutError:
+        return _none(f"the model took longer than {within_s:g} s" if show.idle() else "a visitor came")
+    return answer
+
+
+async def _described(show: "Show", model: ChatModel, picture: bytes, mime: str) -> dict[str, str]:
+    """The picture takes the persona's place in the model's cache, which is then filled again."""
+    try:
+        if not await model.sees():
+            return _none("the model that thinks has no eyes")
+        try:
+            said = " ".join((await model.describe(picture, mime)).split())
+        finally:
+            if show.idle():
+                await model.prime(show.head())
+    except ConversationError as error:
+        return _none(str(error))
+    return {"caption": said, "blind": ""} if said else _none("the model found no words")
+
+
+async def _mind_visitors(show: "Show", patience: asyncio.Timeout) -> None:
+    while show.idle():
+        await asyncio.sleep(_LOOK_S)
+    patience.reschedule(asyncio.get_running_loop().time())
+
+
+def _none(why: str) -> dict[str, str]:
+    return {"caption": "", "blind": why}

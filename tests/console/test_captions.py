@@ -1,0 +1,89 @@
+"""A caption never costs a visitor: the model is theirs at once."""
+
+import asyncio
+from typing import Any, cast
+
+import pytest
+
+from console.captions import caption
+from console.show import Show
+from conversation.errors import ConversationError
+from conversation.stages import Stage
+
+
+class Model:
+    """Fits the part of ChatModel that captions need."""
+
+    def __init__(self, *, sees: bool = True, says: str | Exception = "A  boy\nin a hat.", takes_s: float = 0.0) -> None:
+        self._sees, self._says, self._takes_s = sees, says, takes_s
+        self.deeds: list[str] = []
+
+    async def sees(self) -> bool:
+        return self._sees
+
+    async def describe(self, picture: bytes, mime: str) -> str:
+        self.deeds.append(f"describe {mime}")
+        await asyncio.sleep(self._takes_s)
+        if isinstance(self._says, Exception):
+            raise self._says
+        return self._says
+
+    async def prime(self, messages: Any) -> None:
+        self.deeds.append("prime")
+
+
+class Booth:
+    """Fits the part of Show."""
+
+    def __init__(self, model: Model | None) -> None:
+        self.model, self.free, self.engines = model, True, self
+
+    def llm(self) -> Model | None:
+        return self.model
+
+    def idle(self) -> bool:
+        return self.free
+
+    def head(self) -> list[Any]:
+        return []
+
+
+async def told(booth: Booth, within_s: float = 20.0) -> tuple[str, str]:
+    answer = await caption(cast(Show, booth), b"...", "image/png", within_s)
+    return answer["caption"], answer["blind"]
+
+
+async def test_a_sentence_and_the_persona_is_back_in_the_cache() -> None:
+    model = Model()
+    assert await told(Booth(model)) == ("A boy in a hat.", "")
+    assert model.deeds == ["describe image/png", "prime"]
+
+
+@pytest.mark.parametrize(
+    ("model", "why"),
+    [
+        (None, "not free"),
+        (Model(sees=False), "has no eyes"),
+        (Model(says=""), "found no words"),
+        (Model(says=ConversationError(Stage.THINKING, "llm broke off in the middle", "")), "broke off"),
+    ],
+)
+async def test_why_there_is_none(model: Model | None, why: str) -> None:
+    said, blind = await told(Booth(model))
+    assert not said and why in blind
+    if model is not None and model.deeds:
+        assert model.deeds[-1] == "prime"
+
+
+async def test_a_visitor_has_the_model_at_once() -> None:
+    booth = Booth(model := Model(takes_s=60))
+    loop = asyncio.get_running_loop()
+    loop.call_later(0.1, setattr, booth, "free", False)
+    began = loop.time()
+    assert await told(booth) == ("", "a visitor came")
+    assert loop.time() - began < 5 and "prime" not in model.deeds, "the press primes it"
+    assert await told(booth) == ("", "the model is not free")
+
+
+async def test_one_that_ponders_is_left() -> None:
+    assert await told(Booth(Model(takes_s=60)), 0.1) == ("", "the model took longer than 0.1 s")
