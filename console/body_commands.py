@@ -99,6 +99,8 @@ class Snapshot(Command, frozen=True, kw_only=True):
     """
 
     caption: bool = False
+    png: bool = False
+    """Without loss, for a terminal that draws pictures."""
     timeout_s: float = 30.0
 
 

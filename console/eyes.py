@@ -85,7 +85,7 @@ class Eyes:
             case cmd.Watch():
                 return {"watching": self._watch(command.on, holder)}
             case cmd.Snapshot():
-                return await self._snapshot()
+                return await self._snapshot(command.png)
         raise CommandError(USAGE, "this is not for the eyes")
 
     def forget(self, holder: str) -> None:
@@ -117,11 +117,11 @@ class Eyes:
             self.camera.watch(bool(self._watchers))
         return on and self.wanted
 
-    async def _snapshot(self) -> dict[str, Any]:
+    async def _snapshot(self, png: bool) -> dict[str, Any]:
         if self.camera is None:
             raise CommandError(TURN_FAILED, self.fault or "this rig has no camera; give it one in [camera]")
         try:
-            still = await self.camera.snapshot()
+            still = await self.camera.snapshot(png=png)
         except DeviceError as error:
             raise CommandError(TURN_FAILED, str(error)) from None
         return {

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import count
@@ -14,7 +15,7 @@ import msgspec
 from console import body_commands as body
 from console.body_view import Row, SoundDevice
 from console.command import Command
-from console.tui import rig_words
+from console.tui import rig_words, stills
 from console.tui.calibration_deeds import CalibrationDeeds
 from console.tui.pan_hold import AGAIN_S, LOST_S, PanHold
 from console.tui.rig_base import RigBase
@@ -113,7 +114,8 @@ class EyeDeeds(RigBase):
     async def _snapshot(self) -> None:
         answers: list[Any] = []
         self.say("Looking …", "info")
-        if not await self.sent(body.Snapshot(caption=True), answers.append):
+        able = stills.draws(os.environ)
+        if not await self.sent(body.Snapshot(caption=True, png=able), answers.append):
             return
         folder = Path(self._picture.state.logs) / "snapshots"
         name = strftime("%H%M%S", localtime(self._picture.clock))
@@ -127,7 +129,11 @@ class EyeDeeds(RigBase):
         except OSError as error:
             self.say(f"The picture cannot be saved in {folder}: {error.strerror or error}.")
         else:
-            self.say(f"“{seen}”  Saved: {kept}" if seen else f"Saved: {kept}  (no caption: {blind})", "good")
+            told = f"“{seen}”  Saved: {kept}" if seen else f"Saved: {kept}  (no caption: {blind})"
+            self.say(told, "good")
+            if able and kind == ".png":
+                size = int(answers[0]["width"]), int(answers[0]["height"])
+                self.app.push_screen(stills.Still(picture, size, told, self.action_rig_estop))
 
 
 class PreflightDeeds(RigBase):

@@ -100,7 +100,8 @@ class Camera:
         self._heard_at, self._limit = -math.inf, self._patience.first
         self._held: list[subprocess.Popen[bytes]] = []
         """Killed, but not yet let go by their driver."""
-        self._asked: set[asyncio.Future[Still]] = set()
+        self._asked: dict[asyncio.Future[Still], bool] = {}
+        """Who waits for a still, and whether for a PNG: then all get one."""
 
     @property
     def frame(self) -> Frame | None:
@@ -126,23 +127,27 @@ class Camera:
         old = max(self._clock() - self._heard_at, self._clock() - self._frame.at)
         return f"{self.name}: gives no pictures; it is started again by itself" if old > patience else ""
 
+    @property
+    def _still(self) -> dict[str, object]:
+        return {"still": "png" if any(self._asked.values()) else "jpeg"} if self._asked else {}
+
     def watch(self, on: bool) -> None:
         """Somebody looks, or nobody any more."""
         self._fps = min(WATCHED_FPS if on else CALM_FPS, float(self._settings.fps))
         self._order({"fps": self._fps})
 
-    async def snapshot(self, timeout_s: float = SNAPSHOT_S) -> Still:
-        """A picture taken now, at full size. Never takes longer than `timeout_s`; raises DeviceError."""
+    async def snapshot(self, timeout_s: float = SNAPSHOT_S, *, png: bool = False) -> Still:
+        """A picture taken now, at full size; `png`: without loss. Takes `timeout_s` at most. Raises DeviceError."""
         asked: asyncio.Future[Still] = asyncio.get_running_loop().create_future()
-        self._asked.add(asked)
-        self._order({"still": True})
+        self._asked[asked] = png
+        self._order(self._still)
         try:
             async with asyncio.timeout(timeout_s):
                 return await asked
         except TimeoutError:
             raise DeviceError(self.name, f"gave no picture within {timeout_s:g} s", "go on without one") from None
         finally:
-            self._asked.discard(asked)
+            self._asked.pop(asked, None)
 
     async def run(self) -> None:
         """Until cancelled or closed; once. Whatever becomes of the capture program, there will be another."""
@@ -188,7 +193,7 @@ class Camera:
         try:
             reader, self._writer = await asyncio.open_unix_connection(sock=ours, limit=protocol.ROOM)
             with contextlib.closing(self._writer):
-                self._order({"fps": self._fps, "still": bool(self._asked)})
+                self._order({"fps": self._fps, **self._still})
                 async with asyncio.TaskGroup() as group:
                     watchdog = group.create_task(self._watch_over(self._writer.transport))
                     why = await self._look(reader, {camera.path: camera.name for camera in found})

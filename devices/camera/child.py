@@ -1,7 +1,7 @@
 """The capturing side: pictures out, orders in. Of the standard library only, for other interpreters run it as well.
 
 Standard output: a JSON line for each picture (protocol.Picture), followed by the bytes that it announces; or one line
-that says why there are none. Standard input: lines such as {"fps": 8} and {"still": true}; its end is the end of
+that says why there are none. Standard input: lines such as {"fps": 8} and {"still": "jpeg"}; its end is the end of
 whoever shows our pictures, and so ours, even while a driver holds the main thread.
 """
 
@@ -43,6 +43,8 @@ class Link:
         kernel.die_with_parent()  # a driver that hangs with the interpreter's lock would keep the thread from its work
         self.fps = 2.0
         self._out = 1
+        self.png = False
+        """It is wanted without loss, for a terminal that draws it."""
         self._still = threading.Event()
         self._sent_at = float("-inf")
         threading.Thread(target=self._listen, name="orders", daemon=True).start()
@@ -113,6 +115,7 @@ class Link:
             if order.get("fps"):
                 self.fps = max(_LEAST_FPS, min(_MOST_FPS, float(order["fps"])))
             if order.get("still"):
+                self.png = order["still"] == "png"
                 self._still.set()
         except (ValueError, TypeError, AttributeError):
             return  # not an order

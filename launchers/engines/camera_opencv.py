@@ -144,11 +144,13 @@ class Program:
                 time.sleep(0.05)
                 continue
             misses = 0
-            still = self._jpeg(image) if link.still else b""
+            png, still = link.png, b""
+            if link.still:
+                still = self._packed(image, png)
             rgb, small, brightness = self._small(image)
             size = image.shape[1], image.shape[0]
             words = {"size": size, "brightness": brightness, "device": source.device, "still": still}
-            link.send(rgb, small, at=at, mime="image/jpeg", **words)
+            link.send(rgb, small, at=at, mime="image/png" if png else "image/jpeg", **words)
         gone = source.device.startswith("/dev/") and not os.path.exists(source.device)
         link.trouble(
             "was unplugged" if gone else "gives no pictures any more",
@@ -163,8 +165,9 @@ class Program:
         grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).mean()
         return cv2.cvtColor(small, cv2.COLOR_BGR2RGB).tobytes(), size, round(float(grey) / 2.55)
 
-    def _jpeg(self, image) -> bytes:
-        done, packed = self._cv2.imencode(".jpg", image, (self._cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY))
+    def _packed(self, image, png: bool) -> bytes:
+        quality = () if png else (self._cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY)
+        done, packed = self._cv2.imencode(".png" if png else ".jpg", image, quality)
         return packed.tobytes() if done else b""
 
     def _why(self) -> tuple[str, str]:

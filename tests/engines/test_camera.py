@@ -64,6 +64,13 @@ async def test_a_film_is_shown_again_and_again(command: tuple[str, ...], film: P
         assert 10 < frame.brightness < 40
 
 
+async def test_its_stills_are_pngs_for_a_terminal_that_draws(command: tuple[str, ...], film: Path) -> None:
+    async with rolling(str(film), command=command) as camera:
+        still = await camera.snapshot(60, png=True)
+        assert still.mime == "image/png" and still.data.startswith(b"\x89PNG")
+        assert (await camera.snapshot(60)).mime == "image/jpeg"
+
+
 async def test_its_stills_are_jpegs_of_full_size(command: tuple[str, ...], film: Path, tmp_path: Path) -> None:
     async with rolling(str(film), command=command) as camera:
         still = await camera.snapshot(60)
