@@ -9,7 +9,8 @@ class Row(Struct, frozen=True, kw_only=True):
     """One thing that a preflight looked at."""
 
     what: str
-    state: Literal["ok", "missing", "fault"]
+    state: Literal["ok", "todo", "missing", "fault"]
+    """todo: a visitor would be answered, but somebody has something to do before."""
     detail: str
     mend: str = ""
     """The one command, or the one thing to do."""

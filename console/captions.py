@@ -20,23 +20,19 @@ async def caption(show: "Show", picture: bytes, mime: str, within_s: float) -> d
     try:
         async with asyncio.timeout(within_s) as patience, asyncio.TaskGroup() as tasks:
             minding = tasks.create_task(_mind_visitors(show, patience))
-            answer = await _described(show, model, picture, mime)
+            answer = await _described(model, picture, mime)
             minding.cancel()
     except TimeoutError:
         return _none(f"the model took longer than {within_s:g} s" if show.idle() else "a visitor came")
     return answer
 
 
-async def _described(show: "Show", model: ChatModel, picture: bytes, mime: str) -> dict[str, str]:
-    """The picture takes the persona's place in the model's cache, which is then filled again."""
+async def _described(model: ChatModel, picture: bytes, mime: str) -> dict[str, str]:
+    """The picture takes the persona's place in the model's cache; the next press fills it again."""
     try:
         if not await model.sees():
             return _none("the model that thinks has no eyes")
-        try:
-            said = " ".join((await model.describe(picture, mime)).split())
-        finally:
-            if show.idle():
-                await model.prime(show.head())
+        said = " ".join((await model.describe(picture, mime)).split())
     except ConversationError as error:
         return _none(str(error))
     return {"caption": said, "blind": ""} if said else _none("the model found no words")
@@ -45,7 +41,8 @@ async def _described(show: "Show", model: ChatModel, picture: bytes, mime: str) 
 async def _mind_visitors(show: "Show", patience: asyncio.Timeout) -> None:
     while show.idle():
         await asyncio.sleep(_LOOK_S)
-    patience.reschedule(asyncio.get_running_loop().time())
+    if not patience.expired():
+        patience.reschedule(asyncio.get_running_loop().time())
 
 
 def _none(why: str) -> dict[str, str]:

@@ -51,4 +51,4 @@ def _wired(kind: str, port: str, usb_ids: Sequence[tuple[int, int]]) -> str:
 
 
 def _camera(wanted: str) -> str:
-    return wanted if wanted == "simulated" else names.find(wanted, names.cameras())[0].name
+    return wanted if wanted.partition(":")[0] == "simulated" else names.find(wanted, names.cameras())[0].name

@@ -19,6 +19,7 @@ from conversation.errors import ConversationError
 from conversation.stages import Stage
 from devices.microphone_clip import recorded_visitors
 from devices.sound_file import read_sound
+from supervisors.states import ServiceState
 
 if TYPE_CHECKING:
     from console.show import Show
@@ -152,7 +153,7 @@ class LivePreflight:
         if jaw.board is None:
             return Row(what="jaw", state="missing", detail=jaw.missing or f"{name} is looked for", mend="plug it in")
         if not jaw.armed:
-            return Row(what="jaw", state="missing", detail=f"{name} is limp", mend="arm it on the rig page")
+            return Row(what="jaw", state="todo", detail=f"{name} is limp", mend="arm it on the rig page")
         if not sweep:
             return Row(what="jaw", state="ok", detail=f"{name}, armed")
         try:
@@ -185,8 +186,9 @@ class LivePreflight:
     # ---- the machine
 
     async def _ports(self) -> Row:
-        """Where the engines listen; a firewall or a container may stand in between."""
-        services = [one for one in self._show.bus.state.services.values() if one.port]
+        """Where our own engines listen, those that are up; somebody else's is probed at its own address."""
+        up = (ServiceState.READY, ServiceState.DEGRADED)
+        services = [one for one in self._show.bus.state.services.values() if one.pid and one.port and one.state in up]
         deaf = [one for one in services if not await _takes_calls(one.port or 0)]
         if deaf:
             detail = f"port {deaf[0].port} of {deaf[0].name} takes no calls"
@@ -198,7 +200,7 @@ class LivePreflight:
     def _memory(self) -> Row:
         reading = self._show.meters.meter.reading
         if reading is None:
-            return Row(what="memory", state="missing", detail="not measured yet", mend="check again in a second")
+            return Row(what="memory", state="todo", detail="not measured yet", mend="check again in a second")
         machine = reading.machine
         detail = f"{machine.ram_available / 1e9:.1f} of {machine.ram_total / 1e9:.1f} GB free"
         if machine.ram_available < _LITTLE * machine.ram_total:

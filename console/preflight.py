@@ -57,16 +57,20 @@ def check(arguments: Namespace) -> int:
     catalogue = Catalogue.load(home)
     show = find(Namespace(rig=arguments.rig, character=None), home)
     rig = load_rig(arguments.rig or (DEFAULT_RIG if show is None else show.rig_file), home)
-    character = load_character(arguments.character or (rig.value if show is None else show).character, home)
+    playing = rig.value.character if show is None else show.character_given
+    character = load_character(arguments.character or playing, home)
     made = launchers(rig, workshop(home, catalogue), catalogue)
-    live = [] if show is None else asyncio.run(_live(show, body.Preflight(beep=arguments.beep, sweep=arguments.sweep)))
+    known = rig.name if show is None else show.rig_file
     rows = [
         *_machine(home, rig, character),
-        *(row for launcher in made.values() for row in _engine(launcher, arguments.rig, running=show is not None)),
-        *(live or [*connected(rig.value), disk(home, made.values(), catalogue)]),
-        _show(show, arguments),
+        *(row for launcher in made.values() for row in _engine(launcher, known, running=show is not None)),
     ]
-    report = Report(ok=all(r.state == "ok" for r in rows), rows=rows, origins=_origins(rig, character))
+    if show is None:
+        rows += [*connected(rig.value), disk(home, made.values(), catalogue)]
+    else:
+        rows += asyncio.run(_live(show, body.Preflight(beep=arguments.beep, sweep=arguments.sweep)))
+    rows.append(_show(show, arguments))
+    report = Report(ok=all(r.state in ("ok", "todo") for r in rows), rows=rows, origins=_origins(rig, character))
     print(msgspec.json.encode(report).decode() if arguments.json else _words(report))
     return cmd.DONE if report.ok else cmd.NO_ENGINE
 
@@ -98,7 +102,7 @@ async def _live(show: ShowFile, command: body.Preflight) -> list[Row]:
         async with OperatorClient(Path(show.socket)) as client:
             return msgspec.convert(await client.call(command), list[Row])
     except cmd.CommandError as error:
-        return [Row(what="preflight", state="missing", detail=str(error), mend="check again in a while")]
+        return [Row(what="preflight", state="todo", detail=str(error), mend="check again in a while")]
     except NoShow as error:
         return [Row(what="preflight", state="fault", detail=str(error), mend=f"{PROGRAM} stop")]
 
@@ -180,7 +184,7 @@ def _origins(rig: Loaded[Rig], character: Loaded[Character]) -> list[Origin]:
 
 
 def _words(report: Report) -> str:
-    marks = {"ok": "✓", "missing": "○", "fault": "✗"}
+    marks = {"ok": "✓", "todo": "·", "missing": "○", "fault": "✗"}
     lines = []
     for row in report.rows:
         lines.append(f"{marks[row.state]} {row.what:<11} {row.detail}" + (f"  →  {row.mend}" if row.mend else ""))

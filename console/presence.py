@@ -23,6 +23,8 @@ class ShowFile(Struct, frozen=True, kw_only=True):
     character: str
     socket: str
     logs: str
+    character_given: str = ""
+    """As `--character` takes it: a name, or a file."""
     stop_socket: str = ""
     """Where the emergency stop listens; see devices/estop.py."""
     kept: bool = False

@@ -135,6 +135,7 @@ class Show:
                 rig=self.rig.name,
                 rig_file=self.rig.file,
                 character=self.character.name,
+                character_given=last_show.given(self.character),
                 socket=str(self.home.socket(self.rig.name, "show")),
                 logs=str(self.logs),
                 stop_socket=str(self.home.socket(self.rig.name, "estop")),

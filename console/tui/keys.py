@@ -29,14 +29,22 @@ _LONGEST = 30
 """Characters of a sequence; from 33 on Textual takes them for typed ones."""
 
 
-class KeyReleased(Event, bubble=False):
-    """SPACE or an arrow was let go. Of other keys nobody wants to know."""
+class KeyReleased(Event, bubble=True):
+    """SPACE or an arrow was let go. Of other keys nobody wants to know. It goes the way that keys go, to the widget in
+    focus and up again, so that it never overtakes its own press.
+    """
 
     def __init__(self, held_s: float, key: str = "space") -> None:
         super().__init__()
         self.key = key
         self.held_s = held_s
         """By the clock at the terminal's end, so that a busy screen makes no hold of a tap."""
+
+    def forwarded(self) -> "KeyReleased":
+        """As it goes on to the widget with the focus."""
+        on = KeyReleased(self.held_s, self.key)
+        on._set_forwarded()
+        return on
 
 
 class KeyboardFlags(Event, bubble=False):

@@ -48,6 +48,11 @@ class Pages(Deeds):
         page = self.page
         return isinstance(page, ModelsPage) or (isinstance(page, RigPage) and page.takes_enter)
 
+    def arrow_up(self, key: str) -> None:
+        page = self.page
+        if isinstance(page, RigPage):
+            page.arrow_up(key)
+
     def draw(self) -> None:
         raise NotImplementedError
 

@@ -14,6 +14,7 @@ from console.tui.picture import Picture
 from console.tui.rig_desk import Part, RigDesk, why_not
 from console.tui.screens.questions import AtTheRig
 from console.tui.steering import Steering
+from console.tui.talk_button import TalkButton
 
 Taking = Callable[[Any], None]
 
@@ -22,6 +23,7 @@ class Acting(Protocol):
     """What the page needs of its App."""
 
     steering: Steering
+    talk_button: TalkButton
     keys_reported: bool
     """The terminal tells when a key is let go."""
 

@@ -36,6 +36,8 @@ class RigDesk:
         self.beeped: Span = ("", "")
         self.heading = 0, 0
         """Where the head is sent now: right, up."""
+        self.shooting = False
+        """A snapshot is on its way."""
         self.looking = False
         """A preflight runs."""
         self.rows: list[Row] = []
@@ -80,6 +82,8 @@ def why_not(action: str, desk: RigDesk, picture: Picture) -> str:
         return _at_work(name, desk, picture)
     if view is None:
         return "The show has not told yet what it has."
+    if name == "rig_snapshot" and desk.shooting:
+        return "One snapshot after another: wait for this one."
     if name in ("rig_look", "rig_home", "rig_snapshot"):
         return _without_eyes(name, view)
     if name == "rig_acknowledge":

@@ -17,10 +17,14 @@ from console.body_view import Row, SoundDevice
 from console.command import Command
 from console.tui import rig_words, stills
 from console.tui.calibration_deeds import CalibrationDeeds
+from console.tui.ink import clean, cut
 from console.tui.pan_hold import AGAIN_S, LOST_S, PanHold
 from console.tui.rig_base import RigBase
+from conversation.stages import Stage
 
 Role = Literal["microphone", "speaker"]
+_CAPTION = 200
+"""Cells of a caption at most: whoever attached the model may have it say anything."""
 FOR_NOW, FOR_GOOD = "now", "save"
 
 
@@ -109,11 +113,19 @@ class EyeDeeds(RigBase):
 
     def action_rig_snapshot(self) -> None:
         if self.can("rig_snapshot"):
+            self.desk.shooting = True
             self.acting.do(self._snapshot())
 
     async def _snapshot(self) -> None:
-        answers: list[Any] = []
         self.say("Looking …", "info")
+        try:
+            await self._shoot()
+        finally:
+            self.desk.shooting = False
+            self.redraw()
+
+    async def _shoot(self) -> None:
+        answers: list[Any] = []
         able = stills.draws(os.environ)
         if not await self.sent(body.Snapshot(caption=True, png=able), answers.append):
             return
@@ -121,7 +133,8 @@ class EyeDeeds(RigBase):
         name = strftime("%H%M%S", localtime(self._picture.clock))
         try:
             picture = base64.b64decode(answers[0]["jpeg"], validate=True)
-            seen, blind = str(answers[0].get("caption", "")), str(answers[0].get("blind", ""))
+            seen, blind = (cut(clean(str(answers[0].get(key, ""))), _CAPTION) for key in ("caption", "blind"))
+            size = int(answers[0]["width"]), int(answers[0]["height"])
             kind = ".png" if answers[0].get("mime") == "image/png" else ".jpg"
             kept = await asyncio.to_thread(_write, folder, name + kind, picture)
         except (KeyError, TypeError, ValueError):
@@ -129,11 +142,15 @@ class EyeDeeds(RigBase):
         except OSError as error:
             self.say(f"The picture cannot be saved in {folder}: {error.strerror or error}.")
         else:
-            told = f"“{seen}”  Saved: {kept}" if seen else f"Saved: {kept}  (no caption: {blind})"
-            self.say(told, "good")
-            if able and kind == ".png":
-                size = int(answers[0]["width"]), int(answers[0]["height"])
-                self.app.push_screen(stills.Still(picture, size, told, self.action_rig_estop))
+            words = f"“{seen}”" if seen else f"No caption: {blind}."
+            self.say(f"Saved: {kept}  {words}", "good")
+            if able and kind == ".png" and self._nobody_is_busy():
+                self.app.push_screen(stills.Still(picture, size, words, self.action_rig_estop))
+
+    def _nobody_is_busy(self) -> bool:
+        """A picture over the screen must not come between an operator and what he does by now."""
+        served = self._picture.state.stage is not Stage.IDLE or self.acting.talk_button.held
+        return self.is_on_screen and self.app.screen is self.screen and self.app.focused is self and not served
 
 
 class PreflightDeeds(RigBase):

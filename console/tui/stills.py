@@ -57,10 +57,18 @@ class Still(ModalScreen[None]):
         self._png, self._picture_size, self._words, self._stop = png, size, words, stop
 
     def compose(self) -> ComposeResult:
-        yield Label(f"{self._words}\nany key closes it", id="still-words", markup=False)
+        yield Label(self._words, classes="still-words", markup=False)
+        yield Label("any key closes it", classes="still-words", markup=False)
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._paint)
+
+    def on_screen_resume(self) -> None:
+        self.call_after_refresh(self._paint)
+
+    def on_screen_suspend(self) -> None:
+        """A question lies over it, which the picture would hide."""
+        self._write(ERASE)
 
     def on_key(self, event: Key) -> None:
         if event.key == "x":
@@ -74,6 +82,8 @@ class Still(ModalScreen[None]):
         self._write(ERASE)
 
     def _paint(self) -> None:
+        if not self.is_current:
+            return
         width, height = self.size
         columns, rows = fitting(*self._picture_size, width, max(1, height - _WORDS))
         self._write(ERASE + drawn(self._png, 1 + (width - columns) // 2, 1, columns, rows))

@@ -77,12 +77,17 @@ class Talking(App[str]):
         self.link.on_change()
 
     def on_key_released(self, event: KeyReleased) -> None:
-        """Of SPACE here; an arrow means what the page that has the keyboard makes of it."""
+        if not event.is_forwarded and (self.focused or self.screen).post_message(event.forwarded()):
+            return
         if event.key == "space":
             self.talk_button.up("key", event.held_s)
             self.link.on_change()
-        elif self.focused is not None:
-            self.focused.post_message(KeyReleased(event.held_s, event.key))
+        else:
+            self.arrow_up(event.key)
+
+    def arrow_up(self, key: str) -> None:
+        """It means what the page makes of it."""
+        raise NotImplementedError
 
     def on_app_blur(self) -> None:
         """Another window has the keyboard: it will be told of the key's end, and we shall not."""

@@ -102,6 +102,8 @@ class ViscaHead:
     def drive(self, pan: float, tilt: float) -> None:
         """Also from a second thread while another call hangs, for (0, 0) alone: then it writes and does not wait."""
         if not pan and not tilt:
+            with self._writing:
+                self._stops += 1
             if self._line.acquire(blocking=False):
                 try:
                     self._stop(ANSWER_S)
@@ -110,7 +112,6 @@ class ViscaHead:
             else:
                 self._drives = b""
                 with self._writing:
-                    self._stops += 1
                     self._link.write(self._stop_message())
             return
         message, stops = self._drive_message(pan, tilt), self._stops

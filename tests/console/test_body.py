@@ -15,7 +15,7 @@ from console.client import OperatorClient
 from console.command import Command
 from console.commands import CommandError, Say
 from devices.emulators.emulate import Emulator, emulate
-from tests.real_show import RealShow, borrowed_home, with_brief
+from tests.real_show import BRIEF, RealShow, borrowed_home
 
 pytestmark = [pytest.mark.engines, pytest.mark.slow, pytest.mark.timeout(240)]
 RIG = """# The booth by the door.
@@ -61,12 +61,14 @@ class Booth:
 
 @pytest.fixture(scope="module")
 def booth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Booth]:
-    home = with_brief(borrowed_home(tmp_path_factory.mktemp("body") / "home"))
+    home = borrowed_home(tmp_path_factory.mktemp("body") / "home")
     rigs = home / "profiles" / "rigs"
-    rigs.mkdir()
+    rigs.mkdir(parents=True)
     with emulate("maestro") as emulator:
         (rigs / "body.toml").write_text(RIG.format(port=emulator.path))
-        show = RealShow(home, "--rig", "body", "--character", "brief")
+        guest = home / "guest.toml"  # a character from a file
+        guest.write_text(BRIEF)
+        show = RealShow(home, "--rig", "body", "--character", str(guest))
         try:
             yield Booth(show.start(), emulator, rigs / "body.toml")
         finally:

@@ -102,7 +102,7 @@ def test_status_says_what_runs_and_which_devices(show: RealShow) -> None:
     assert set(rows) == {"stt", "llm", "tts", "standby"}
     assert all(s["state"] == "READY" and s["rss_bytes"] > 50e6 and s["restarts"] == 0 for s in rows.values())
     assert all(psutil.pid_exists(s["pid"]) and psutil.pid_exists(s["shim_pid"]) for s in rows.values())
-    assert {d["role"] for d in status["devices"]} == {"microphone", "speaker", "jaw", "camera", "head"}
+    assert {d["role"] for d in status["devices"]} == {"microphone", "speaker", "jaw"}
 
 
 def test_the_button_hears_the_recorded_visitor(show: RealShow) -> None:

@@ -92,10 +92,10 @@ async def test_a_snapshot_is_kept_in_the_logs_of_the_run(tmp_path: Path) -> None
     async with sight(tmp_path) as seen:
         await seen.press("n")
         await seen.until(lambda: seen.word.startswith("Saved: "))
-        assert "no caption: the model that thinks has no eyes" in seen.word
+        assert "No caption: the model that thinks has no eyes" in seen.word
         seen.show.answers[body.Snapshot] |= {"caption": "A boy in a hat.", "blind": ""}
         await seen.press("n")
-        await seen.until(lambda: seen.word.startswith("“A boy in a hat.”  Saved: "))
+        await seen.until(lambda: seen.word.endswith("“A boy in a hat.”"))
         await seen.until(lambda: len(list((tmp_path / "snapshots").iterdir())) == 2)
         assert {path.read_bytes() for path in (tmp_path / "snapshots").iterdir()} == {b"\xff\xd8\xff\xe0\x00\x10"}
         seen.show.answers[body.Snapshot] |= {"mime": "image/png"}
@@ -177,6 +177,16 @@ async def test_the_head_stops_when_its_arrow_comes_up(tmp_path: Path) -> None:
         await seen.press("left")
         await seen.until(lambda: moves(seen.show)[told:][-1:] == [(0, 0)])
         assert moves(seen.show)[told] == (-1, 0), "and by itself, where its end was lost"
+
+
+async def test_a_tapped_arrow_stops_though_both_its_ends_came_at_once(tmp_path: Path) -> None:
+    async with sight(tmp_path) as seen:
+        seen.app.keys_reported = True
+        seen.page.see_part("eyes")
+        seen.app.post_message(events.Key("right", None))
+        seen.app.post_message(KeyReleased(0.01, "right"))
+        await seen.until(lambda: seen.page.pan._told == seen.page.pan.heading == (0, 0))
+        assert len(moves(seen.show)) in (0, 2) and moves(seen.show)[-1:] in ([], [(0, 0)])
 
 
 async def test_a_stop_is_never_overtaken_by_a_move() -> None:

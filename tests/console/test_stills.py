@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from console import body_commands as body
+from console.tui.screens.questions import Leave
 from console.tui.stills import ERASE, Still, drawn, draws, fitting
 from devices.camera.simulated import png
 from tests.console.rig_sight import quick, sight
@@ -70,15 +71,32 @@ async def test_it_lies_over_the_screen_until_a_key(tmp_path: Path, monkeypatch: 
         driver: Any = seen.app._driver
         monkeypatch.setattr(driver, "write", written.append)
         shot = {"jpeg": base64.b64encode(PICTURE).decode(), "mime": "image/png", "width": 64, "height": 48}
-        seen.show.answers[body.Snapshot] = shot | {"caption": "A room.", "blind": ""}
+        seen.show.answers[body.Snapshot] = shot | {"caption": "A \x1b]0;room\x9b31m.", "blind": ""}
         await seen.press("n")
         await seen.until(lambda: isinstance(seen.app.screen, Still) and any("a=T" in data for data in written))
-        assert seen.show.of(body.Snapshot)[-1].png and "A room." in seen.all
+        assert seen.show.of(body.Snapshot)[-1].png and "“A ]0;room31m.”" in seen.all
         told = next(data for data in written if "a=T" in data)
         assert base64.b64decode("".join(piece for _, piece in _ORDER.findall(told))) == PICTURE
+        written.clear()
+        await seen.press("ctrl+q")
+        assert isinstance(seen.app.screen, Leave) and ERASE in written, "a question is not hidden by the picture"
+        await seen.press("escape")
+        assert any("a=T" in data for data in written)
         await seen.press("x")
         assert not isinstance(seen.app.screen, Still) and ERASE in written[-1:]
         assert seen.show.of(body.EStop), "X stops here as well"
+        for busy in ("held", "question", "page"):
+            if busy == "held":
+                seen.app.talk_button._by = "pad"
+            elif busy == "question":
+                seen.app.push_screen(Leave())
+            else:
+                await seen.press("1")
+            await seen.page._shoot()
+            await seen.press("escape") if busy == "question" else None
+            seen.app.talk_button._by = ""
+            assert not any(isinstance(screen, Still) for screen in seen.app.screen_stack), busy
+        await seen.press("3")
         seen.show.answers[body.Snapshot] |= {"mime": "image/jpeg"}
         await seen.press("n")
         await seen.until(lambda: "Saved" in seen.word)

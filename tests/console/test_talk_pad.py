@@ -139,6 +139,17 @@ async def test_space_is_held_where_its_end_is_told(tmp_path: Path) -> None:
         assert await seen.happens(KeyReleased(0.1)) == ["press", "let go", "press"]
 
 
+async def test_a_tap_whose_both_ends_come_at_once_is_a_tap(tmp_path: Path) -> None:
+    """Over ssh, or from a busy terminal: the key goes up a widget further than its end would."""
+    async with booth(IDLE, tmp_path) as seen:
+        await seen.happens(KeysReported())
+        for _ in range(2):
+            seen.app.post_message(Key("space", " "))
+            await seen.happens(KeyReleased(0.01))
+            assert not seen.app.talk_button.held
+        assert seen.show.told == ["press", "press"], "one opens, one ends"
+
+
 async def test_space_taps_where_its_end_is_not_told(tmp_path: Path) -> None:
     async with booth(IDLE, tmp_path) as seen:
         await seen.pilot.press("space")

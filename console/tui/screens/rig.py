@@ -7,7 +7,6 @@ from textual.containers import Container
 from console import body_commands as body
 from console.tui.actions import RIG_ACTS, Act
 from console.tui.asking import Asking
-from console.tui.keys import KeyReleased
 from console.tui.picture import Picture
 from console.tui.rig_desk import PARTS, Part, possible
 from console.tui.sense_deeds import RigDeeds
@@ -162,9 +161,9 @@ class RigPage(RigDeeds):
     async def on_touch_panel_pressed(self, event: TouchPanel.Pressed) -> None:
         await self.run_action(event.action)
 
-    def on_key_released(self, event: KeyReleased) -> None:
+    def arrow_up(self, key: str) -> None:
         """Of the arrow that moves the head now: the next one may be down before the first is up."""
-        if _ARROWS.get(event.key) == self.pan.heading:
+        if _ARROWS[key] == self.pan.heading:
             self.pan.stop()
 
     def on_pan_pad_held(self, event: PanPad.Held) -> None:

@@ -8,7 +8,7 @@ from console.tui.picture import Picture
 from console.tui.rig_desk import RigDesk, possible
 from console.tui.touch import Piece, TouchPanel, button
 
-_MARKS = {"ok": ("✓ ", "good"), "missing": ("○ ", "warn"), "fault": ("✖ ", "bad")}
+_MARKS = {"ok": ("✓ ", "good"), "todo": ("· ", "warn"), "missing": ("○ ", "warn"), "fault": ("✖ ", "bad")}
 _WHAT, _TWO = 12, 120
 
 

@@ -256,6 +256,25 @@ def test_what_waited_for_a_socket_is_not_written_after_a_stop(deed: str) -> None
     assert line.written[-1] != STOP, "the next one goes"
 
 
+def test_a_stop_that_is_quicker_than_a_drive_before_it_holds() -> None:
+    """The drive was called first and has not got the line yet."""
+
+    class Late:
+        def __enter__(self) -> None:
+            waiting._line = lock
+            waiting.drive(0, 0)
+            lock.acquire()
+
+        def __exit__(self, *_: object) -> None:
+            lock.release()
+
+    line = ScriptedLine(("90 41 FF 90 51 FF",))
+    waiting = ViscaHead(line, 1)
+    lock, waiting._line = waiting._line, Late()  # type: ignore[assignment]
+    waiting.drive(0.5, 0)
+    assert line.written == [STOP]
+
+
 def test_fuzz() -> None:
     """Any bytes: a call returns, or says what is wrong."""
     for seed in range(120):
