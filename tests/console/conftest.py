@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.real_show import RealShow, borrowed_home, with_brief
+from tests.real_show import BRIEF, RealShow, borrowed_home, with_brief
 
 
 @pytest.fixture(scope="module")
@@ -13,6 +13,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = borrowed_home(tmp_path_factory.mktemp("galactus") / "home")
     (folder / "profiles" / "characters").mkdir(parents=True)
     (folder / "profiles" / "characters" / "seeded.toml").write_text(_SEEDED)
+    (folder / "profiles" / "characters" / "brief.toml").write_text(BRIEF)
     return folder
 
 

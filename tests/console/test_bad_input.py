@@ -4,7 +4,7 @@ import contextlib
 import os
 import socket
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,16 @@ from tests.words import errors
 pytestmark = [pytest.mark.engines, pytest.mark.slow, pytest.mark.timeout(180)]
 
 QUESTION = "Why did the skeleton cross the road?"
+
+
+@pytest.fixture(scope="module")
+def show(home: Path) -> Iterator[RealShow]:
+    """What it answers does not matter here."""
+    running = RealShow(home, "--rig", "quick", "--character", "brief")
+    try:
+        yield running.start()
+    finally:
+        running.end()
 
 
 def one_line(text: str) -> bool:
