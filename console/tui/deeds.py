@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
 from textual.app import SystemCommand
 from textual.driver import Driver
@@ -20,7 +20,6 @@ from console.tui import themes
 from console.tui.actions import ACTS, Act
 from console.tui.link import Link
 from console.tui.picture import Picture
-from console.tui.screens.log import LogPage
 from console.tui.screens.questions import Choice, Leave
 from console.tui.steering import Steering
 from console.tui.talking import Talking
@@ -132,7 +131,7 @@ class Deeds(Talking):
 
     async def action_crash_report(self, name: str) -> None:
         await self.run_action("app.see('log')")
-        self.screen_stack[0].query_one(LogPage).read_newest(name)
+        cast(Any, self.screen_stack[0].query_one("#log")).read_newest(name)
 
     def action_restart_service(self, name: str) -> None:
         self.do(self.steering.send(cmd.Restart(service=name)))

@@ -63,6 +63,8 @@ class ModelDeeds(Container):
     def show(self, picture: Picture) -> None:
         raise NotImplementedError
 
+    takes_enter = True
+
     def acts(self) -> list[Act]:
         """What can be done now, for the palette."""
         return [act for act in MODEL_ACTS if possible(act.action, self.card, self._picture)]

@@ -2,31 +2,18 @@
 
 from collections.abc import Iterable
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 from textual.app import SystemCommand
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import ContentSwitcher
 
 from console.events import Note
-from console.tui.actions import LOG_ACTS
 from console.tui.deeds import Deeds, system_command
 from console.tui.picture import Picture
-from console.tui.screens.log import LogPage
-from console.tui.screens.models import ModelsPage
-from console.tui.screens.rig import RigPage
-from console.tui.screens.show import ShowPage
-from console.tui.screens.turns import TurnsPage
 
-Page = ShowPage | LogPage | RigPage | ModelsPage | TurnsPage
-
-_PAGES: dict[str, type[Page]] = {
-    "show": ShowPage,
-    "log": LogPage,
-    "rig": RigPage,
-    "models": ModelsPage,
-    "turns": TurnsPage,
-}
 _FOCUS = {"log": "LogPage", "rig": "RigPage", "models": "ModelsPage", "turns": "DataTable"}
 
 
@@ -45,13 +32,10 @@ class Pages(Deeds):
     @property
     def enter_taken(self) -> bool:
         """The page has another use for it than to mend: a swap, a step of the calibration."""
-        page = self.page
-        return isinstance(page, ModelsPage) or (isinstance(page, RigPage) and page.takes_enter)
+        return bool(getattr(self.page, "takes_enter", False))
 
     def arrow_up(self, key: str) -> None:
-        page = self.page
-        if isinstance(page, RigPage):
-            page.arrow_up(key)
+        getattr(self.page, "arrow_up", lambda _: None)(key)
 
     def draw(self) -> None:
         raise NotImplementedError
@@ -69,7 +53,7 @@ class Pages(Deeds):
         base = self.screen_stack[0]
         switcher = base.query_one(ContentSwitcher)
         if not switcher.query(f"#{page}"):
-            await switcher.mount(_PAGES[page](id=page))
+            await switcher.mount(_made(page))
         self.talk_button.lose()  # the pad under the mouse has gone
         switcher.current = page
         base.set_focus(base.query(_FOCUS[page]).first() if page in _FOCUS else None)
@@ -84,6 +68,11 @@ class Pages(Deeds):
         """The keys of the page that is seen are in the palette as well."""
         yield from super().get_system_commands(screen)
         page = self.page
-        acts = LOG_ACTS if isinstance(page, LogPage) else page.acts() if isinstance(page, ModelsPage | RigPage) else ()
-        for act in acts:
+        for act in getattr(page, "acts", tuple)():
             yield system_command(act, partial(self.call_later, page.run_action, act.action))
+
+
+def _made(name: str) -> Widget:
+    """The page of that name. Its code, too, is read only now: that would be 50 ms of the first frame."""
+    page: Widget = getattr(import_module(f"console.tui.screens.{name}"), f"{name.capitalize()}Page")(id=name)
+    return page

@@ -58,7 +58,7 @@ async def test_where_the_jaw_is_and_whether_it_may_move(tmp_path: Path) -> None:
         (("left",), body.Calibrate(look_ahead_ms=55)),
         (("h",), body.HearYourself()),
         (("b",), body.Beep()),
-        (("n",), body.Snapshot()),
+        (("n",), body.Snapshot(caption=True)),
         (("tab", "tab", "home"), body.Move(home=True)),
         (("p", "enter"), body.Preflight()),
         (("p", "down", "enter"), body.Preflight(beep=True)),

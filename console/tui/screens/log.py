@@ -8,6 +8,7 @@ from time import monotonic
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
+from console.tui.actions import LOG_ACTS, Act
 from console.tui.log_deeds import LogDeeds
 from console.tui.log_lines import Look
 from console.tui.picture import Picture
@@ -25,6 +26,10 @@ class LogPage(LogDeeds):
             yield self._list
         yield self._find
         yield self._status
+
+    def acts(self) -> tuple[Act, ...]:
+        """For the palette."""
+        return LOG_ACTS
 
     def on_mount(self) -> None:
         self.run_worker(self._read(), name="log", exit_on_error=True)
