@@ -24,6 +24,7 @@ _TRAVEL = ("closed_us", "open_us", "rest_us", "trim_us", "look_ahead_ms")
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GALACTUS_THEME", "booth-dark")
+    monkeypatch.setenv("TERM", "xterm-256color")  # one that draws no pictures
     monkeypatch.setattr(asking, "REST_S", 0.01)
 
 
