@@ -226,7 +226,7 @@ def test_a_model_is_unloaded_and_comes_back(roomy: RealShow) -> None:
     until(lambda: llm(roomy) == ("READY", now))
 
 
-def until(true: Callable[[], bool], within_s: float = 30.0) -> None:
+def until(true: Callable[[], bool], within_s: float = 90.0) -> None:
     due = time.monotonic() + within_s
     while not true():
         assert time.monotonic() < due
