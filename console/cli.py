@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from console import commands as cmd
+from console.lean import import_httpx
 
 _JSON = "as JSON, for programs"
 _ABOUT = (
@@ -144,6 +145,7 @@ def _verb(arguments: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
 
         return open_screen
     if arguments.verb in (None, "run"):
+        import_httpx()
         from console.headless import run
 
         return run
