@@ -14,10 +14,10 @@ show: $(VENV)/.console
 setup: $(VENV)/.console
 	@$(PY) console.py models fetch --for-rig rehearsal --for-rig quick
 
-# Most tests wait more than they compute, so several go at a time; a show with real engines takes a core for itself.
+# Most tests wait more than they compute, so three go at a time; the real engines want the cores for themselves.
 test: $(VENV)/.dev setup
 	@$(PY) -m pytest -m "not engines" -n 3 --dist loadfile
-	@$(PY) -m pytest -m engines -n 2 --dist loadfile
+	@$(PY) -m pytest -m engines
 
 check: $(VENV)/.dev
 	@$(VENV)/bin/ruff format --check .

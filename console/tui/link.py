@@ -141,7 +141,7 @@ class Link:
             self.take_over(self._folder, newborn)
 
     async def _find(self) -> None:
-        """Raises CommandError when a show that we started does not come up."""
+        """Raises CommandError when a show that we started does not come up, NoShow when the one that was has gone."""
         if self._newborn is not None:
             newborn, self._newborn = self._newborn, None
             self.born = newborn
@@ -150,6 +150,8 @@ class Link:
         while (show := alive(self._folder)) is None or not Path(show.socket).exists():
             if self._newborn is not None:
                 return await self._find()
+            if show is None and self._link == "live":  # its line broke a moment before its lock did
+                raise NoShow("the show has gone")
             self._mind_born()
             await asyncio.sleep(_LOOK_S)
         self.show = show

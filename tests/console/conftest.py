@@ -14,6 +14,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "profiles" / "characters").mkdir(parents=True)
     (folder / "profiles" / "characters" / "seeded.toml").write_text(_SEEDED)
     (folder / "profiles" / "characters" / "brief.toml").write_text(BRIEF)
+    (folder / "profiles" / "rigs").mkdir()
+    (folder / "profiles" / "rigs" / "rehearsal.toml").write_text(_PATIENT)
     return folder
 
 
@@ -27,6 +29,15 @@ def show(home: Path) -> Iterator[RealShow]:
         running.end()
 
 
+_PATIENT = """extends = "rehearsal"
+[deadlines]
+transcribing_s = 30
+first_token_s = 40
+next_token_s = 20
+first_pcm_s = 20
+thinking_s = 60
+"""
+"""What is answered is tested here; how soon, in the benches: a busy machine must not fail a stage."""
 _SEEDED = 'extends = "mr_bones"\n[thinking]\nseed = 7\n'
 """Mr. Bones with a fixed seed: the same questions get the same words."""
 

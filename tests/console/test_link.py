@@ -122,6 +122,23 @@ async def test_it_is_although_somebody_looks_whether_it_runs(home: Home) -> None
             os.close(glance)
 
 
+async def test_it_is_although_its_line_broke_before_its_lock(home: Home) -> None:
+    """The kernel closes what a killed show had open one after another; a busy machine stops in between."""
+    async with watched(home) as (link, revived):
+        async with shown(home):
+            await until(link, "live")
+            dying = os.open(home.state(RIG) / "show.lock", os.O_RDWR)
+            told = (home.state(RIG) / "show.json").read_bytes()
+        fcntl.flock(dying, fcntl.LOCK_EX | fcntl.LOCK_NB)  # as if it still had it
+        (home.state(RIG) / "show.json").write_bytes(told)
+        await asyncio.sleep(0.6)
+        os.close(dying)
+        await until(link, "reviving")
+        async with asyncio.timeout(3):
+            while not revived:
+                await asyncio.sleep(0.01)
+
+
 async def test_one_whose_end_was_wanted_is_not(home: Home) -> None:
     """Also when it hung and said nothing before it was killed: `console.py stop` leaves a mark."""
     async with watched(home) as (link, revived):
