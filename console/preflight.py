@@ -22,6 +22,7 @@ from console.background import DEFAULT_RIG, find
 from console.body_view import Row
 from console.client import NoShow, OperatorClient
 from console.connected import connected
+from console.last_show import given
 from console.presence import ShowFile
 from console.services import launchers, workshop
 from launchers.base import BaseLauncher
@@ -60,10 +61,9 @@ def check(arguments: Namespace) -> int:
     playing = rig.value.character if show is None else show.character_given
     character = load_character(arguments.character or playing, home)
     made = launchers(rig, workshop(home, catalogue), catalogue)
-    known = rig.name if show is None else show.rig_file
     rows = [
         *_machine(home, rig, character),
-        *(row for launcher in made.values() for row in _engine(launcher, known, running=show is not None)),
+        *(row for launcher in made.values() for row in _engine(launcher, given(rig), running=show is not None)),
     ]
     if show is None:
         rows += [*connected(rig.value), disk(home, made.values(), catalogue)]
@@ -130,13 +130,13 @@ def disk(home: Home, made: Iterable[BaseLauncher], catalogue: Catalogue) -> Row:
     return Row(what="disk", state="fault", detail=detail, mend=mend)
 
 
-def _engine(launcher: BaseLauncher, rig: str | None, *, running: bool) -> list[Row]:
+def _engine(launcher: BaseLauncher, rig: str, *, running: bool) -> list[Row]:
     name, settings, shop = launcher.name, launcher.settings, launcher.workshop
     if (found := asyncio.run(launcher.look())) is not None:
         return [Row(what=name, state=f.state, detail=f.detail, mend=f.mend) for f in found] + _port(launcher, running)
     if settings.launch == "attach":
         return [Row(what=name, state="ok", detail=f"somebody else's, at {settings.url}")]
-    fetch = f"{PROGRAM} models fetch --for-rig {rig or DEFAULT_RIG}"
+    fetch = f"{PROGRAM} models fetch --for-rig {rig}"
     rows = []
     if launcher.needs_environment():
         ready = shop.environments.python(launcher.script) is not None

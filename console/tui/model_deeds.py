@@ -34,6 +34,8 @@ class ModelDeeds(Container):
     """The half of the models page that acts."""
 
     can_focus = True
+    takes_enter = True
+    """ENTER swaps here, and mends nothing."""
     BINDINGS = [
         *(Binding(act.key, act.action, act.label, show=False) for act in MODEL_ACTS),
         Binding("up", "model_move(-1)", show=False),
@@ -62,8 +64,6 @@ class ModelDeeds(Container):
 
     def show(self, picture: Picture) -> None:
         raise NotImplementedError
-
-    takes_enter = True
 
     def acts(self) -> list[Act]:
         """What can be done now, for the palette."""

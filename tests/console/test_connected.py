@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from console.cli import main
 from console.connected import connected
 from devices.emulators.emulate import emulate
 from devices.serial_port import SerialPort
@@ -56,6 +57,17 @@ def test_a_port_that_we_may_not_open(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("os.access", lambda path, mode: False)
     state, detail, mend = told(rig(Jaw(board="maestro", port=str(tmp_path / "tty"))))["jaw"]
     assert state == "fault" and "may not be opened by you" in detail and "dialout" in mend
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_what_fetches_the_rest_names_the_rig_as_it_can_be_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], named: bool
+) -> None:
+    monkeypatch.setenv("GALACTUS_HOME", str(tmp_path / "home"))
+    (tmp_path / "mine.toml").write_text('extends = "quick"\n')
+    wanted = "quick" if named else str(tmp_path / "mine.toml")
+    assert main(["check", "--rig", wanted]) == 3
+    assert f"models fetch --for-rig {wanted}\n" in capsys.readouterr().out
 
 
 def test_nothing_is_opened() -> None:
