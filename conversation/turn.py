@@ -29,7 +29,11 @@ from profiles.schema import Audio, Character, Deadlines
 _LOG = logging.getLogger(__name__)
 MIN_SPEECH_S = 0.3
 """Less is a click or a cough, and whisper invents words for it."""
+_ECHO_S = 2.0
+"""A room, and a speaker that is late by itself, can give our own sound back for so long after it ended; no longer."""
 _LISTEN_POLL_S = 0.04
+_NO_SPEECH = "LISTENING: no speech was heard; speak closer to the microphone while the button is held"
+_OWN_VOICE = "LISTENING: only the character's own last line was heard; press when the speaker has fallen silent"
 
 
 class Stagehands(Struct, frozen=True, kw_only=True):
@@ -158,9 +162,10 @@ class Turn:
     async def _hear(self, microphone: Microphone) -> str:
         self.enter(Stage.LISTENING)
         since_own_voice = asyncio.get_running_loop().time() - self.hands.player.silent_since
-        recording = microphone.record(max(0.0, min(self.hands.audio.pre_roll_ms / 1000, since_own_voice)))
+        pre_roll_s = max(0.0, min(self.hands.audio.pre_roll_ms / 1000, since_own_voice))
+        recording = microphone.record(pre_roll_s)
         try:
-            ear = _Ear(self.hands.detector)
+            ear = _Ear(self.hands.detector, asyncio.get_running_loop().time() - pre_roll_s)
             await self._listen(recording, ear)
             self.mark("release")
             if recording.first_sample_at is not None:
@@ -202,12 +207,21 @@ class Turn:
             pcm, text = longer, await self._words(longer)
         self.mark("stt_final")
         self.hands.emit(TranscriptReady(turn=self.number, text=text, seconds=seconds(pcm, HEARING_RATE)))
-        if any(c.isalnum() for c in text) and not _same(text, self.hands.history.last_line):
+        echo = self._is_echo(text, ear)
+        if any(c.isalnum() for c in text) and not echo:
             return text
         self.outcome, self.failed_stage = Outcome.UNHEARD, Stage.LISTENING
-        self.message = "LISTENING: no speech was heard; speak closer to the microphone while the button is held"
+        self.message = _OWN_VOICE if echo else _NO_SPEECH
         await self._say(pick(self.hands.character.lines.unheard))
         return ""
+
+    def _is_echo(self, text: str, ear: "_Ear") -> bool:
+        """Whether a live microphone gave back what we had just said: the same words, over before any echo of ours could
+        have been. Whoever says them later, or in a recording, means them.
+        """
+        live = self.request.source == "button" and not getattr(self.request.microphone, "simulated", False)
+        in_time = ear.speech_until <= self.hands.player.silent_since + _ECHO_S
+        return live and in_time and _same(text, self.hands.history.last_line)
 
     async def _words(self, pcm: Samples) -> str:
         if (exchange := self.hands.engines.exchange("stt")) is not None:
@@ -249,12 +263,15 @@ class Turn:
 class _Ear:
     """Feeds a growing recording to the speech detector, each sample once, and adds up the speech."""
 
-    def __init__(self, detector: SpeechDetector) -> None:
-        self._detector = detector
+    def __init__(self, detector: SpeechDetector, began: float = 0.0) -> None:
+        """`began`: monotonic s of the first sample."""
+        self._detector, self._began = detector, began
         self._fed = 0
         self.speech_s = 0.0
         self.quiet_s = 0.0
         """Since speech was last heard."""
+        self.speech_until = began
+        """Monotonic s at which it was."""
         detector.reset()
 
     def feed(self, pcm: Samples) -> float:
@@ -263,6 +280,8 @@ class _Ear:
         self.quiet_s = 0.0 if speech else self.quiet_s + seconds(pcm[self._fed :], HEARING_RATE)
         self.speech_s += speech
         self._fed = len(pcm)
+        if speech:
+            self.speech_until = self._began + seconds(pcm, HEARING_RATE)
         return self.speech_s
 
 

@@ -156,16 +156,52 @@ async def test_no_words_are_no_question(text: str) -> None:
     assert (ended.outcome, ended.reply, booth.llm.prompts) == (Outcome.UNHEARD, "", [])
 
 
-async def test_our_own_last_line_is_no_question() -> None:
-    async with opened(Booth()) as booth:
+async def press(booth: Booth, heard: str) -> TurnEnded:
+    """A press that whisper makes these words of."""
+    booth.stt.texts = [heard]
+    return (await booth.end_of(booth.loop.press("x")))[0]
+
+
+async def test_our_own_voice_in_the_room_is_no_question() -> None:
+    async with opened(Booth(microphone=ClipMicrophone(talk(0.5)))) as booth:
         await booth.ask()
-        booth.stt.texts = ["i am FINE"]
-        ended = await booth.hear(talk(0.5))
-        assert ended.outcome is Outcome.UNHEARD
-        booth.stt.texts = ["Unheard line!"]
-        assert (await booth.hear(talk(0.5))).outcome is Outcome.UNHEARD, "an echo of a canned line either"
-        booth.stt.texts = ["I am fine, and you?"]
-        assert (await booth.hear(talk(0.5))).outcome is Outcome.COMPLETED
+        ended = await press(booth, "i am FINE")
+        assert ended.outcome is Outcome.UNHEARD and "own last line" in ended.message
+        assert (await press(booth, "Unheard line!")).outcome is Outcome.UNHEARD, "an echo of a canned line either"
+        await booth.ask_aloud(Request("say", text="Trick or treat!"))
+        assert (await press(booth, "Trick or treat")).outcome is Outcome.UNHEARD
+        await booth.ask()
+        assert (await press(booth, "I am fine, and you?")).outcome is Outcome.COMPLETED
+
+
+ELEVEN = "Why did the skeleton not go to the ball this year?"
+
+
+@pytest.mark.parametrize("line", ["Trick or treat!", "Good bye!", "No.", ELEVEN])
+@pytest.mark.parametrize("since_s", [2.1, 3.0, 65.0])
+async def test_a_visitor_may_say_what_we_said(line: str, since_s: float) -> None:
+    async with opened(Booth(microphone=ClipMicrophone(talk(0.5)))) as booth:
+        await booth.ask_aloud(Request("say", text=line))
+        booth.player.silent_since -= since_s
+        ended = await press(booth, line)
+    assert (ended.outcome, ended.transcript) == (Outcome.COMPLETED, line)
+
+
+async def test_a_visitor_who_repeats_a_long_line_at_once_is_no_echo() -> None:
+    async with opened(Booth(microphone=ClipMicrophone(talk(2.5)))) as booth:
+        await booth.ask_aloud(Request("say", text=ELEVEN))
+        assert (await press(booth, ELEVEN)).outcome is Outcome.COMPLETED, "an echo would be over by then"
+
+
+@pytest.mark.parametrize("line", ["Trick or treat!", "Unheard line."])
+async def test_what_no_live_microphone_heard_is_no_echo(line: str) -> None:
+    recorded = ClipMicrophone(talk(0.5))
+    recorded.simulated = True
+    async with opened(Booth(microphone=recorded)) as booth:
+        booth.stt.texts = [line]
+        for again in (booth.hear(talk(0.5)), booth.ask(line), press(booth, line)):
+            await booth.ask_aloud(Request("say", text=line))
+            assert (await again).outcome is Outcome.COMPLETED
 
 
 async def test_speech_behind_the_release_is_heard_in_a_second_longer_look() -> None:

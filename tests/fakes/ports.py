@@ -177,6 +177,7 @@ class ClipMicrophone:
     """Fits Microphone."""
 
     name = "clip"
+    simulated = False
 
     def __init__(self, pcm: Samples, tail: Samples = SILENCE, ends: bool = True) -> None:
         self._pcm, self._tail, self._ends = pcm, tail, ends
