@@ -19,6 +19,7 @@ from console.last_show import recall
 from console.presence import AlreadyRunning
 from console.setting_up import ProgressPrinter
 from console.show import Show
+from console.signals import heeded
 from profiles.catalogue import Catalogue
 from profiles.errors import ProfileError
 from profiles.home import Home
@@ -76,7 +77,9 @@ def _chosen(arguments: Namespace, home: Home) -> tuple[Loaded[Rig], Loaded[Chara
 
 
 def _on_signals(show: Show) -> asyncio.Event:
-    """INT, TERM and a closed terminal all end the show in order; INT is remembered for the exit code."""
+    """INT, TERM and a closed terminal all end the show in order; INT is remembered for the exit code. INT and HUP that
+    are ignored stay so: somebody wants this show to outlive a terminal.
+    """
     interrupted = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -85,7 +88,7 @@ def _on_signals(show: Show) -> asyncio.Event:
             interrupted.set()
         show.stop(f"{name} was received")
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGTERM, *heeded(signal.SIGINT, signal.SIGHUP)):
         loop.add_signal_handler(number, stop, number.name)
     return interrupted
 
@@ -155,6 +158,10 @@ class _Words:
                 return f'ON AIR after {row["seconds"]:.1f} s. In another terminal: console.py ask --text "Who are you?"'
             case "ShowNotReady":
                 return f"Not ready: nobody does {', '.join(row['roles'])}"
+            case "ShowHalted":
+                return "HALTED: nobody is answered until: console.py resume"
+            case "ShowResumed":
+                return "Resumed: visitors may come again"
             case "Note":
                 return str(row["text"])
             case "TranscriptReady":

@@ -55,6 +55,7 @@ class LivePreflight:
             await self._ports(),
             self._memory(),
             await asyncio.to_thread(self._disk),
+            *self._air(),
         ]
         return [msgspec.to_builtins(row) for row in rows]
 
@@ -196,6 +197,13 @@ class LivePreflight:
             return Row(what="ports", state="fault", detail=detail, mend=mend)
         told = " · ".join(f"{one.name} {one.port}" for one in services)
         return Row(what="ports", state="ok", detail=told or "no engine of ours listens")
+
+    def _air(self) -> list[Row]:
+        """A show in a panic is well, and yet answers nobody."""
+        if not self._show.bus.state.halted:
+            return []
+        detail, mend = "HALTED by a panic: nobody is answered", f"{preflight.PROGRAM} resume"
+        return [Row(what="show", state="fault", detail=detail, mend=mend)]
 
     def _memory(self) -> Row:
         reading = self._show.meters.meter.reading

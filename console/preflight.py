@@ -69,7 +69,8 @@ def check(arguments: Namespace) -> int:
         rows += [*connected(rig.value), disk(home, made.values(), catalogue)]
     else:
         rows += asyncio.run(_live(show, body.Preflight(beep=arguments.beep, sweep=arguments.sweep)))
-    rows.append(_show(show, arguments))
+    if not any(row.what == "show" for row in rows):  # a show that is halted has said so itself
+        rows.append(_show(show, arguments))
     report = Report(ok=all(r.state in ("ok", "todo") for r in rows), rows=rows, origins=_origins(rig, character))
     print(msgspec.json.encode(report).decode() if arguments.json else _words(report))
     return cmd.DONE if report.ok else cmd.NO_ENGINE

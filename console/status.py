@@ -17,8 +17,9 @@ class ShowRow(Struct, frozen=True, kw_only=True):
     rig: str
     character: str
     stage: str
+    """HALTED after a panic, STOPPING at the end, else what is being done for a visitor."""
     on_air: bool
-    """Every role of the rig is filled: a visitor would be answered."""
+    """A visitor would be answered: every role of the rig is filled, and nobody has halted the show."""
 
 
 class ServiceRow(Struct, frozen=True, kw_only=True):
@@ -58,8 +59,8 @@ def status(show: "Show", group: ServiceGroup, turns: int) -> StatusReport:
         uptime_s=round(monotonic() - show.began, 1),
         rig=state.rig,
         character=state.character,
-        stage=state.stage,
-        on_air=state.ready,
+        stage="STOPPING" if state.stopping else "HALTED" if state.halted else state.stage,
+        on_air=state.ready and not state.halted and not state.stopping,
     )
     devices = [DeviceRow(name=d.name, role=d.role, state=d.state, detail=d.detail) for d in state.devices.values()]
     return StatusReport(show=row, services=_services(show, group), devices=devices, turns=turns)
@@ -89,9 +90,8 @@ def _services(show: "Show", group: ServiceGroup) -> list[ServiceRow]:
 def in_words(report: dict[str, Any]) -> str:
     """For people: a line for the show, one for each service and device."""
     show = report["show"]
-    air = "ON AIR" if show["on_air"] else "not ready"
     lines = [
-        f"{show['rig']} · {show['character']} · {air} · {show['stage']} · up {show['uptime_s']:.0f} s · "
+        f"{show['rig']} · {show['character']} · {_air(show)} · up {show['uptime_s']:.0f} s · "
         f"{report['turns']} turns · pid {show['pid']}"
     ]
     for s in report["services"]:
@@ -102,3 +102,9 @@ def in_words(report: dict[str, Any]) -> str:
     for d in report["devices"]:
         lines.append(f"  {d['role']:<10} {d['state']:<9} {d['name']}" + (f"  {d['detail']}" if d["detail"] else ""))
     return "\n".join(lines)
+
+
+def _air(show: dict[str, Any]) -> str:
+    if show["stage"] == "HALTED":
+        return "HALTED: nobody is answered until: console.py resume"
+    return f"{'ON AIR' if show['on_air'] else 'not ready'} · {show['stage']}"

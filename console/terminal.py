@@ -13,6 +13,8 @@ from argparse import Namespace
 from contextlib import suppress
 from typing import Any
 
+from console.signals import heeded
+
 _RESET = (
     "\x1b[<u"  # keyboard protocol
     "\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1015l\x1b[?1004l"  # mouse, focus
@@ -77,7 +79,7 @@ def _wait(child: int) -> int:
     """Signals for a terminal go to both of us; they are the screen's business, and we outlive it."""
     for number in (signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGTERM, *heeded(signal.SIGHUP)):
         signal.signal(number, lambda number, frame: _pass_on(child, number))
     while True:
         _, status = os.waitpid(child, os.WUNTRACED)

@@ -18,6 +18,7 @@ from console import commands as cmd
 from console.client import NoShow, OperatorClient
 from console.presence import ShowFile
 from console.setting_up import tell_progress
+from console.signals import heeded
 from console.status import in_words
 from conversation.stages import Outcome
 from devices.estop import request
@@ -63,7 +64,7 @@ def _end_in_order() -> None:
     """TERM and a closed terminal end an `ask` as Ctrl-C does: its turn is withdrawn, and the show it started ends."""
     task, loop = asyncio.current_task(), asyncio.get_running_loop()
     assert task is not None
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGTERM, *heeded(signal.SIGHUP)):
         loop.add_signal_handler(number, task.cancel)
 
 

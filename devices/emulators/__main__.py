@@ -32,7 +32,8 @@ def main(arguments: Sequence[str]) -> int:
         stopping = True
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, stop)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # below nohup it lives as long as its show
+            signal.signal(number, stop)
     stdin = _listened_to()
     with EmulatedPort(board, asked.link, asked.tcp) as port:
         print(port.path, port.url, flush=True)
