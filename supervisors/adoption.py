@@ -4,7 +4,7 @@ import asyncio
 import time
 from typing import Any
 
-from supervisors import kernel, state_file
+from supervisors import kernel, reaper, state_file
 from supervisors.errors import ServiceError
 from supervisors.process import ShimProcess
 from supervisors.shim_handle import AdoptedShim
@@ -17,20 +17,39 @@ _AGAIN_S = 0.02
 
 def kept(places: Places, spec: ServiceSpec) -> dict[str, Any] | None:
     """What an earlier show's shim says of itself on disk, if that very shim lives and its engine may be adopted."""
-    if spec.adopt_window_s <= 0:
-        return None
+    found = _left(places, spec)
+    return found if found and spec.adopt_window_s > 0 and _lives(found) else None
+
+
+def _left(places: Places, spec: ServiceSpec) -> dict[str, Any] | None:
+    """The state file of a shim of an earlier show of this boot; whether it still lives is another question."""
     found = state_file.read(str(places.state_file(spec.key)))
     try:
-        same = found["boot_id"] == kernel.boot_id() and found["token"].startswith(places.prefix)
-        return found if same and kernel.is_alive(found["shim_pid"], found["shim_started"]) else None
+        ours = found["boot_id"] == kernel.boot_id() and found["token"].startswith(places.prefix)
     except (KeyError, TypeError, AttributeError):
         return None
+    return found if ours else None
+
+
+def _lives(found: dict[str, Any]) -> bool:
+    try:
+        return kernel.is_alive(found["shim_pid"], found["shim_started"])
+    except (KeyError, TypeError):
+        return False
 
 
 async def adopt(places: Places, spec: ServiceSpec) -> ShimProcess | None:
-    """The engine with the model in its memory, now ours, dead or alive; None when there is none to be had."""
+    """The engine with the model in its memory, now ours, dead or alive; None when there is none to be had.
+
+    A shim may die after the sweep at the show's start has spared its tree and before it is adopted here. Its engine
+    dies with it, but what that engine started does not, and no later sweep would look for it: this one does.
+    """
     found = kept(places, spec)
     if found is None:
+        if left := _left(places, spec):
+            await asyncio.to_thread(reaper.reap, left["token"])
+            for path in (places.state_file(spec.key), places.socket(spec.key)):
+                path.unlink(missing_ok=True)
         return None
     shim = AdoptedShim(found["shim_pid"], found["shim_started"])
     give_up = time.monotonic() + PATIENCE_S

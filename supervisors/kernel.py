@@ -53,7 +53,18 @@ def is_alive(pid: int, started: str) -> bool:
 
 
 def descendants(root: int) -> list[Proc]:
-    """The living tree below `root`, without it."""
+    """The living tree below `root`, without it.
+
+    A process that dies while the tree is read leaves its children to one whose list has been read already: after a
+    look that met a dead one there is another, until two agree.
+    """
+    found, before = _tree(root), set[int]()
+    while any(not proc.alive for proc in found) and (pids := {proc.pid for proc in found}) != before:
+        found, before = _tree(root), pids
+    return [proc for proc in found if proc.alive]
+
+
+def _tree(root: int) -> list[Proc]:
     table = None if LINUX else _ps()
     found: dict[int, Proc] = {}
     queue = [root]
@@ -64,7 +75,7 @@ def descendants(root: int) -> list[Proc]:
             if child is not None and pid not in found:
                 found[pid] = child
                 queue.append(pid)
-    return [proc for proc in found.values() if proc.alive]
+    return list(found.values())
 
 
 def signal_exactly(proc: Proc, number: int) -> bool:

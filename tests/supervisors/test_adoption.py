@@ -131,6 +131,23 @@ async def test_shim_that_hangs_is_ended_with_all_it_keeps(home: Path) -> None:
         assert len({p.environ()["GALACTUS_SERVICE"] for p in working(places_in(home).prefix)}) == 2
 
 
+async def test_shim_that_dies_between_the_sweep_and_its_adoption(home: Path) -> None:
+    """The sweep has spared its whole tree; the grandchild, which does not die with it, must not be left for ever."""
+    shim_a, engine_a, _, engine_b = await killed_show(home)
+    children = [child.pid for child in psutil.Process(engine_a).children()]
+    async with ServiceGroup(elsewhere(home), specs(), rules=EAGER) as group:
+        assert len(children) == 1 and not {shim_a, engine_a, *children} & set(group.reaped)
+        os.kill(shim_a, signal.SIGKILL)
+        async with asyncio.timeout(5):
+            while psutil.pid_exists(shim_a) and psutil.Process(shim_a).status() != psutil.STATUS_ZOMBIE:
+                await asyncio.sleep(0.005)
+        group.start()
+        await group.wait_ready(timeout=10)
+        assert group["a"].status.pid != engine_a and group["b"].status.pid == engine_b
+        assert not psutil.pid_exists(children[0])
+        assert len({p.environ()["GALACTUS_SERVICE"] for p in working(places_in(home).prefix)}) == 2
+
+
 async def test_engine_that_was_still_loading_is_asked_as_always(home: Path) -> None:
     """Its 200 alone says nothing: no show has heard its canary."""
     program = ("-m", "tests.supervisors.show_stand_in", str(home), WINDOW, "--slow-start", "1.5")

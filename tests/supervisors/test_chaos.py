@@ -74,12 +74,15 @@ async def test_who_is_left_is_counted_once(house: House, monkeypatch: pytest.Mon
     monkeypatch.setattr(chaos, "ORPHAN_GRACE_S", 0.1)
     await house._audit("before")
     assert house.tally == Tally(), house.tally.stories
-    lost = stray(house, Engine(name="x", port=free_port()))
+    lost = stray(house, Engine(name="x", port=free_port()), token="some-x-1")
     try:
         for _ in range(2):
             await house._audit("now")
         assert (house.tally.orphans, house.tally.duplicates) == (1, 0), house.tally.stories
         assert str(lost.pid) in house.tally.stories[0]
+        history = house.tally.histories[0]
+        assert f"engine {lost.pid}" in history and "some-x-1" in history and "born at tick" in history
+        assert f"child of {os.getpid()}" in history and "heard {'name': 'a'" in history, history
     finally:
         lost.kill()
         lost.wait()

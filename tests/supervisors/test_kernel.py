@@ -57,3 +57,15 @@ def test_port_owner() -> None:
 
 def test_memory_of_a_tree(family: tuple[int, int]) -> None:
     assert 5_000_000 < probes.tree_rss(family[0]) < 100_000_000
+
+
+@pytest.mark.skipif(not kernel.LINUX, reason="ps reads its table in one go")
+def test_child_of_one_that_dies_while_the_tree_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its children fall to the root, whose list was read a moment before: the first look finds a dead one alone."""
+    with subprocess.Popen(["true"]) as dead, subprocess.Popen(["sleep", "60"]) as child:
+        while not (found := kernel.read_proc(dead.pid)) or found.alive:
+            pass
+        lists = iter([[dead.pid], [dead.pid, child.pid], [dead.pid, child.pid]])
+        monkeypatch.setattr(kernel, "_children", lambda pid: next(lists) if pid == 1 else [])
+        assert [proc.pid for proc in kernel.descendants(1)] == [child.pid]
+        child.kill()

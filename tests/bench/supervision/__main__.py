@@ -20,6 +20,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+from profiles.home import CHECKOUT
 from tests.bench.supervision import chaos, duel, rivals
 from tests.bench.supervision.contestants import Contestant, Ours
 from tests.bench.supervision.duel import Adoptions, percentile
@@ -117,6 +118,13 @@ def chaos_table(tally: chaos.Tally, seed: int, seconds: float) -> str:
     )
 
 
+def keep_histories(tally: chaos.Tally, seed: int) -> Path:
+    """The file with the history of whatever was left over, there twice, or wedged."""
+    path = CHECKOUT / "logs" / f"kills-{seed}.txt"
+    path.write_text("\n\n".join(tally.histories) + "\n")
+    return path
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--kills", type=int, default=int(os.environ.get("KILLS", KILLS)))
@@ -138,6 +146,8 @@ def main() -> None:
             tell = lambda done: print(f"  {done} kills", flush=True)  # noqa: E731
             tally = asyncio.run(chaos.rampage(home, given.kills, given.seed, homes=given.homes, progress=tell))
             print(chaos_table(tally, given.seed, time.monotonic() - began))
+            if tally.histories:
+                print(f"The whole story: {keep_histories(tally, given.seed)}")
             figures |= chaos.figures(tally, given.seed)
     print(json.dumps(figures))
 

@@ -44,6 +44,18 @@ class Found(Struct, frozen=True, eq=False):
     def __str__(self) -> str:
         return f"{self.role} {self.proc.pid}{f' on port {self.port}' if self.port else ''}"
 
+    def story(self) -> str:
+        """Who it is, since when, of which start, and whose child it is now: to find out why it is left."""
+        with suppress(psutil.Error, OSError):
+            process = psutil.Process(self.proc.pid)
+            parents = " < ".join(f"{p.pid} {p.name()}" for p in process.parents())
+            return (
+                f"{self}: born at tick {self.proc.started}, {time.time() - process.create_time():.1f} s ago, state "
+                f"{process.status()}, session {os.getsid(self.proc.pid)}, token {self.token or '-'}, "
+                f"child of {parents or 'none'}; {' '.join(process.cmdline())}"
+            )
+        return f"{self}: born at tick {self.proc.started}, token {self.token or '-'}, gone by now"
+
 
 def census(mark: str) -> list[Found]:
     """All living processes with this mark; what they forked and what was orphaned inherits it."""

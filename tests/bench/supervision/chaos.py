@@ -8,7 +8,8 @@ import asyncio
 import random
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,8 @@ BOUND_S = 20.0
 LOOK_S = 0.5
 ORPHAN_GRACE_S = 2.0
 """Beyond the adopt window. Before that, what is being killed is not yet an orphan."""
+REMEMBERED = 40
+"""How many of the last deeds and reports of a home are told with what went wrong there."""
 FLAGS = {"a": ("--fork-grandchild",), "b": ("--fork-grandchild", "--ignore-term")}
 
 
@@ -66,6 +69,8 @@ class Tally(Struct):
     """From a kill of shim or engine until all was READY again."""
     stories: list[str] = []
     """One line for each thing that went wrong."""
+    histories: list[str] = []
+    """For each of them: every process in question, and what had been done to its home, and heard from it, before."""
 
 
 def plan(kills: int, rng: random.Random) -> list[Step]:
@@ -94,6 +99,9 @@ class House:
         """The last status before a kill: all is well again only when there is a newer one."""
         self._counted = set[Found]()
         self._twins = set[frozenset[Found]]()
+        self._seen: dict[Found, str] = {}
+        """When each process was seen last, and in whose tree."""
+        self._done: deque[tuple[float, str]] = deque(maxlen=REMEMBERED)
 
     async def run(self, *, in_order: bool) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -108,6 +116,7 @@ class House:
         await self._close(in_order)
 
     async def _do(self, number: int, step: Step) -> None:
+        self._remember(f"step {number}: {step}")
         if step.kind in MOODS:
             await self._well()  # It is meant for an engine, and after a hasty kill there may be none.
         if step.kind == "show" or not (await self._strike(step) or step.kind in MOODS):
@@ -125,6 +134,7 @@ class House:
         fatal = step.kind not in MOODS or step.kind in FATAL
         while victim := self._victim(step, await asyncio.to_thread(self.show.census)):
             if kernel.signal_exactly(victim.proc, number):
+                self._remember(f"signal {number} for {victim}, token {victim.token}")
                 if fatal and victim.role in ("shim", "engine") and status is not None:
                     self._stale[step.service] = status
                 self.tally.frozen += step.kind in FATAL
@@ -143,12 +153,15 @@ class House:
     async def _kill_show(self, step: Step) -> None:
         whole = self.show.ready and not self._stale
         before = {name: status["pid"] for name, status in self.show.statuses.items()}
+        pid = self.show.process.pid if self.show.process else 0
         await self.show.kill()
+        self._remember(f"killed the show {pid}")
         self.tally.kills += 1
         self._stale.clear()
         await asyncio.sleep(step.pause_s + (self.show.window_s + 1 if step.late else 0))
         began = time.monotonic()
         await self.show.start()
+        self._remember(f"started the show {self.show.process.pid if self.show.process else 0}")
         if not whole or step.late or step.hasty:
             return
         self.tally.shows += 1
@@ -166,7 +179,8 @@ class House:
                 self._stale.clear()
                 return True
         self.tally.wedged += 1
-        self._tell(f"wedged: {self.show.statuses}; {', '.join(map(str, self.show.census()))}")
+        found = self.show.census()
+        self._tell(f"wedged: {self.show.statuses}; {', '.join(map(str, found))}", found)
         await self.show.end()
         self._stale.clear()
         await self.show.start()
@@ -183,7 +197,12 @@ class House:
     async def _look(self) -> None:
         while True:
             await asyncio.sleep(LOOK_S)
-            self._count_twins(await asyncio.to_thread(self.show.census), "at a glance")
+            found = await asyncio.to_thread(self.show.census)
+            strangers = set(self.show.orphans(found))
+            for one in found:
+                kept = "kept by nobody" if one in strangers else "kept"
+                self._seen[one] = f"last seen {time.monotonic():.2f}, {kept}"
+            self._count_twins(found, "at a glance")
 
     async def _audit(self, when: str) -> None:
         """At a moment when all is well: nobody there but the show, and one tree for each service."""
@@ -200,13 +219,13 @@ class House:
             if group not in self._twins:
                 self._twins.add(group)
                 self.tally.duplicates += 1
-                self._tell(f"{when}: twice there: {', '.join(map(str, group))}")
+                self._tell(f"{when}: twice there: {', '.join(map(str, group))}", group)
 
     def _count_orphans(self, left: Sequence[Found], when: str) -> None:
         self._counted.update(left)
         self.tally.orphans += len(left)
         if left:
-            self._tell(f"{when}: orphans: {', '.join(map(str, left))}")
+            self._tell(f"{when}: orphans: {', '.join(map(str, left))}", left)
 
     async def _close(self, in_order: bool) -> None:
         """The last show stops, or is killed as well; after the window nothing may be left."""
@@ -216,8 +235,15 @@ class House:
         self._count_orphans(await asyncio.to_thread(self.show.census), "at the end")
         await self.show.end()
 
-    def _tell(self, what: str) -> None:
+    def _remember(self, what: str) -> None:
+        self._done.append((time.monotonic(), what))
+
+    def _tell(self, what: str, about: Iterable[Found]) -> None:
         self.tally.stories.append(f"{self.name} {what}")
+        heard = [(at, f"heard {row}") for at, row in self.show.ear.heard[-REMEMBERED:]]
+        before = [f"  {at:.3f} {what}" for at, what in sorted([*self._done, *heard])]
+        who = [f"  {one.story()}; {self._seen.get(one, 'never seen before')}" for one in about]
+        self.tally.histories.append("\n".join([f"{time.monotonic():.3f} {self.name} {what}", *who, *before]))
 
 
 async def rampage(
