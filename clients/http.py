@@ -5,9 +5,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import httpx
+from msgspec import Struct
 
 from conversation.errors import ConversationError, Refused
 from conversation.stages import Stage
+from supervisors.redact import Secret
 
 _CONNECT_S = 2.0
 
@@ -24,6 +26,29 @@ def new_client(base_url: str, *, keep_alive: bool) -> httpx.AsyncClient:
     )
 
 
+class Theirs(Struct, frozen=True, kw_only=True):
+    """A server that somebody else runs, as far as requests to it and words about it differ."""
+
+    url: str
+    """Fit to be shown."""
+    table: str = ""
+    """Of the rig, that says where it is: engines.llm."""
+    key: Secret | None = None
+    """The Authorization header."""
+    given: str = ""
+    """Where that was found, in words."""
+
+    @property
+    def locked(self) -> str:
+        """What it means when the server says 401 or 403."""
+        return f"did not accept {self.given}" if self.key else "wants a key"
+
+    @property
+    def unlock(self) -> str:
+        """What mends that."""
+        return "correct it there" if self.key else f"set api_key_env or api_key_file under [{self.table}]"
+
+
 class Engine:
     """The part all clients share: a name for people, a base URL, and whether a request is on its way."""
 
@@ -32,7 +57,28 @@ class Engine:
     def __init__(self, name: str, base_url: str, *, keep_alive: bool = True) -> None:
         self.name, self.base_url = name, base_url
         self.http = new_client(base_url, keep_alive=keep_alive)
+        self.theirs: Theirs | None = None
         self._in_flight = 0
+
+    def belongs_to(self, theirs: Theirs) -> None:
+        """It is no engine of ours: it may want a key, and has no log here."""
+        self.theirs = theirs
+        if theirs.key is not None:
+            self.http.headers["Authorization"] = theirs.key.reveal()
+
+    @property
+    def look(self) -> str:
+        """Where more can be seen of what it did."""
+        if self.theirs is not None:
+            return f"look at the server at {self.theirs.url}"
+        return f"see {self.name}'s log"
+
+    @property
+    def revive(self) -> str:
+        """What to do when it is gone."""
+        if self.theirs is not None:
+            return f"start that server again; it is looked for at {self.theirs.url}"
+        return f"restart {self.name}"
 
     @property
     def busy(self) -> bool:
@@ -53,7 +99,7 @@ class Engine:
             what = "does not answer" if gone else "broke off in the middle"
             if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL):
                 what = f"has an address that cannot be used ({self.base_url})"
-            raise ConversationError(self.stage, f"{self.name} {what}", f"restart {self.name}") from error
+            raise ConversationError(self.stage, f"{self.name} {what}", self.revive) from error
         finally:
             self._in_flight -= 1
 
@@ -84,15 +130,21 @@ class Engine:
 
     def wrong(self, what: str) -> ConversationError:
         """An answer that is none."""
-        return ConversationError(self.stage, f"{self.name} {what}", f"see {self.name}'s log")
+        return ConversationError(self.stage, f"{self.name} {self._shown(what)}", self.look)
 
     def refuse(self, status: int, body: bytes) -> None:
         """Raises ConversationError unless `status` is a success."""
         if status < 400:
             return
-        said = " ".join(body.decode("utf-8", "replace").split())[:120]
-        what, hint = f"{self.name} refused the request ({status}: {said})", f"see {self.name}'s log"
-        raise (Refused if status < 500 else ConversationError)(self.stage, what, hint)
+        if status in (401, 403) and self.theirs is not None:
+            raise ConversationError(self.stage, f"{self.name}: the server {self.theirs.locked}", self.theirs.unlock)
+        said = self._shown(" ".join(body.decode("utf-8", "replace").split()))[:120]
+        what = f"{self.name} refused the request ({status}: {said})"
+        raise (Refused if status < 500 else ConversationError)(self.stage, what, self.look)
+
+    def _shown(self, text: str) -> str:
+        """A server may repeat what it was sent."""
+        return self.theirs.key.hide_in(text) if self.theirs is not None and self.theirs.key else text
 
 
 class Opened:

@@ -65,7 +65,7 @@ async def _fetch(arguments: Namespace, home: Home, catalogue: Catalogue, store: 
         await store.fetch(model_id, tell, from_file=arguments.source)
         print(f"{model_id} is stored and verified.")
     for name in arguments.for_rig:
-        for launcher in launchers(load_rig(name, home), workshop(home, catalogue), catalogue).values():
+        for launcher in launchers(load_rig(name, home), workshop(home, catalogue), catalogue, keys=False).values():
             if launcher.settings.launch == "process":
                 await launcher.prepare(tell)
         print(f"The rig {name} has all that it needs.", file=sys.stderr)

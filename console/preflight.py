@@ -5,6 +5,7 @@ A show that runs tries it all on the path that a visitor takes (console/live_pre
 
 import asyncio
 import os
+import re
 import shutil
 import socket
 import sys
@@ -30,10 +31,12 @@ from profiles.catalogue import Catalogue
 from profiles.home import Home
 from profiles.loader import Loaded, load_character, load_rig
 from profiles.schema import Character, Rig
+from supervisors import probes, redact
 
 PROGRAM = ".venv/bin/python console.py"
 
 
+_WHO = re.compile(r"(\s*[A-Za-z][A-Za-z0-9+.-]*://).*@")
 _LOGS_BYTES = 100_000_000
 _ENVIRONMENT_BYTES = 250_000_000
 
@@ -60,7 +63,7 @@ def check(arguments: Namespace) -> int:
     rig = load_rig(arguments.rig or (DEFAULT_RIG if show is None else show.rig_file), home)
     playing = rig.value.character if show is None else show.character_given
     character = load_character(arguments.character or playing, home)
-    made = launchers(rig, workshop(home, catalogue), catalogue)
+    made = launchers(rig, workshop(home, catalogue), catalogue, keys=False)
     rows = [
         *_machine(home, rig, character),
         *(row for launcher in made.values() for row in _engine(launcher, given(rig), running=show is not None)),
@@ -133,10 +136,12 @@ def disk(home: Home, made: Iterable[BaseLauncher], catalogue: Catalogue) -> Row:
 
 def _engine(launcher: BaseLauncher, rig: str, *, running: bool) -> list[Row]:
     name, settings, shop = launcher.name, launcher.settings, launcher.workshop
+    if launcher.keyless and not running:  # a show that runs has found it, or would not
+        return [Row(what=name, state="fault", detail=launcher.keyless.message, mend=launcher.keyless.hint)]
     if (found := asyncio.run(launcher.look())) is not None:
         return [Row(what=name, state=f.state, detail=f.detail, mend=f.mend) for f in found] + _port(launcher, running)
     if settings.launch == "attach":
-        return [Row(what=name, state="ok", detail=f"somebody else's, at {settings.url}")]
+        return [asyncio.run(_attached(launcher)) if not running else _theirs(launcher)]
     fetch = f"{PROGRAM} models fetch --for-rig {rig}"
     rows = []
     if launcher.needs_environment():
@@ -156,6 +161,22 @@ def _engine(launcher: BaseLauncher, rig: str, *, running: bool) -> list[Row]:
             )
         )
     return rows + _port(launcher, running)
+
+
+def _theirs(launcher: BaseLauncher) -> Row:
+    return Row(what=launcher.name, state="ok", detail=f"somebody else's, at {launcher.settings.url}")
+
+
+async def _attached(launcher: BaseLauncher) -> Row:
+    """Asked as the show would: whether it is there, and lets us in. What it can do is found out by a show."""
+    name, url, theirs = launcher.name, launcher.settings.url, launcher.theirs
+    status = await probes.health(url + launcher.health_path, theirs.key if theirs else None)
+    if status is None:
+        mend = "start that server, or correct its address in the rig"
+        return Row(what=name, state="missing", detail=f"nothing answers at {url}", mend=mend)
+    if status in (401, 403) and theirs:
+        return Row(what=name, state="fault", detail=f"the server at {url} {theirs.locked}", mend=theirs.unlock)
+    return _theirs(launcher)
 
 
 def _port(launcher: BaseLauncher, running: bool) -> list[Row]:
@@ -178,10 +199,16 @@ def _free(port: int) -> bool:
 
 def _origins(rig: Loaded[Rig], character: Loaded[Character]) -> list[Origin]:
     return [
-        Origin(key=f"{what}.{key}", value=loaded.given[key], file=file)
+        Origin(key=f"{what}.{key}", value=_shown(loaded.given[key]), file=file)
         for what, loaded in (("rig", rig), ("character", character))
         for key, file in loaded.origins.items()
     ]
+
+
+def _shown(value: Any) -> Any:
+    """An address without the user and the password that may be in it."""
+    found = _WHO.match(value) if isinstance(value, str) else None
+    return f"{found[1]}{redact.HIDDEN}{value[found.end() - 1 :]}" if found else value
 
 
 def _words(report: Report) -> str:

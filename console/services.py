@@ -28,10 +28,13 @@ def workshop(home: Home, catalogue: Catalogue) -> Workshop:
     return Workshop(home, ModelStore(home, catalogue), Environments(home))
 
 
-def launchers(rig: Loaded[Rig], shop: Workshop, catalogue: Catalogue) -> dict[str, BaseLauncher]:
-    """One per enabled engine, in the rig's order. Raises ProfileError."""
+def launchers(rig: Loaded[Rig], shop: Workshop, catalogue: Catalogue, *, keys: bool = True) -> dict[str, BaseLauncher]:
+    """One per enabled engine, in the rig's order. Raises ProfileError, with `keys` also for a key that is missing."""
     engines = rig.value.engines.items()
-    return {name: launcher(rig, name, engine, shop, catalogue) for name, engine in engines if engine.enabled}
+    made = {name: launcher(rig, name, engine, shop, catalogue) for name, engine in engines if engine.enabled}
+    for keyless in (one.keyless for one in made.values() if keys and one.keyless):
+        raise keyless
+    return made
 
 
 def chosen(rig: Loaded[Rig], choices: Mapping[str, Choice]) -> Loaded[Rig]:
@@ -102,11 +105,13 @@ def specs(
 def spec(rig: Loaded[Rig], launcher: BaseLauncher, senses: Senses, seat: int) -> ServiceSpec | AttachedSpec:
     engine = launcher.settings
     if engine.launch == "attach":
-        url = engine.url.rstrip("/")
+        theirs = launcher.theirs
         return AttachedSpec(
             name=launcher.name,
             role=launcher.role,
-            base_url=url,
+            base_url=engine.url,
+            key=theirs.key if theirs else None,
+            locked=f"{theirs.locked}; {theirs.unlock}" if theirs else "wants a key",
             prepare=launcher.attach,
             canary=launcher.canary,
             leave=launcher.leave,

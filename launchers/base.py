@@ -7,14 +7,17 @@ import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from clients.http import Engine as Client
+from clients.http import Theirs
+from conversation.errors import ConversationError
 from conversation.ports import Message
 from launchers import openmp
+from launchers.access import access
 from launchers.environments import Environments
 from launchers.errors import FetchError
 from launchers.memory.flags import LoadFlags
@@ -22,6 +25,7 @@ from launchers.model_memory import ModelMemory
 from launchers.probe_binary import works
 from launchers.progress import OnProgress, Progress
 from launchers.weights import ModelStore
+from profiles.address import address
 from profiles.errors import ProfileError
 from profiles.home import Home
 from profiles.loader import role_of
@@ -30,6 +34,7 @@ from supervisors.errors import ServiceError
 from supervisors.spec import Command
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
+C = TypeVar("C", bound=Client)
 
 
 class Workshop(Struct, frozen=True):
@@ -69,6 +74,10 @@ class BaseLauncher(ABC):
             settings = replace(settings, url=self.default_url)
         self.name, self.settings, self.workshop = name, settings, workshop
         self._binary: str | None = None
+        self.theirs: Theirs | None = None
+        """Of an attached one, once it is checked."""
+        self.keyless: ProfileError | None = None
+        """Why the key that its server wants is not to be had."""
         self.device = "cpu"
 
     @property
@@ -91,6 +100,8 @@ class BaseLauncher(ABC):
         if self.settings.launch == "attach" and not self.settings.url:
             hint = 'such as "http://127.0.0.1:8080"'
             raise ProfileError(file, f"engines.{self.name}.url", "an attached engine needs its address", hint)
+        if self.settings.launch == "attach":
+            self._unlock(file)
         for key, value in self.settings.options.items():
             at = f"engines.{self.name}.options.{key}"
             if key not in self.options:
@@ -102,6 +113,15 @@ class BaseLauncher(ABC):
         if given not in ("auto", "none") and self.settings.launch == "process" and not shutil.which(given):
             hint = 'install it, correct the path, or say binary = "auto"'
             raise ProfileError(file, f"engines.{self.name}.binary", f"there is no program {given}", hint)
+
+    def _unlock(self, file: str) -> None:
+        """Finds the key of an attached engine; from then on its address is fit to be shown."""
+        url, table = address(self.settings.url).url, f"engines.{self.name}"
+        try:
+            self.theirs = access(file, table, self.settings)
+        except ProfileError as error:
+            self.theirs, self.keyless = Theirs(url=url, table=table), error
+        self.settings = replace(self.settings, url=url)
 
     def option(self, key: str) -> OptionValue:
         return self.settings.options.get(key, self.options[key])
@@ -165,6 +185,12 @@ class BaseLauncher(ABC):
     def connect(self, base_url: str) -> Client:
         """A client; nothing is sent yet."""
 
+    def introduced(self, client: C) -> C:
+        """A client of somebody else's server knows so."""
+        if self.theirs is not None:
+            client.belongs_to(self.theirs)
+        return client
+
     @abstractmethod
     async def try_out(self, client: Client) -> None:
         """A real little request: the canary, and the warm-up."""
@@ -176,8 +202,11 @@ class BaseLauncher(ABC):
             await self.try_out(client)
         except ServiceError:
             raise
+        except ConversationError as error:
+            what = error.message.removeprefix(self.name).lstrip(": ")
+            raise ServiceError(self.name, f"it runs but does not work ({what})", error.hint) from error
         except Exception as error:
-            raise ServiceError(self.name, f"it runs but does not work ({error})", f"see {self.name}.log") from error
+            raise ServiceError(self.name, f"it runs but does not work ({error})", client.look) from error
         finally:
             await client.aclose()
 

@@ -58,7 +58,7 @@ class Launcher(BaseLauncher):
         )
 
     def connect(self, base_url: str) -> OpenAIChat:
-        return OpenAIChat(self.name, base_url, self.model)
+        return self.introduced(OpenAIChat(self.name, base_url, self.model))
 
     def warm_with(self, messages: Sequence[Message]) -> None:
         self._head = list(messages)

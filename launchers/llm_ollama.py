@@ -102,7 +102,7 @@ class Launcher(BaseLauncher):
         raise NotImplementedError("Ollama is no script of ours")
 
     def connect(self, base_url: str) -> Ollama:
-        return Ollama(self.name, base_url, self.model, self._runner())
+        return self.introduced(Ollama(self.name, base_url, self.model, self._runner()))
 
     def warm_with(self, messages: Sequence[Message]) -> None:
         self._head = list(messages)

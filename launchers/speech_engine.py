@@ -11,7 +11,7 @@ class SpeechLauncher(BaseLauncher):
     """What an attached server wants to be asked for; our own have one voice each."""
 
     def connect(self, base_url: str) -> Speech:
-        return Speech(self.name, base_url, str(self.option("model")), str(self.option("voice")))
+        return self.introduced(Speech(self.name, base_url, str(self.option("model")), str(self.option("voice"))))
 
     async def try_out(self, client: Client) -> None:
         assert isinstance(client, Speech)

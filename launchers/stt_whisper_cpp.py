@@ -26,7 +26,7 @@ class Launcher(BaseLauncher):
         return (*where, "-t", self.threads(), "-nt", "-bs", "1", *no_gpu)
 
     def connect(self, base_url: str) -> WhisperServer:
-        return WhisperServer(self.name, base_url)
+        return self.introduced(WhisperServer(self.name, base_url))
 
     async def try_out(self, client: Client) -> None:
         assert isinstance(client, WhisperServer)

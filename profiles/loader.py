@@ -2,18 +2,25 @@
 
 import difflib
 import hashlib
+import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Generic, TypeVar, get_args
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from profiles.address import BadAddress, address, host_and_port
 from profiles.errors import ProfileError
 from profiles.home import Home
 from profiles.schema import Character, Engine, Rig, Role
 from profiles.strict import convert, read_toml
 
 SHIPPED = Path(__file__).parent
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,80}")
+_LINES = ("socket", "rfc2217")
+"""Serial lines behind a network, as pyserial names them."""
 T = TypeVar("T")
 
 
@@ -29,7 +36,7 @@ class Loaded(Struct, Generic[T], frozen=True):
 
 def load_rig(given: str, home: Home) -> Loaded[Rig]:
     """By name or by file. Raises ProfileError."""
-    loaded = _load(given, "rigs", Rig, home)
+    loaded = _beside(_load(given, "rigs", Rig, home))
     for name, engine in loaded.value.engines.items():
         _check_engine(loaded.file, name, engine)
     roles = {role_of(name, engine) for name, engine in loaded.value.engines.items() if engine.enabled}
@@ -40,9 +47,23 @@ def load_rig(given: str, home: Home) -> Loaded[Rig]:
         raise ProfileError(
             loaded.file, "engines", "two engines have the same port", "give each its own, or 0 for a free one"
         )
+    for key, port in (("jaw.port", loaded.value.jaw.port), ("pan_tilt.port", loaded.value.pan_tilt.port)):
+        _check_line(loaded.file, key, port)
     if loaded.value.jaw.closed_us == loaded.value.jaw.open_us:
         raise ProfileError(loaded.file, "jaw.open_us", "open and closed are the same", "set them apart")
     return loaded
+
+
+def _beside(rig: Loaded[Rig]) -> Loaded[Rig]:
+    """Paths of key files as they are meant: beside the file that names them, which may be one that is extended."""
+    engines = {}
+    for name, engine in rig.value.engines.items():
+        if engine.api_key_file:
+            named_by = Path(rig.origins.get(f"engines.{name}.api_key_file", rig.file))
+            path = named_by.parent / os.path.expanduser(engine.api_key_file)
+            engine = replace(engine, api_key_file=str(path))
+        engines[name] = engine
+    return replace(rig, value=replace(rig.value, engines=engines))
 
 
 def load_character(given: str, home: Home) -> Loaded[Character]:
@@ -69,10 +90,39 @@ def _check_engine(file: str, name: str, engine: Engine) -> None:
         raise ProfileError(
             file, f"{at}.role", "what this engine does is not said", f"one of {', '.join(get_args(Role))}"
         )
-    if engine.launch == "attach" and engine.url and not engine.url.startswith(("http://", "https://")):
-        raise ProfileError(file, f"{at}.url", "an attached engine needs its address", 'such as "http://127.0.0.1:8080"')
     if engine.launch == "process" and engine.url:
         raise ProfileError(file, f"{at}.url", "only an attached engine has an address", 'say launch = "attach"')
+    if engine.launch == "attach" and engine.url:
+        try:
+            known = address(engine.url)
+        except BadAddress as error:
+            raise ProfileError(file, f"{at}.url", error.message, error.hint) from None
+        if (known.user or known.password) and (engine.api_key_env or engine.api_key_file):
+            hint = "take user and password out of it, or leave the key away"
+            raise ProfileError(file, f"{at}.url", "there is a key beside the user in this address", hint)
+    _check_key(file, at, engine)
+
+
+def _check_key(file: str, at: str, engine: Engine) -> None:
+    """Where a key is looked for; a key that was written in place of a name is not repeated."""
+    for key in ("api_key_env", "api_key_file"):
+        if getattr(engine, key) and engine.launch == "process":
+            raise ProfileError(file, f"{at}.{key}", "only an attached engine wants a key", 'say launch = "attach"')
+    if engine.api_key_env and engine.api_key_file:
+        raise ProfileError(file, f"{at}.api_key_env", "api_key_file is given as well", "say one of the two")
+    if engine.api_key_env and not _VARIABLE.fullmatch(engine.api_key_env):
+        hint = 'such as api_key_env = "LLM_API_KEY"; the key itself goes into that variable, or into an api_key_file'
+        raise ProfileError(file, f"{at}.api_key_env", "this is no name of an environment variable", hint)
+
+
+def _check_line(file: str, key: str, port: str) -> None:
+    """A board behind a network: what can be reached at no address is told before the show starts."""
+    kind, found, where = port.strip().partition("://")
+    if found and kind.lower() in _LINES:
+        try:
+            host_and_port(where.partition("?")[0].partition("/")[0])
+        except BadAddress as error:
+            raise ProfileError(file, key, error.message, error.hint) from None
 
 
 def _load(given: str, kind: str, into: type[T], home: Home) -> Loaded[T]:

@@ -5,7 +5,6 @@ import logging
 import time
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 from supervisors import probes
 from supervisors.service import Clock, Gate, Service, open_gate
@@ -30,7 +29,7 @@ class AttachedService(Service):
         gate: Gate = open_gate,
         clock: Clock = time.monotonic,
     ) -> None:
-        super().__init__(spec.name, spec.role, on_status, gate, clock, urlsplit(spec.base_url).port)
+        super().__init__(spec.name, spec.role, on_status, gate, clock, probes.port_of(spec.base_url))
         self.spec, self._on_progress = spec, on_progress
         self._suspicion = ""
         self._met = False
@@ -45,7 +44,7 @@ class AttachedService(Service):
         url = self.spec.base_url.rstrip("/") + self.spec.health_path
         misses = 0
         while True:
-            status = await probes.health(url)
+            status = await probes.health(url, self.spec.key)
             if status == 200:
                 misses = 0
                 if self._status.state is not ServiceState.READY or self._suspicion:
@@ -91,5 +90,10 @@ class AttachedService(Service):
         self._on_progress(self.spec.name, progress)
 
     def _complaint(self, status: int | None, url: str) -> str:
-        said = f"{url} says {status} instead of 200" if status else f"nothing answers at {url}"
+        if status in (401, 403):
+            return f"{self.spec.name}: the server {self.spec.locked}"
+        silent = f"nothing answers at {url}"
+        if url.startswith("https:"):
+            silent += ", or its certificate is not trusted here"
+        said = f"{url} says {status} instead of 200" if status else silent
         return f"{self.spec.name}: {said}; start that server or correct its address in the rig"

@@ -13,6 +13,7 @@ import psutil  # type: ignore[import-untyped]
 
 from supervisors import kernel
 from supervisors.errors import ServiceError
+from supervisors.redact import Secret
 
 if TYPE_CHECKING:
     import ssl
@@ -26,7 +27,13 @@ class PortTaken(ServiceError):
     """Trying again does not help; somebody has to give way."""
 
 
-async def health(address: str) -> int | None:
+def port_of(address: str) -> int:
+    """Of a http:// or https:// URL."""
+    url = urlsplit(address)
+    return url.port or (443 if url.scheme == "https" else 80)
+
+
+async def health(address: str, authorization: Secret | None = None) -> int | None:
     """The HTTP status of a http:// or https:// URL, or None when nothing answers in time.
 
     Asked once a second of each service for the whole evening: on a bare socket it costs 0.2 ms of the processor, on
@@ -34,11 +41,13 @@ async def health(address: str) -> int | None:
     """
     url = urlsplit(address)
     target = (url.path or "/") + (f"?{url.query}" if url.query else "")
-    question = f"GET {target} HTTP/1.1\r\nHost: {url.netloc}\r\nConnection: close\r\n\r\n".encode()
+    key = f"Authorization: {authorization.reveal()}\r\n" if authorization else ""
+    host = url.netloc.rpartition("@")[2]
+    question = f"GET {target} HTTP/1.1\r\nHost: {host}\r\n{key}Connection: close\r\n\r\n".encode()
     here = url.scheme == "http" and url.hostname == "127.0.0.1"
     try:
         async with asyncio.timeout(TIMEOUT_S):
-            answer = await (_ask_here(url.port or 80, question) if here else _ask(url, question))
+            answer = await (_ask_here(port_of(address), question) if here else _ask(url, question))
         version, status = answer.split(None, 2)[:2]
         return int(status) if version.startswith(b"HTTP/") else None
     except (OSError, TimeoutError, ValueError):
@@ -66,9 +75,8 @@ def _whole(answer: bytes) -> bool:
 
 async def _ask(url: SplitResult, question: bytes) -> bytes:
     """The same of another machine's, which may have a name and a certificate."""
-    secure = url.scheme == "https"
-    port, context = url.port or (443 if secure else 80), _certificates() if secure else None
-    reader, writer = await asyncio.open_connection(url.hostname, port, ssl=context)
+    context = _certificates() if url.scheme == "https" else None
+    reader, writer = await asyncio.open_connection(url.hostname, port_of(url.geturl()), ssl=context)
     try:
         writer.write(question)
         return await reader.read(_ANSWER)

@@ -19,6 +19,28 @@ _PAIR = re.compile(
 )
 
 
+class Secret:
+    """What may be sent and never be shown: no `repr`, and so no log, report or trace, has it."""
+
+    __slots__ = ("_value", "_words")
+
+    def __init__(self, value: str, *words: str) -> None:
+        """`words`: the parts of it, of which each alone is a secret."""
+        self._value, self._words = value, words or (value,)
+
+    def __repr__(self) -> str:
+        return HIDDEN
+
+    def reveal(self) -> str:
+        return self._value
+
+    def hide_in(self, text: str) -> str:
+        """`text` without it: what a server sends back may hold what it was sent."""
+        for word in (word for word in self._words if len(word) > 3):  # else what is left could not be read
+            text = text.replace(word, HIDDEN)
+        return text
+
+
 def is_secret(name: str) -> bool:
     """By the name of a variable or a flag. Our own token is none: it is a name."""
     return bool(_NAME.search(name)) and name != "GALACTUS_SERVICE"

@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from supervisors.redact import Secret
 from supervisors.states import ServiceState
 
 LOG_RULES = (
@@ -111,6 +112,10 @@ class AttachedSpec(Struct, frozen=True, kw_only=True):
     health_path: str = "/health"
     after: tuple[str, ...] = ()
     busy: Callable[[], bool] = never_busy
+    key: Secret | None = None
+    """An Authorization header for the probes; what `prepare` and `canary` send is theirs."""
+    locked: str = "wants a key"
+    """What is wrong, and what to do, when the server says 401 or 403."""
 
 
 class Places(Struct, frozen=True):

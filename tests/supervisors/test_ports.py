@@ -9,8 +9,10 @@ from collections.abc import Iterator
 import pytest
 
 from supervisors import probes
+from supervisors.attached import AttachedService
 from supervisors.errors import ServiceError
 from supervisors.group import ServiceGroup
+from supervisors.redact import Secret
 from supervisors.spec import AttachedSpec, Command, Places, ServiceSpec
 from supervisors.states import ServiceState
 from tests.supervisors.conftest import EAGER, FAKE, Fake, Story
@@ -93,6 +95,36 @@ async def test_attached_is_probed_and_never_stopped(places: Places, fake: Fake, 
         assert theirs.returncode is None and probes.somebody_listens(port)
     theirs.kill()
     await theirs.wait()
+
+
+@pytest.mark.parametrize(
+    ("url", "port"),
+    [("http://box", 80), ("https://box/v1", 443), ("http://[::1]:8080", 8080), ("http://me:word@box:81", 81)],
+)
+async def test_an_attached_one_has_a_port_also_where_its_address_names_none(url: str, port: int) -> None:
+    """Without one its clients were never made: it was READY, and the show was not."""
+    service = AttachedService(AttachedSpec(name="a", role="llm", base_url=url), lambda status: None)
+    assert service.status.port == port
+
+
+async def test_a_probe_finds_its_way_also_by_ipv6_and_has_the_key() -> None:
+    heard: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    for host, shown in (("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")):
+        try:
+            listening = await asyncio.start_server(answer, host, 0)
+        except OSError:  # a machine without IPv6
+            assert host == "::1"
+            continue
+        async with listening as server:
+            url = f"{shown}:{server.sockets[0].getsockname()[1]}"
+            assert await probes.health(f"http://me:word@{url}/health", Secret("Bearer abc")) == 200
+            assert f"Host: {url}\r\nAuthorization: Bearer abc\r\n".encode() in heard[-1] and b"word" not in heard[-1]
 
 
 async def test_wait_ready_says_who_is_late(places: Places, fake: Fake) -> None:
