@@ -1,7 +1,9 @@
 """What all chat protocols share: a prompt out, lines in, each of which may hold words, figures or the end."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any, ClassVar, TypeVar
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
@@ -10,10 +12,14 @@ from clients.http import Engine, Opened
 from conversation.events import ModelFigures
 from conversation.ports import Message, Sampling
 from conversation.stages import Stage
+from supervisors import probes
 
 T = TypeVar("T")
 DESCRIBE = "Say in one short sentence what is in this picture."
 CAPTION_TOKENS = 60
+_LOOK_S, _COMPUTES = 0.5, 0.1
+"""A process that uses so much of a core while it is looked at is at work."""
+_HERE = ("127.0.0.1", "localhost", "::1")
 
 
 class Piece(Struct, frozen=True):
@@ -31,9 +37,12 @@ class ChatModel(Engine):
 
     stage = Stage.THINKING
     path: ClassVar[str]
+    health_path: ClassVar[str] = "/health"
 
     def __init__(self, name: str, base_url: str) -> None:
         super().__init__(name, base_url, keep_alive=False)
+        self.pid: int | None = None
+        """Of a server of ours; None: somebody else runs it."""
 
     async def prime(self, messages: Sequence[Message]) -> None:
         """Put the prompt into the model's cache. Raises ConversationError."""
@@ -47,6 +56,24 @@ class ChatModel(Engine):
         """A sentence on what is to be seen, by a model that `sees`; it may take seconds. Raises ConversationError."""
         raise NotImplementedError
 
+    async def lives(self) -> bool:
+        """Whether it is at work. Fits `conversation.patience.Lively`. A server of ours must compute, for one that is
+        stuck still answers its health. Of one that somebody else runs any HTTP answer will do, or that it computes.
+        """
+        if self.pid is not None:
+            return await _computes(self.pid)
+        if await self.answers():
+            return True
+        address = urlsplit(self.base_url)
+        if address.hostname not in _HERE:
+            return False
+        owner = await asyncio.to_thread(probes.port_owner, address.port or 80)
+        return owner is not None and await _computes(owner)
+
+    async def answers(self) -> bool:
+        """Whether it says anything at all, if only that it is loading."""
+        return await probes.health(self.base_url.rstrip("/") + self.health_path) is not None
+
     def _question(self, messages: Sequence[Message], sampling: Sampling) -> dict[str, Any]:
         """The body of a request for a stream."""
         raise NotImplementedError
@@ -58,6 +85,7 @@ class ChatModel(Engine):
     async def stream(
         self, messages: Sequence[Message], sampling: Sampling, on_figures: Callable[[ModelFigures], None]
     ) -> AsyncGenerator[str, None]:
+        """Text as the model writes it; "" stands for bytes without words: reasoning, or a mere sign of life."""
         with self.request():
             async with Opened(await self.send(self.path, json=self._question(messages, sampling))) as answer:
                 if answer.status_code >= 400:
@@ -65,6 +93,7 @@ class ChatModel(Engine):
                 whole, rest = False, b""
                 async for data in answer.aiter_bytes():
                     *lines, rest = (rest + data).split(b"\n")  # and at no other line end: replies may hold those
+                    silent = True
                     for piece in map(self._piece, lines):
                         if piece is None:
                             continue
@@ -72,7 +101,10 @@ class ChatModel(Engine):
                             on_figures(piece.figures)
                         whole = whole or piece.last
                         if piece.text:
+                            silent = False
                             yield piece.text
+                    if silent:
+                        yield ""
                 if not whole:  # a server that dies may still end its answer in good order
                     raise self.wrong("broke off in the middle")
 
@@ -81,3 +113,9 @@ class ChatModel(Engine):
             return decoder.decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise self.wrong("sent a reply that is not JSON") from None
+
+
+async def _computes(pid: int) -> bool:
+    used = probes.tree_cpu_s(pid)
+    await asyncio.sleep(_LOOK_S)
+    return probes.tree_cpu_s(pid) - used > _COMPUTES * _LOOK_S

@@ -40,6 +40,7 @@ class Ollama(ChatModel):
     """
 
     path = "/api/chat"
+    health_path = "/api/version"
 
     def __init__(self, name: str, base_url: str, model: str, runner: Mapping[str, int] | None = None) -> None:
         super().__init__(name, base_url)
@@ -63,8 +64,10 @@ class Ollama(ChatModel):
         count, began, self.timings = 0, 0.0, None
         async with aclosing(super().stream(messages, sampling, on_figures)) as pieces:
             async for text in pieces:
-                now, count = monotonic(), count + 1
-                if count == 1:
+                now, count = monotonic(), count + bool(text)
+                if not text:
+                    pass
+                elif count == 1:
                     began = now
                 elif now > began and self.timings is None:
                     on_figures(ModelFigures(tokens_per_s=round((count - 1) / (now - began), 1)))
@@ -101,6 +104,10 @@ class Ollama(ChatModel):
         rows = [{"role": m.role, "content": m.content} for m in messages]
         asked = {"model": self.model, "messages": rows, "stream": stream, "think": False, "keep_alive": EVENING}
         return asked | {"options": {**self._runner, **options}}
+
+    async def lives(self) -> bool:
+        """It waits for the disk, not for the processor, while it loads a model that had been unloaded."""
+        return await super().lives() or await self.answers()
 
     async def sees(self) -> bool:
         return "vision" in (await self.show()).capabilities

@@ -80,7 +80,7 @@ def parser() -> argparse.ArgumentParser:
     ask.add_argument("--json", action="store_true", help="print the whole turn as one JSON object")
     ask.add_argument("--out", metavar="FILE", type=Path, help="write what was heard as a WAV")
     ask.add_argument(
-        "--timeout", metavar="S", type=seconds, help="give up after S seconds (default 60; 600 if it starts a show)"
+        "--timeout", metavar="S", type=seconds, help="give up after S seconds (default 120; 600 if it starts a show)"
     )
     verb("say", "speak a line in the character's voice").add_argument("text", nargs="+")
     verb("press", "hold the talk button")

@@ -43,7 +43,8 @@ class Ask(Command, frozen=True, kw_only=True):
     text: str = ""
     want_audio: bool = False
     """Also answer with what was heard, as "pcm" in base64."""
-    timeout_s: float = 60.0
+    timeout_s: float = 120.0
+    """More than a model that gives signs of life may take for its first words."""
 
 
 class Say(Command, frozen=True, kw_only=True):

@@ -39,6 +39,8 @@ class LiveEngines:
             if client is not None:
                 self._retired.append(client)
             client = self._of[launcher] = launcher.connect(base_url)
+        if isinstance(client, ChatModel):
+            client.pid = status.pid
         self._clients[status.name] = client
         self._ready.add(status.name)
 

@@ -25,7 +25,7 @@ from devices.estop import request
 from profiles.home import Home
 
 _NO_SHOW = "no show is running; start one with: make show"
-_WARM_S, _COLD_S = 60.0, 600.0
+_WARM_S, _COLD_S = 120.0, 600.0
 
 
 def ask(arguments: Namespace) -> int:

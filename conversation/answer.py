@@ -12,6 +12,7 @@ from conversation import prompt
 from conversation.clauses import Clause, ClauseCutter
 from conversation.errors import ConversationError, Refused
 from conversation.events import AudioFigures, ClausePlaying, ClauseReady, ModelFigures, TurnEnded
+from conversation.patience import Patience
 from conversation.ports import LanguageModel, TextToSpeech
 from conversation.speakable import SpeakableStream
 from conversation.spoken import spoken
@@ -40,12 +41,12 @@ class Answer:
         self.model = ModelFigures()
         self.thought = False
         """Whether the model said any of it; canned lines stay out of the history."""
-        self.filler = ""
-        """What was said while it was waited for: its first clause, and not part of the answer."""
+        self.fillers = 0
+        """Clauses that were said while the model was waited for: the first ones, and not part of the answer."""
         self._clauses: asyncio.Queue[Clause | None] = asyncio.Queue(_QUEUED_CLAUSES)
         self._lost: set[str] = set()
         self._told = 0
-        self._thinking_s = 0.0
+        self._patience = Patience(hands.deadlines)
         self._render_s = 0.0
         self._rendered_s = 0.0
 
@@ -53,10 +54,12 @@ class Answer:
         """Think and speak at the same time, then wait for silence."""
         self.turn.enter(Stage.THINKING)
         async with asyncio.TaskGroup() as group:
-            watcher = group.create_task(self._watch())
+            helpers = (self._watch(), self._cover_the_wait(), self._patience.look_for_life())
+            beside = [group.create_task(helper) for helper in helpers]
             group.create_task(self._think())
             await self._speak()
-            watcher.cancel()
+            for task in beside:
+                task.cancel()
         self._tell_playing()
 
     async def say(self, lines: Sequence[str]) -> None:
@@ -75,7 +78,7 @@ class Answer:
         """`ended` with what was said, heard and measured."""
         heard = self.utterance
         for name, at in (("first_audio", heard.first_at), ("last_audio", heard.last_at)):
-            if at is not None and not (self.filler and name == "first_audio"):
+            if at is not None and not (self.fillers and name == "first_audio"):
                 self.turn.mark(name, at)
         rate = self.hands.player.speaker.rate
         return structs.replace(
@@ -90,6 +93,10 @@ class Answer:
             ),
             jaw=heard.jaw_figures(),
         )
+
+    def heard(self) -> str:
+        """What was heard of the answer itself."""
+        return self.utterance.heard_text(self.fillers)
 
     async def _feed(self, clauses: Sequence[Clause]) -> None:
         for clause in clauses:
@@ -107,8 +114,7 @@ class Answer:
             if not self.thought:
                 raise ConversationError(Stage.THINKING, "the model said nothing that can be spoken", "ask again")
         except TimeoutError:
-            late = ConversationError(Stage.THINKING, "the model took too long", "choose a smaller model or restart llm")
-            await self._fall_back(late, Outcome.FAILED, self.hands.character.lines.trouble)
+            await self._fall_back(self._patience.late(), Outcome.FAILED, self.hands.character.lines.trouble)
         except ConversationError as error:
             await self._fall_back(error, Outcome.DEGRADED, self.hands.character.lines.no_llm)
         await self._clauses.put(None)
@@ -117,10 +123,23 @@ class Answer:
         """One that is being exchanged for another is waited for, and a few words cover it."""
         if (exchange := self.hands.engines.exchange("llm")) is None:
             return
-        for line in pick(self.hands.character.lines.swapping):
-            self.filler = line
-            await self._clauses.put(Clause(line, True))
+        self._fill(pick(self.hands.character.lines.swapping))
         await exchange
+
+    async def _cover_the_wait(self) -> None:
+        """A model that loads, reads or reasons for long: the character says that it has heard."""
+        lines = list(self.hands.character.lines.waiting)
+        random.shuffle(lines)
+        async with aclosing(self._patience.fillers()) as moments:
+            async for _ in moments:
+                self._fill(lines[self.fillers % len(lines) :][:1])
+
+    def _fill(self, lines: Sequence[str]) -> None:
+        """Only before the first clause of the answer; what the voice has not taken yet is cover enough."""
+        for line in lines:
+            if not self._clauses.full():
+                self.fillers += 1
+                self._clauses.put_nowait(Clause(line, True))
 
     async def _clauses_with_room(self, llm: LanguageModel) -> None:
         """A prompt that is refused is most likely too long: without this, no later one could ever be shorter."""
@@ -133,22 +152,24 @@ class Answer:
             await self._clauses_of(llm)
 
     async def _fall_back(self, error: ConversationError, outcome: Outcome, lines: Sequence[str]) -> None:
+        self._patience.over()
         self.turn.fail(error, outcome)
         if not self.thought:
             for line in pick(lines):
                 await self._clauses.put(Clause(line, True))
 
     async def _clauses_of(self, llm: LanguageModel) -> None:
-        character, deadlines = self.hands.character, self.hands.deadlines
+        character, patience = self.hands.character, self._patience
         messages = prompt.messages(character, self.hands.history, self.question)
         speakable, cutter, sentences, count = SpeakableStream(character.name), ClauseCutter(), 0, 0
         self.turn.mark("llm_sent")
+        patience.ask(llm)
         async with aclosing(llm.stream(messages, prompt.sampling(character), self._on_figures)) as pieces:
-            wait = deadlines.first_token_s
-            while (piece := await self._piece(pieces, wait)) is not None:
+            while (piece := await patience.next(pieces)) is not None:
+                if not piece:
+                    continue
                 count += 1
                 self.turn.mark("first_token")
-                wait = deadlines.next_token_s
                 for clause in cutter.feed(speakable.feed(piece)):
                     await self._offer(clause)
                     sentences += clause.ends_sentence
@@ -165,20 +186,12 @@ class Answer:
                 await self._offer(clause)
                 sentences += clause.ends_sentence
 
-    async def _piece(self, pieces: AsyncGenerator[str, None], wait_s: float) -> str | None:
-        """The model's deadline counts its own time alone: it also waits for a slow voice to take its clauses."""
-        clock = asyncio.get_running_loop().time
-        began = clock()
-        try:
-            return await _next(pieces, min(wait_s, self.hands.deadlines.thinking_s - self._thinking_s))
-        finally:
-            self._thinking_s += clock() - began
-
     def _on_figures(self, figures: ModelFigures) -> None:
         self.model = figures
 
     async def _offer(self, clause: Clause) -> None:
         self.thought = True
+        self._patience.spoke()
         self.turn.mark("first_clause")
         await self._clauses.put(clause)
 
@@ -259,7 +272,7 @@ class Answer:
         clauses, position = self.utterance.clauses, self.utterance.position()
         while self._told < len(clauses) and position > clauses[self._told].start:
             clause = clauses[self._told]
-            if self.filler and self._told == 1:
+            if self.fillers and self._told == self.fillers:
                 self.turn.mark("first_audio")  # by 25 ms; a filler is no answer
             length = None if clause.end is None else (clause.end - clause.start) / self.hands.player.speaker.rate
             playing = ClausePlaying(turn=self.turn.number, index=self._told, text=clause.text, seconds=length)

@@ -81,8 +81,9 @@ class Utterance:
     def text(self) -> str:
         return " ".join(c.text for c in self.clauses)
 
-    def heard_text(self) -> str:
-        return " ".join(filter(None, (c.heard(self.position()) for c in self.clauses)))
+    def heard_text(self, start: int = 0) -> str:
+        """From that clause on."""
+        return " ".join(filter(None, (c.heard(self.position()) for c in self.clauses[start:])))
 
     def heard_samples(self) -> Samples:
         return np.concatenate([SILENCE, *self._pcm])[: self.position()]

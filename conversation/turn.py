@@ -104,8 +104,8 @@ class Turn:
     def _remember(self, ended: TurnEnded) -> None:
         """What was heard joins the history; of a canned line only that we said it, so that its echo is known."""
         if self.answer is not None and self.answer.thought:
-            self.hands.history.add(self.transcript, ended.heard.removeprefix(self.answer.filler).strip())
-        elif ended.heard:
+            self.hands.history.add(self.transcript, self.answer.heard())
+        if ended.heard:
             self.hands.history.last_line = ended.heard
 
     def enter(self, stage: Stage) -> None:

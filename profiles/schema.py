@@ -152,9 +152,15 @@ class Deadlines(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     transcribing_s: Seconds = 10.0
     first_token_s: Seconds = 15.0
+    """For the model's first word, unless its server gives signs of life: it loads, reads a long prompt, or reasons."""
+    waiting_s: Seconds = 60.0
+    """For the first clause of a model that gives such signs."""
+    filler_s: Seconds = 4.0
+    """After so long without a clause the character says one of its `waiting` lines; 0 = never."""
     next_token_s: Seconds = 6.0
     first_pcm_s: Seconds = 6.0
     thinking_s: Seconds = 30.0
+    """For all that follows the first clause."""
 
 
 class MemoryRules(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -241,6 +247,8 @@ class CannedLines(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     """Nobody spoke; empty = stay silent."""
     swapping: Lines = ("One moment, I am changing my mind.",)
     """Somebody waits while the model is exchanged for another."""
+    waiting: Lines = ("Hm, let me think about that.", "Give me a moment.", "It is on the tip of my tongue.")
+    """The model takes long before its first words; none is said twice in a turn while there are others."""
 
 
 class Character(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
