@@ -4,15 +4,19 @@ import argparse
 import errno
 import importlib
 import logging
+import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
 from console import commands as cmd
 from console.lean import import_httpx
+from console.surroundings import words
 
 _JSON = "as JSON, for programs"
+_NAMED = "its name, as in: console.py status"
 _ABOUT = (
     "The operator console for a talking character. Without a command: the operator's screen, which starts the show if "
     "none runs. Without a terminal: the show in the foreground, its events as JSON lines."
@@ -23,6 +27,7 @@ _EPILOG = (
 )
 
 
+_LOG = "%(asctime)s %(message)s"
 _ROOMS = {
     "models": "console.models",
     "check": "console.preflight",
@@ -35,21 +40,50 @@ _ROOMS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command. Never lets a traceback reach the operator: it goes to a file, and the line says where."""
     logging.raiseExceptions = False  # a log that cannot be written must not write to the screen
-    arguments = parser().parse_args(argv)
-    return guarded(_verb(arguments), arguments)
+    try:
+        arguments = parser().parse_args(argv)
+    except SystemExit:
+        with suppress(BrokenPipeError, cmd.CommandError):  # --help | head -1
+            _flush()
+        raise
+    return guarded(lambda given: _verb(given)(given), arguments)
 
 
 def guarded(work: Callable[[argparse.Namespace], int], arguments: argparse.Namespace) -> int:
     """The exit code of `work`, whatever it raises."""
     try:
-        return work(arguments)
+        code = work(arguments)
+        _flush()
+        return code
     except KeyboardInterrupt:
-        print("Interrupted.", file=sys.stderr)
+        _tell("Interrupted.")
         return cmd.INTERRUPTED
     except BrokenPipeError:
+        with suppress(BrokenPipeError, cmd.CommandError):
+            _flush()
         return cmd.DONE
     except Exception as error:
+        with suppress(BrokenPipeError, cmd.CommandError):
+            _flush()
         return _explain(error)
+
+
+def _flush() -> None:
+    """Here rather than at Python's own end, where a reader that has gone costs a traceback. Raises BrokenPipeError."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            raise
+        why = error.strerror or str(error)
+        raise cmd.CommandError(cmd.NO_ENGINE, f"what was to be printed cannot be written ({why})") from None
+
+
+def _tell(line: str) -> None:
+    with suppress(OSError):  # nobody reads it, and the exit code speaks
+        print(line, file=sys.stderr)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -76,22 +110,22 @@ def parser() -> argparse.ArgumentParser:
     ask = verb("ask", "one turn: ask the character something")
     given = ask.add_mutually_exclusive_group(required=True)
     given.add_argument("--wav", metavar="FILE", type=Path, help="a recorded question, any sound format, 30 s at most")
-    given.add_argument("--text", help="a typed question")
+    given.add_argument("--text", type=words, help="a typed question")
     ask.add_argument("--json", action="store_true", help="print the whole turn as one JSON object")
     ask.add_argument("--out", metavar="FILE", type=Path, help="write what was heard as a WAV")
     ask.add_argument(
         "--timeout", metavar="S", type=seconds, help="give up after S seconds (default 120; 600 if it starts a show)"
     )
-    verb("say", "speak a line in the character's voice").add_argument("text", nargs="+")
+    verb("say", "speak a line in the character's voice").add_argument("text", type=words, nargs="+")
     verb("press", "hold the talk button")
     verb("release", "let the talk button go")
     verb("panic", "silence, jaw limp, nobody is answered until: console.py resume")
     verb("estop", "motors off at once, even when the show hangs; the screen's rig page acknowledges it")
     verb("resume", "lift a panic: visitors may come again")
-    verb("restart", "stop and start one engine").add_argument("service", help="its name, as in: console.py status")
+    verb("restart", "stop and start one engine").add_argument("service", type=words, help=_NAMED)
     swap = verb("swap", "give an engine another model while the show is on")
-    swap.add_argument("service", help="its name, as in: console.py status")
-    swap.add_argument("model", help="id of the catalogue, as in: console.py models")
+    swap.add_argument("service", type=words, help=_NAMED)
+    swap.add_argument("model", type=words, help="id of the catalogue, as in: console.py models")
     swap.add_argument("--device", choices=("auto", "cpu", "gpu"), help="where it shall run; else as the rig says")
     swap.add_argument("--json", action="store_true", help=_JSON)
     verb("attach", "open the operator's screen on a show that runs")
@@ -111,14 +145,16 @@ def parser() -> argparse.ArgumentParser:
 
 def _models(models: argparse.ArgumentParser) -> None:
     models.add_argument("action", nargs="?", choices=("list", "fetch", "verify", "rm"), default="list")
-    models.add_argument("id", nargs="*", help="ids of the catalogue")
+    models.add_argument("id", type=words, nargs="*", help="ids of the catalogue")
     models.add_argument("--json", action="store_true", help=_JSON)
     models.add_argument("--from", dest="source", metavar="FILE", type=Path, help="fetch from this file or folder")
     models.add_argument("--for-rig", metavar="NAME|FILE", action="append", default=[], help="all that this rig needs")
 
 
 def _logs(logs: argparse.ArgumentParser) -> None:
-    logs.add_argument("service", nargs="?", default="all", help="its name, show for the show itself, or all (merged)")
+    logs.add_argument(
+        "service", type=words, nargs="?", default="all", help="its name, show for the show itself, or all (merged)"
+    )
     logs.add_argument("-f", "--follow", action="store_true", help="the last lines, and those to come until Ctrl-C")
     logs.add_argument("--crash", action="store_true", help="why it crashed last, and a line for each crash before")
 
@@ -158,6 +194,12 @@ def _explain(error: Exception) -> int:
     """One plain line, and the exit code that goes with the kind of error."""
     while isinstance(error, ExceptionGroup):  # a TaskGroup's wrapping; the first is the cause
         error = error.exceptions[0]
+    if isinstance(error, ImportError):
+        _tell(f"A part of Galactus cannot be loaded ({error}); mend it with: make setup")
+        return cmd.NO_ENGINE
+    if isinstance(error, MemoryError):
+        _tell("There is too little memory; close other programs and try again.")
+        return cmd.NO_ENGINE
     from console.client import NoShow
     from console.presence import AlreadyRunning
     from devices.errors import DeviceError
@@ -176,12 +218,12 @@ def _explain(error: Exception) -> int:
     if isinstance(error, cmd.CommandError):
         code = error.code
     elif isinstance(error, OSError) and error.errno is not None:
-        print(_os_trouble(error), file=sys.stderr)
+        _tell(_os_trouble(error))
         return cmd.NO_ENGINE
     else:
         code = next((c for kind, c in codes.items() if isinstance(error, kind)), 1)
     if code != 1:
-        print(_sentence(str(error)), file=sys.stderr)
+        _tell(_sentence(str(error)))
         return code
     return _unforeseen(error)
 
@@ -190,8 +232,17 @@ def _os_trouble(error: OSError) -> str:
     from profiles.home import Home
 
     if error.errno == errno.ENOSPC:
+        if error.filename is None and _room(Home.from_environment().root):
+            return "What was to be printed has no room where it goes; send it elsewhere."
         return f"The disk is full; make room for {Home.from_environment().root}, or set GALACTUS_HOME to another disk."
     return f"{error.filename or 'The system'}: {error.strerror}; mend that and try again."
+
+
+def _room(root: Path) -> bool:
+    import shutil
+
+    there = next(folder for folder in (root, *root.parents) if folder.exists())
+    return shutil.disk_usage(there).free > 1 << 20
 
 
 def _sentence(text: str) -> str:
@@ -205,10 +256,10 @@ def _unforeseen(error: Exception) -> int:
     path = Home.from_environment().root / "errors.log"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        logging.basicConfig(filename=path, format="%(asctime)s %(message)s")
+        logging.basicConfig(filename=path, encoding="utf-8", errors="backslashreplace", format=_LOG)
         logging.getLogger(__name__).error("unforeseen", exc_info=error)
         where = f"the details are in {path}"
     except OSError:
         where = f"it was {type(error).__name__}: {error}"
-    print(f"Something went wrong inside Galactus; {where}.", file=sys.stderr)
+    _tell(f"Something went wrong inside Galactus; {where}.")
     return 1

@@ -20,6 +20,7 @@ from console.presence import AlreadyRunning
 from console.setting_up import ProgressPrinter
 from console.show import Show
 from console.signals import heeded
+from console.surroundings import for_people
 from profiles.catalogue import Catalogue
 from profiles.errors import ProfileError
 from profiles.home import Home
@@ -142,7 +143,7 @@ class _Words:
             self._printer.show(row)
             return b""
         text = self._event(row)
-        return (text + "\n").encode() if text else b""
+        return for_people(text + "\n") if text else b""
 
     def _event(self, row: dict[str, Any]) -> str:
         name = self._show.character.value.name

@@ -15,6 +15,7 @@ from console.logbook.book import Book, Place
 from console.logbook.line import Line, coloured, plain
 from console.logbook.scan import Patience
 from console.logbook.source import Source
+from console.surroundings import for_people
 from profiles.errors import ProfileError
 from profiles.home import Home
 from profiles.loader import load_rig
@@ -123,7 +124,7 @@ def _write(book: Book, lines: Iterator[Line]) -> None:
         text = coloured(line.data, _WHOLE) if colours else plain(line.data, _WHOLE)
         name = f"{book.names[line.source]:<{cells}}  " if several else ""
         end = "\x1b[0m\n" if "\x1b" in text else "\n"
-        out.write(f"{line.stamp.decode('ascii', 'replace')} {name}{text}{end}".encode("utf-8", "replace"))
+        out.write(for_people(f"{line.stamp.decode('ascii', 'replace')} {name}{text}{end}"))
     out.flush()
 
 
@@ -146,7 +147,7 @@ def _crashes(service: str, home: Home, rig: str | None, run: Path) -> int:
     if folder != run:
         print(f"There was no crash in this run; the last one was in {folder}", file=sys.stderr)
     text = "".join(f"{row}\n" for row in (*_told(newest), *_older([one for _, one in found[1:_OLDER]])))
-    sys.stdout.buffer.write(text.encode("utf-8", "replace"))
+    sys.stdout.buffer.write(for_people(text))
     sys.stdout.buffer.flush()
     return cmd.DONE
 

@@ -9,6 +9,7 @@ import msgspec
 from console import commands as cmd
 from console.services import launchers, workshop
 from console.setting_up import ProgressPrinter
+from console.surroundings import for_stdout
 from launchers.progress import Progress
 from launchers.weights import ModelStore
 from profiles.catalogue import Catalogue
@@ -38,7 +39,7 @@ def models(arguments: Namespace) -> int:
 def _list(store: ModelStore, *, as_json: bool) -> int:
     rows = store.list()
     if as_json:
-        print(msgspec.json.encode(rows).decode())
+        print(for_stdout(msgspec.json.encode(rows)))
         return cmd.DONE
     print(f"{'id':<18} {'role':<5} {'size':>9}  {'state':<8} licence")
     for row in rows:

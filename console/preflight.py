@@ -26,6 +26,7 @@ from console.connected import connected
 from console.last_show import given
 from console.presence import ShowFile
 from console.services import launchers, workshop
+from console.surroundings import for_stdout
 from launchers.base import BaseLauncher
 from profiles.catalogue import Catalogue
 from profiles.home import Home
@@ -75,7 +76,7 @@ def check(arguments: Namespace) -> int:
     if not any(row.what == "show" for row in rows):  # a show that is halted has said so itself
         rows.append(_show(show, arguments))
     report = Report(ok=all(r.state in ("ok", "todo") for r in rows), rows=rows, origins=_origins(rig, character))
-    print(msgspec.json.encode(report).decode() if arguments.json else _words(report))
+    print(for_stdout(msgspec.json.encode(report)) if arguments.json else _words(report))
     return cmd.DONE if report.ok else cmd.NO_ENGINE
 
 

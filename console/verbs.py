@@ -20,6 +20,7 @@ from console.presence import ShowFile
 from console.setting_up import tell_progress
 from console.signals import heeded
 from console.status import in_words
+from console.surroundings import for_stdout
 from conversation.stages import Outcome
 from devices.estop import request
 from profiles.home import Home
@@ -71,7 +72,7 @@ def _end_in_order() -> None:
 def _print_turn(result: dict[str, Any], arguments: Namespace) -> int:
     sound = base64.b64decode(result.pop("pcm", ""))
     if arguments.json:
-        print(msgspec.json.encode(result).decode(), flush=True)
+        print(for_stdout(msgspec.json.encode(result)), flush=True)
     else:
         if arguments.wav is not None:
             print(f"visitor: {result['transcript']}")
@@ -130,7 +131,7 @@ def swap(arguments: Namespace) -> int:
     wanted = cmd.Swap(service=arguments.service, model=arguments.model, device=arguments.device)
     result = asyncio.run(_with_progress(_running(arguments), wanted))
     if arguments.json:
-        print(msgspec.json.encode(result).decode())
+        print(for_stdout(msgspec.json.encode(result)))
     else:
         print(_swapped(result), file=sys.stderr)
     return cmd.DONE if result["swapped"] else cmd.NO_ENGINE
@@ -173,7 +174,7 @@ async def _simple(arguments: Namespace, command: cmd.Command) -> int:
 
 def status(arguments: Namespace) -> int:
     result = asyncio.run(_call(_running(arguments), cmd.Status()))
-    print(msgspec.json.encode(result).decode() if arguments.json else in_words(result))
+    print(for_stdout(msgspec.json.encode(result)) if arguments.json else in_words(result))
     return cmd.DONE
 
 

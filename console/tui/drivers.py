@@ -13,18 +13,9 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.events import Event as Told
 from textual.message import Message
 
+from console.surroundings import PLAIN
 from console.tui.keys import KeyboardFlags, KeyParser, TerminalAttributes
 
-_PLAIN = str.maketrans(
-    {
-        **dict.fromkeys("━─▔▁▂▀▄", "-"), **dict.fromkeys("│┃▌▐▏▎▍", "|"), **dict.fromkeys("╭╮╰╯┌┐└┘├┤┬┴┼", "+"),
-        **dict.fromkeys("█▉▊▋▅▆▇", "#"), "░": ".", "▒": ":", "▓": "%", "●": "*", "○": "o", "◌": "o", "◐": "~", "◉": "@",
-        "◔": "o", "◕": "O", "■": "#", "▪": ".", "▲": "!", "✖": "X", "×": "x", "✓": "v", "▶": ">", "·": "-", "…": ".",
-        "→": ">", "←": "<", "↑": "^", "↓": "v", "⇧": "^", "›": ">",
-        "↻": "r", "✂": "%", "’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "é": "e",
-        "µ": "u", "┄": ".", "‹": "<", "▃": "-",
-    }
-)  # fmt: skip
 _TEXTUALS = (
     textuals.KITTY_DISAMBIGUATE_ESCAPE_CODES | textuals.KITTY_REPORT_ALL_KEYS | textuals.KITTY_REPORT_ASSOCIATED_TEXT
 )
@@ -122,7 +113,7 @@ class AsciiDriver(BoothDriver):
     """Every glyph of ours has a plain stand-in of the same width; what else cannot be shown becomes a question mark."""
 
     def write(self, data: str) -> None:
-        super().write(data.translate(_PLAIN).encode("ascii", "replace").decode())
+        super().write(data.translate(PLAIN).encode("ascii", "replace").decode())
 
 
 def driver(environment: Mapping[str, str]) -> type[Driver]:

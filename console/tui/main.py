@@ -54,7 +54,12 @@ def _keep_errors(home: Home) -> None:
     """What the screen trips over goes to a file; the terminal belongs to the operator."""
     folder = home.root / "state"
     folder.mkdir(parents=True, exist_ok=True)
-    logging.basicConfig(filename=folder / "screen.log", format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(
+        filename=folder / "screen.log",
+        encoding="utf-8",
+        errors="backslashreplace",
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
 
 
 def _after(answer: str, app: "ConsoleApp", home: Home) -> int:

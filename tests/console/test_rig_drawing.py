@@ -12,9 +12,9 @@ from console.body_commands import Calibrate, Watch
 from console.body_view import BodyView
 from console.client import NoShow
 from console.readings import CameraReading, JawReading
+from console.surroundings import PLAIN
 from console.tui.actions import ACTS, RIG_ACTS
 from console.tui.big_number import big
-from console.tui.drivers import _PLAIN
 from console.tui.ink import Line, width
 from console.tui.jaw_course import KEPT, Column, JawCourse
 from console.tui.jaw_plot import plot
@@ -96,7 +96,7 @@ def test_no_key_of_the_page_hides_one_of_the_show() -> None:
 
 
 def test_a_terminal_without_our_glyphs_has_others() -> None:
-    assert {ord(glyph) for glyph in "µ┄┤│█▀▄▁▂▃▅▆▇▔─━↑↓←→›‹●○◌■✖✓▲·…"} <= set(_PLAIN)
+    assert {ord(glyph) for glyph in "µ┄┤│█▀▄▁▂▃▅▆▇▔─━↑↓←→›‹●○◌■✖✓▲·…"} <= set(PLAIN)
 
 
 def test_the_link_tells_of_jaw_and_camera_until_it_breaks(tmp_path: Path) -> None:
