@@ -33,6 +33,7 @@ from profiles.home import Home
 from profiles.loader import Loaded, load_character, load_rig
 from profiles.schema import Character, Rig
 from supervisors import probes, redact
+from supervisors.errors import ServiceError
 
 PROGRAM = ".venv/bin/python console.py"
 
@@ -144,7 +145,7 @@ def _engine(launcher: BaseLauncher, rig: str, *, running: bool) -> list[Row]:
     if settings.launch == "attach":
         return [asyncio.run(_attached(launcher)) if not running else _theirs(launcher)]
     fetch = f"{PROGRAM} models fetch --for-rig {rig}"
-    rows = []
+    rows = _program(launcher)
     if launcher.needs_environment():
         ready = shop.environments.python(launcher.script) is not None
         state: Literal["ok", "missing"] = "ok" if ready else "missing"
@@ -162,6 +163,16 @@ def _engine(launcher: BaseLauncher, rig: str, *, running: bool) -> list[Row]:
             )
         )
     return rows + _port(launcher, running)
+
+
+def _program(launcher: BaseLauncher) -> list[Row]:
+    """A server program of this machine, and whether it runs here."""
+    try:
+        found, note = asyncio.run(launcher.chosen_binary())
+    except ServiceError as error:
+        return [Row(what=launcher.name, state="fault", detail=error.message, mend=error.hint)]
+    detail = note or (f"program {found}" if found else "")
+    return [Row(what=launcher.name, state="ok", detail=detail)] if detail else []
 
 
 def _theirs(launcher: BaseLauncher) -> Row:

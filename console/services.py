@@ -124,6 +124,7 @@ def spec(rig: Loaded[Rig], launcher: BaseLauncher, senses: Senses, seat: int) ->
         command=launcher.command,
         prepare=launcher.prepare,
         canary=launcher.canary,
+        died_early=launcher.died_early,
         health_path=launcher.health_path,
         port=engine.port,
         adopt_window_s=rig.value.adopt_window_s,

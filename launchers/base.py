@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Literal, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from clients.http import Engine as Client
@@ -22,7 +22,7 @@ from launchers.environments import Environments
 from launchers.errors import FetchError
 from launchers.memory.flags import LoadFlags
 from launchers.model_memory import ModelMemory
-from launchers.probe_binary import works
+from launchers.probe_binary import ended_by_others, fault, of_end
 from launchers.progress import OnProgress, Progress
 from launchers.weights import ModelStore
 from profiles.address import address
@@ -30,7 +30,8 @@ from profiles.errors import ProfileError
 from profiles.home import Home
 from profiles.loader import role_of
 from profiles.schema import Engine, OptionValue, Role
-from supervisors.errors import ServiceError
+from supervisors.errors import ServiceError, Unfit
+from supervisors.exits import Exit, describe
 from supervisors.spec import Command
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
@@ -43,6 +44,10 @@ class Workshop(Struct, frozen=True):
     home: Home
     store: ModelStore
     environments: Environments
+    fit: set[str] = field(default_factory=set)
+    """Programs of the machine that have answered; what fails afterwards is not their build."""
+    unfit: set[str] = field(default_factory=set)
+    """Those that were found and are of no use here: not tried again as long as the show lives."""
 
 
 class Finding(Struct, frozen=True):
@@ -200,6 +205,8 @@ class BaseLauncher(ABC):
         client = self.connect(base_url)
         try:
             await self.try_out(client)
+            if self._binary is not None:
+                self.workshop.fit.add(self._binary)
         except ServiceError:
             raise
         except ConversationError as error:
@@ -232,13 +239,40 @@ class BaseLauncher(ABC):
         wanted = self.settings.binary
         if wanted == "none" or not self.binary:
             return None
-        return shutil.which(self.binary if wanted == "auto" else wanted)
+        found = shutil.which(self.binary if wanted == "auto" else wanted)
+        return None if wanted == "auto" and found in self.workshop.unfit else found
+
+    async def chosen_binary(self) -> tuple[str | None, str]:
+        """The program of the machine that would run, and one line on one that was found and cannot. Raises Unfit for
+        one that the rig names.
+        """
+        found = self._found_binary()
+        if found is None or found in self.workshop.fit or not (why := await fault(found)):
+            return found, ""
+        if self.settings.binary != "auto":
+            raise Unfit(self.name, f"{found} {why}", self._other_binary)
+        self.workshop.unfit.add(found)
+        return None, f"{found} {why}; our own server is used instead"
+
+    @property
+    def _other_binary(self) -> str:
+        return f'install one for this machine, or say binary = "auto" under [engines.{self.name}]'
+
+    def died_early(self, end: Exit | None) -> tuple[str, bool]:
+        """Of our process, before it was READY (None: it lived, and was of no use): what to say of it, "" for nothing,
+        and whether another try is of no use. A program that was merely found is left for our own server.
+        """
+        program, why = self._binary, of_end(end) if end else ""
+        if program is None or program in self.workshop.fit or (end and ended_by_others(end)):
+            return "", False
+        if self.settings.binary != "auto":
+            return (f"{program} {why}; {self._other_binary}", True) if why else ("", False)
+        self.workshop.unfit.add(program)
+        why = why or (describe(end) if end else "does not come up")
+        return f"{program} {why}; our own server is used instead", False
 
     async def _choose_binary(self, on_progress: OnProgress) -> str | None:
-        """A program that is there but does not even start here (another CPU's build) is passed over with a word."""
-        found = self._found_binary()
-        if found is None or await works(found):
-            return found
-        note = f"{found} does not run on this machine, our own server is used instead"
-        on_progress(Progress(what=self.name, unit="packages", done=0, total=None, note=note))
-        return None
+        found, note = await self.chosen_binary()
+        if note:
+            on_progress(Progress(what=self.name, unit="packages", done=0, total=None, note=note))
+        return found

@@ -17,11 +17,12 @@ from launchers.base import BaseLauncher, Finding
 from launchers.errors import FetchError
 from launchers.model_memory import HeldModel, ModelMemory
 from launchers.ollama_pull import pull
-from launchers.probe_binary import works
+from launchers.probe_binary import fault
 from launchers.progress import OnProgress
 from profiles.errors import ProfileError
 from supervisors import probes
 from supervisors.errors import ServiceError
+from supervisors.exits import Exit
 from supervisors.spec import Command
 
 _TAG = re.compile(r"[\w.-]+(:\d+)?(/[\w.-]+){0,3}(:[\w.-]+)?")
@@ -61,7 +62,7 @@ class Launcher(BaseLauncher):
         """The program, and the model on the disk: for a download a server is started, and ended again."""
         self._loaded_by_us = None
         self._binary = self._found_binary()
-        if self._binary is None or not await works(self._binary):
+        if self._binary is None or await fault(self._binary):
             raise FetchError(f"{self.name}: there is no ollama that runs on this machine; {ollama_server.INSTALL}")
         if await asyncio.to_thread(ollama_server.manifest(self.model).is_file):
             return
@@ -92,6 +93,10 @@ class Launcher(BaseLauncher):
         finally:
             self._loaded_by_us = None
             await client.aclose()
+
+    def died_early(self, end: Exit | None) -> tuple[str, bool]:
+        """There is no server of ours to take its place."""
+        return "", False
 
     def command(self, port: int) -> Command:
         assert self._binary is not None  # `prepare` has found it

@@ -1,4 +1,4 @@
-"""The one error of services."""
+"""The errors of services."""
 
 
 class ServiceError(Exception):
@@ -7,3 +7,7 @@ class ServiceError(Exception):
     def __init__(self, service: str, message: str, hint: str = "") -> None:
         self.service, self.message, self.hint = service, message, hint
         super().__init__(f"{service}: {message}" + (f"; {hint}" if hint else ""))
+
+
+class Unfit(ServiceError):
+    """Trying again does not help: its program cannot run on this machine."""

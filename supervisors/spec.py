@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from supervisors.exits import Exit
 from supervisors.redact import Secret
 from supervisors.states import ServiceState
 
@@ -55,6 +56,11 @@ def no_gpu() -> None:
     """Nobody measures any."""
 
 
+def just_died(end: Exit | None) -> tuple[str, bool]:
+    """Nothing more is known."""
+    return "", False
+
+
 class ServiceSpec(Struct, frozen=True, kw_only=True):
     """A server that we start, watch, restart and stop."""
 
@@ -89,6 +95,9 @@ class ServiceSpec(Struct, frozen=True, kw_only=True):
     """Bytes in RAM of its whole tree, beyond which it is started anew; 0: no limit."""
     vram: Callable[[], int | None] = no_gpu
     """Bytes of its whole tree on GPUs now, as somebody else measures them; None where that is not known."""
+    died_early: Callable[[Exit | None], tuple[str, bool]] = just_died
+    """Asked when it ended before it was READY (None: it lived and gave no answer): what to say instead, or "", and
+    whether another try is of no use."""
     seat: int = 1
     """While one model takes over from another, two of the same name run: each has files, socket and log of its own."""
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from supervisors import adoption, probes, redact, tending
 from supervisors.autopsy import Crash
-from supervisors.errors import ServiceError
+from supervisors.errors import ServiceError, Unfit
 from supervisors.exits import Exit, describe
 from supervisors.log_file import stamp
 from supervisors.memory_meter import MemoryMeter
@@ -95,9 +95,9 @@ class Supervisor(Service):
     async def _once(self) -> tuple[str, bool]:
         """From WAITING to the end of one process; returns why it ended, and whether trying again is of no use."""
         try:
-            return await self._run_process(await self._obtain()), False
-        except PortTaken as taken:
-            return str(taken), True
+            return await self._run_process(await self._obtain())
+        except (PortTaken, Unfit) as final:
+            return str(final), True
         except ServiceError as error:
             return str(error), False
         except Exception as error:  # `prepare` and `command` are the caller's, with errors of their own.
@@ -148,7 +148,8 @@ class Supervisor(Service):
             await asyncio.sleep(0.05)
         return self.spec.port
 
-    async def _run_process(self, process: ShimProcess) -> str:
+    async def _run_process(self, process: ShimProcess) -> tuple[str, bool]:
+        """Until its end; returns the same as `_once`."""
         self._become(
             ServiceState.STARTING,
             pid=process.pid,
@@ -174,7 +175,10 @@ class Supervisor(Service):
         end = await process.stop(self.spec.stop_grace_s)
         reason = f"{self.spec.name}: {redact.line(describe(end))}" if died or complaint is None else complaint
         self._report(process, end if died else None, reason, self._clock() - born, wall, during)
-        return reason
+        if self._ready_at is not None:
+            return reason, False
+        words, hopeless = self.spec.died_early(end if died else None)
+        return f"{self.spec.name}: {redact.line(words)}" if words else reason, hopeless
 
     async def _watch(self, process: ShimProcess) -> str | None:
         """Until it exits, or until there is a reason to end it, which is returned."""
