@@ -14,6 +14,7 @@ from textual.events import Event as Told
 from textual.message import Message
 
 from console.surroundings import PLAIN
+from console.tui.bursts import TOGETHER_S, Together
 from console.tui.keys import KeyboardFlags, KeyParser, TerminalAttributes
 
 _TEXTUALS = (
@@ -91,20 +92,20 @@ class BoothDriver(LinuxDriver):
 
     def run_input_thread(self) -> None:
         """Until `exit_event`. Raises EOFError or OSError when the terminal has gone."""
-        parser = KeyParser()
+        parser, together = KeyParser(), Together(self.process_message)
         decode = getincrementaldecoder("utf-8")("replace").decode
         with selectors.SelectSelector() as selector:
             selector.register(self.fileno, selectors.EVENT_READ)
             last = False
             while not last:
                 last = self.exit_event.is_set()  # then one look more
-                if selector.select(_LOOK_S if not last else 0):
+                if selector.select(0 if last else TOGETHER_S if together.waits else _LOOK_S):
                     if not (data := os.read(self.fileno, 4096)):
                         raise EOFError("the terminal has gone")
-                    for message in parser.feed(decode(data)):
-                        self.process_message(message)
-                for message in parser.tick():
-                    self.process_message(message)
+                    together.read(parser.feed(decode(data)))
+                else:
+                    together.tell()
+                together.take(parser.tick())
         for _ in parser.feed(""):  # what is half there is nothing
             pass
 

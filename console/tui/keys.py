@@ -122,6 +122,8 @@ class KeyParser(XTermParser):
 
     def _plain(self, sequence: str, alt: bool = False) -> Iterable[Any]:
         """As Textual reads it; what it fails on is nothing."""
+        if sequence == "\n" and not alt:  # some scanners, and lines over a serial cable, end in it
+            sequence = "\r"
         try:
             return list(super()._sequence_to_key_events(sequence, alt))
         except (ValueError, OverflowError):

@@ -37,6 +37,12 @@ class Pages(Deeds):
     def arrow_up(self, key: str) -> None:
         getattr(self.page, "arrow_up", lambda _: None)(key)
 
+    def stops(self, key: str) -> bool:
+        return key == "x" and self.page.id == "rig"
+
+    def opens_field(self, key: str) -> bool:
+        return len(self.screen_stack) == 1 and (key in ("slash", "a") or (key == "f" and self.page.id == "log"))
+
     def draw(self) -> None:
         raise NotImplementedError
 

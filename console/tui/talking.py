@@ -4,13 +4,13 @@ from collections.abc import Coroutine
 from time import monotonic
 from typing import Any
 
-from textual.app import App
 from textual.driver import Driver
 from textual.events import Event, MouseDown, MouseUp
 from textual.screen import Screen
 from textual.timer import Timer
 
 from console.tui.drivers import KeysReported
+from console.tui.in_order import InOrder
 from console.tui.keys import KeyReleased
 from console.tui.link import Link
 from console.tui.picture import Picture
@@ -20,14 +20,14 @@ from console.tui.talk_button import LONGEST_S, TalkButton
 _REPEAT_S = 0.1
 
 
-class Talking(App[str]):
+class Talking(InOrder):
     """The part of the App that listens to fingers."""
 
     link: Link
     steering: Steering
 
     def __init__(self, driver_class: type[Driver] | None = None) -> None:
-        super().__init__(driver_class=driver_class)
+        super().__init__(driver_class)
         self.talk_button = TalkButton(self._pressed, self._let_go)
         self.keys_reported = False
         """The terminal tells when a key is let go, so SPACE can be held."""
@@ -63,7 +63,7 @@ class Talking(App[str]):
     def action_talk(self) -> None:
         """A tap. A key that is held down repeats itself, where nobody tells of its end; that is not a wish."""
         before, self._talked_at = self._talked_at, monotonic()
-        if self._talked_at - before > _REPEAT_S:
+        if self.second_tap or self._talked_at - before > _REPEAT_S:
             self.do(self.steering.press())
 
     def action_talk_key(self) -> None:
