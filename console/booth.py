@@ -17,7 +17,7 @@ from devices.estop import EmergencyStop
 from devices.hot_key import HotKey
 from devices.jaw_board import JawBoard
 from devices.jaw_player import JawPlayer
-from devices.limits import LimitedHead, LimitedJaw
+from devices.limits import BACK, BACK_ARMED, LimitedHead, LimitedJaw
 from devices.pan_tilt.opener import HeadOpener
 from profiles.schema import Rig
 
@@ -110,7 +110,10 @@ def _head(rig: Rig, stack: ExitStack) -> LimitedHead | None:
 
 def _jaw_now(board: JawBoard) -> DeviceChanged:
     jaw = board.jaw
-    problem = "stopped by hand; acknowledge it on the rig page" if jaw.stopped else jaw.fault or jaw.missing
+    fault = jaw.fault
+    if fault and jaw.board is not None:  # what mended itself still has to be seen
+        fault = fault if fault in (BACK, BACK_ARMED) else f"{fault}; it answers again: 3, then K"
+    problem = "stopped by hand; acknowledge it on the rig page" if jaw.stopped else fault or jaw.missing
     state: DeviceState = "fault" if problem else "simulated" if board.simulated else "ready"
     limp = "" if problem or jaw.armed else "limp until it is armed on the rig page"
     return DeviceChanged(name=board.name, role="jaw", state=state, detail=problem or limp)

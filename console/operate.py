@@ -120,6 +120,7 @@ class Operator:
     def _panic(self, holder: str) -> dict[str, Any]:
         """Silence first; the rest can wait a moment."""
         self._loop.halt()
+        self._jaw.jaw.halted = True
         self._jaw.relax()
         if not self.bus.state.halted:
             self.bus.publish(ShowHalted(by=holder))
@@ -127,6 +128,7 @@ class Operator:
 
     def _resume(self) -> dict[str, Any]:
         halted = bool(self.bus.state.halted)
+        self._jaw.jaw.halted = False
         self._loop.resume()
         if halted:
             self.bus.publish(ShowResumed())

@@ -11,7 +11,7 @@ from devices.boards.board import Board, module
 from devices.emulators.launch import emulated
 from devices.errors import DeviceError
 from devices.limits import LimitedJaw
-from devices.serial_port import find, on_line
+from devices.serial_port import Port, find, moved, on_line, ports
 
 _LOG = logging.getLogger(__name__)
 SOFTWARE = ("simulated",)
@@ -34,7 +34,9 @@ class JawBoard:
         self.jaw, self._playing, self._on_button, self._on_change = jaw, playing, on_button, on_change
         self._stop = threading.Event()
         self._held = False
-        self._told: tuple[str, str, bool, bool] | None = None
+        self._told: tuple[object, ...] | None = None
+        self._known: Port | None = None
+        """What was found at the path of the rig."""
         self._thread = threading.Thread(target=self._run, name="jaw-board", daemon=True)
 
     @property
@@ -108,11 +110,13 @@ class JawBoard:
         settings, made = self.jaw.settings, module(self.jaw.settings.board)
         if settings.board in SOFTWARE:
             return made.open_board(_NoLine())
-        url = path or find(settings.port, made.USB_IDS)
-        return on_line(url, settings.baud or made.BAUD, made.open_board)
+        url = path or moved(find(settings.port, made.USB_IDS), self._known)
+        board = on_line(url, settings.baud or made.BAUD, made.open_board)
+        self._known = next((port for port in ports() if port.path == url), None)
+        return board
 
     def _tell(self) -> None:
-        now = (self.name, self.jaw.fault or self.jaw.missing, self.jaw.armed, self.jaw.stopped)
+        now = (self.name, self.jaw.fault or self.jaw.missing, self.jaw.armed, self.jaw.stopped, not self.jaw.board)
         if now != self._told:
             self._told = now
             self._on_change()

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from time import monotonic, sleep
 
 from devices.boards.board import Board, Button
-from devices.errors import DeviceError
+from devices.errors import DeviceError, Unplugged
 from devices.pan_tilt.limited import LimitedHead as LimitedHead
 from profiles.schema import Jaw as JawSettings
 
@@ -27,6 +27,9 @@ LET_S = 0.3
 """A servo has so long to close before its pulses end: 60 degrees take 0.1 to 0.2 s."""
 _BEYOND = (600, 2400)
 """What the calibration may try, whatever the rig says; most servos turn no further."""
+BACK, BACK_ARMED = "it is back: 3, K, then M", "it is back: look at its cable and its power, then 3 and K"
+_BACK_TIMES, _BACK_S = 3, 60.0
+"""So often within that time it is taken up by itself; then its cable is bad, or moving takes its power."""
 _STOP_WAIT_S = 0.03
 """An emergency stop waits so long for a frame that is being written, then writes beside it."""
 
@@ -40,7 +43,8 @@ class LimitedJaw:
     def __init__(self, settings: JawSettings, clock: Callable[[], float] = monotonic) -> None:
         self.settings = settings
         self.board: Board | None = None
-        self.armed = self.stopped = self.attached = False
+        self.armed = self.stopped = self.attached = self.halted = False
+        """`halted`: in a panic nothing is armed by itself."""
         self.fault = self.missing = ""
         """`missing`: why there is no board now; `fault`: what an operator must have seen."""
         self._clock = clock
@@ -50,6 +54,8 @@ class LimitedJaw:
         self._moved_at = self._armed_at = float("-inf")
         self._by_hand = self._was_armed = self._kept_limp = False
         """`_kept_limp`: a person made it so; then only a person arms it."""
+        self._simulated = self._only_unplugged = False
+        self._returns: list[float] = []
         self._limp_at: float | None = None
         self._stops = 0
 
@@ -60,14 +66,14 @@ class LimitedJaw:
         return min(1.0, max(0.0, (self._us - self._closed) / span)) if span else 0.0
 
     @property
-    def position_us(self) -> float:
-        """Where it was last sent, limp or not."""
-        return self._us
-
-    @property
     def us(self) -> int:
         """The last pulse, microseconds; 0 = limp."""
         return round(self._us) if self.attached else 0
+
+    @property
+    def position_us(self) -> float:
+        """Where it was last sent, limp or not."""
+        return self._us
 
     @property
     def _closed(self) -> int:
@@ -91,9 +97,21 @@ class LimitedJaw:
             except Exception as error:
                 self.lose(error)
                 return
-            wanted = self._was_armed or (not self._kept_limp and (simulated or self.settings.arm_at_start))
-            if wanted and not self.fault and not self.stopped:
+            self._simulated = simulated
+            if self._only_unplugged:
+                self.fault = "" if self._may_return() else BACK_ARMED if self._was_armed else BACK
+                self._only_unplugged = bool(self.fault)
+            if (self._was_armed or self._by_itself) and not self.fault and not self.stopped:
                 self._arm()
+
+    @property
+    def _by_itself(self) -> bool:
+        return not self._kept_limp and (self._simulated or self.settings.arm_at_start)
+
+    def _may_return(self) -> bool:
+        """What was only unplugged is no fault any more where nothing needs a person before it moves."""
+        self._returns = [*(at for at in self._returns if self._clock() - at < _BACK_S), self._clock()]
+        return self._by_itself and not (self.halted or self.stopped) and len(self._returns) <= _BACK_TIMES
 
     def lose(self, error: Exception) -> None:
         """The board is not there, or not to be trusted, until `take`."""
@@ -103,8 +121,11 @@ class LimitedJaw:
             self.missing = str(error) or type(error).__name__
             if lost is not None:
                 _LOG.warning("the jaw is lost: %s", error)
-                self._was_armed = self.armed
-                self.armed, self.fault = False, self.missing
+                gone = isinstance(error, Unplugged)
+                self._only_unplugged = gone and (not self.fault or self._only_unplugged)
+                self.fault = self.fault if gone and not self._only_unplugged else self.missing
+                self._was_armed = (self._was_armed or self.armed) and (not self._only_unplugged or self._by_itself)
+                self.armed = False
                 closing = threading.Thread(target=lost.close, name="close jaw", daemon=True)
                 closing.start()  # a line that is stuck may take half a minute to close
                 closing.join(0.2)
@@ -172,7 +193,7 @@ class LimitedJaw:
             stops, was_stopped = self._stops, self.stopped
             seen = "it was stopped" if was_stopped else self.fault
             again = self._was_armed and not was_stopped
-            self.fault, self.stopped = "", False
+            self.fault, self.stopped, self._only_unplugged, self._returns = "", False, False, []
             if again and self.board is not None:
                 self._arm()
             if self._stops != stops:  # another stop, while we acknowledged the one before

@@ -15,7 +15,7 @@ import serial
 from msgspec import Struct
 from serial.tools import list_ports
 
-from devices.errors import DeviceError
+from devices.errors import DeviceError, Unplugged
 
 T = TypeVar("T")
 STUCK_S = 0.05
@@ -72,6 +72,15 @@ def find(wanted: str, usb_ids: Sequence[tuple[int, int]]) -> str:
         known = ", ".join(f"usb:{p.vendor:04x}:{p.product:04x}:{p.serial_number or p.path}" for p in matching)
         raise DeviceError(wanted, f"several boards could be meant: {known}", "set one of them as the port in the rig")
     return matching[0].path  # a Maestro shows two ports, the first takes commands
+
+
+def moved(path: str, known: Port | None) -> str:
+    """Where the port that was known at `path` is now: one that comes back is often given the next number."""
+    if known is None or not known.vendor or os.path.exists(path):
+        return path
+    same = (known.vendor, known.product, known.serial_number)
+    found = [port.path for port in ports() if (port.vendor, port.product, port.serial_number) == same]
+    return found[0] if len(found) == 1 or (found and known.serial_number) else path
 
 
 def look(path: str) -> str:
@@ -179,4 +188,4 @@ class SerialPort:
         return DeviceError(self.name, message, hint)
 
     def _gone(self, error: Exception) -> DeviceError:
-        return DeviceError(self.name, "was unplugged", "plug it in again; it is taken up by itself")
+        return Unplugged(self.name, "was unplugged", "plug it in again; it is taken up by itself")

@@ -2,18 +2,21 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from devices import jaw_board
+from console.booth import _jaw_now
+from console.events import DeviceChanged
+from devices import jaw_board, serial_port
 from devices.boards.board import module
 from devices.emulators.emulate import emulate
 from devices.emulators.port import FAULTS
 from devices.jaw_board import JawBoard
 from devices.jaw_player import HOP_S, JawPlayer
 from devices.limits import LimitedJaw
-from devices.serial_port import SerialPort
+from devices.serial_port import Port, SerialPort
 from profiles.schema import Jaw
 from tests.devices.test_boards import BOARDS
 from tests.fakes.ports import TappedSpeaker
@@ -77,6 +80,58 @@ def test_a_fault_in_the_midst_of_a_sentence(kind: str, fault: str) -> None:
             until(lambda: goes_on(chain) and len([us for _, _, us in list(emulator.moves)[before:] if us]) > 5)
         assert all(us == 0 or 1390 <= us <= 1610 for _, _, us in emulator.moves), "never outside its travel"
         until(lambda: not any(emulator.servos.values()) if answers else abs(emulator.moves[-1][2] - 1400) < 10)
+
+
+@pytest.mark.parametrize("at_start", [True, False])
+@pytest.mark.parametrize("kind", ["line", "maestro"])
+def test_back_after_an_unplug(kind: str, at_start: bool) -> None:
+    told: list[DeviceChanged] = []
+    with emulate(kind) as emulator, TappedSpeaker() as speaker:
+        chain = Chain(Jaw(board=kind, port=emulator.path, arm_at_start=at_start), speaker)
+        chain.keeper._on_change = lambda: told.append(_jaw_now(chain.keeper))
+        with chain.keeper, chain.player:
+            until(lambda: chain.jaw.board is not None)
+            if not at_start:
+                chain.jaw.arm()
+            for _ in range(2):
+                chain.speak(0.8)
+                emulator.fault("unplug")
+                until(lambda: told[-1].state == "fault" and "plug it in again" in told[-1].detail)
+                emulator.replug()
+                if not at_start:
+                    until(lambda: told[-1].detail == "it is back: 3, K, then M")
+                    chain.jaw.acknowledge()
+                    chain.jaw.arm()
+                until(lambda: chain.jaw.armed and told[-1].state == "ready")
+                until(lambda: not chain.player.playing)
+            emulator.fault("brownout")
+            if chain.jaw.board is not None and chain.jaw.board.answers:
+                until(lambda: told[-1].state == "fault")
+                emulator.fault("")
+                emulator.replug()
+                until(lambda: "it answers again: 3, then K" in told[-1].detail)
+                assert not chain.jaw.armed
+
+
+def test_back_under_another_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The system gives the next number while the old one is still held."""
+    with emulate("maestro") as emulator, TappedSpeaker() as speaker:
+        first, second = tmp_path / "ttyACM0", tmp_path / "ttyACM1"
+        first.symlink_to(emulator.path)
+        here = [Port(str(first), "Maestro", 0x1FFB, 0x0089, "0042")]
+        monkeypatch.setattr(serial_port, "ports", lambda: here)
+        monkeypatch.setattr(jaw_board, "ports", lambda: here)
+        chain = Chain(Jaw(board="maestro", port=str(first), arm_at_start=True), speaker)
+        with chain.keeper:
+            until(lambda: chain.jaw.armed)
+            emulator.fault("unplug")
+            until(lambda: chain.jaw.fault)
+            first.unlink()
+            second.symlink_to(emulator.path)
+            here[:] = [Port(str(second), "Maestro", 0x1FFB, 0x0089, "0042")]
+            emulator.replug()
+            until(lambda: chain.jaw.armed and not chain.jaw.fault)
+            assert "ttyACM1" in chain.keeper.name
 
 
 def goes_on(chain: Chain) -> bool:

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from devices.boards.simulated import SimulatedBoard
-from devices.errors import DeviceError
+from devices.errors import DeviceError, Unplugged
 from devices.limits import HAND_S, LET_S, SLOW_US_PER_S, WATCHDOG_S, LimitedJaw
 from profiles.schema import Jaw
 from tests.devices.jaws import Clock, armed, pulses
@@ -219,6 +219,79 @@ def test_a_lost_board_is_a_fault_that_stays_also_when_it_is_back() -> None:
     with pytest.raises(DeviceError, match="acknowledge"):
         jaw.arm()
     assert "unplugged" in jaw.acknowledge() and jaw.armed and jaw.open_to(1.0)
+
+
+def unplugged(jaw: LimitedJaw, board: SimulatedBoard, times: int = 1) -> None:
+    for _ in range(times):
+        jaw.lose(Unplugged("jaw", "was unplugged", "plug it in again"))
+        jaw.lose(DeviceError("jaw", "is not there"))  # it is looked for
+        assert not jaw.armed and jaw.open_to(1.0) == 0 and "was unplugged" in jaw.fault
+        board.moves.clear()
+        jaw.take(board, simulated=False)
+        assert not any(pulses(board)), "limp until it is told to move"
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_what_was_only_unplugged_is_armed_by_itself_where_the_rig_arms_at_start(times: int) -> None:
+    board, clock = SimulatedBoard(), Clock()
+    jaw = LimitedJaw(replace(FAST, arm_at_start=True), clock)
+    jaw.take(board, simulated=False)
+    unplugged(jaw, board, times)
+    assert jaw.armed and not jaw.fault
+    for _ in range(5):
+        clock.now += 0.02
+        jaw.open_to(1.0)
+    assert 1400 < pulses(board)[-1] <= 1400 + 0.2 * SLOW_US_PER_S, "slowly at first"
+
+
+def test_one_that_comes_and_goes_is_looked_at_by_a_person() -> None:
+    board, clock = SimulatedBoard(), Clock()
+    jaw = LimitedJaw(replace(FAST, arm_at_start=True), clock)
+    jaw.take(board, simulated=False)
+    unplugged(jaw, board, 4)
+    assert not jaw.armed and "cable" in jaw.fault
+    jaw.acknowledge()
+    assert jaw.armed
+    clock.now += 100
+    unplugged(jaw, board)
+    assert jaw.armed
+
+
+def test_without_arming_at_start_a_hand_arms_what_was_unplugged() -> None:
+    board = SimulatedBoard()
+    jaw = LimitedJaw(FAST)
+    jaw.take(board, simulated=False)
+    jaw.arm()
+    unplugged(jaw, board, 2)
+    assert not jaw.armed and jaw.fault == "it is back: 3, K, then M"
+    jaw.acknowledge()
+    assert not jaw.armed and not jaw.fault
+    jaw.arm()
+    jaw.lose(Unplugged("jaw", "was unplugged"))
+    jaw.acknowledge()  # before it is back
+    jaw.take(board, simulated=False)
+    assert not jaw.armed and not jaw.fault
+
+
+@pytest.mark.parametrize("why", ["stop", "stop while it is gone", "panic", "disarmed", "another fault"])
+def test_what_a_person_must_see_is_never_armed_by_itself(why: str) -> None:
+    board = SimulatedBoard()
+    jaw = LimitedJaw(replace(FAST, arm_at_start=True))
+    jaw.take(board, simulated=False)
+    if why == "stop":
+        jaw.stop()
+    elif why == "disarmed":
+        jaw.disarm()
+    elif why == "another fault":
+        jaw.lose(DeviceError("jaw", "it was reset"))
+        jaw.take(board, simulated=False)
+    jaw.halted = why == "panic"
+    jaw.lose(Unplugged("jaw", "was unplugged"))
+    if why == "stop while it is gone":
+        jaw.stop()
+    jaw.take(board, simulated=False)
+    assert not jaw.armed and jaw.open_to(1.0) == 0 and (jaw.fault or jaw.stopped)
+    assert why != "another fault" or "reset" in jaw.fault
 
 
 def test_seen_before_it_is_back() -> None:
