@@ -5,12 +5,13 @@ from enum import Enum
 
 _OWN = frozenset(
     """assistant ai bot model answer a response reply character narrator skull skeleton host output final""".split()
-)
+) | {"final answer", "final response", "my answer", "my response"}
 VISITORS = frozenset("user visitor human question q system guest customer player stranger instruction input".split())
 _LONGEST_LABEL = 26
 _MARK = re.compile(r"(?:[-+•*–]|#{1,6})\s")
 _RULE = re.compile(r"[-=]{2,}")
 _NAME = re.compile(r"[^\W_][\w'’-]*|[^\W\d_]{1,4}\.")
+_COUNT = re.compile(r" \d?$")
 _NUMBERED = re.compile(r"(\d{1,2})[.)]\s")
 
 
@@ -28,7 +29,7 @@ class LineStart:
     def __init__(self, name: str) -> None:
         plain = name.casefold().strip()
         self._own = _OWN | {plain, *re.findall(r"[^\W_]{3,}", plain)} - {""}
-        self._known = self._own | VISITORS
+        self._known = self._own | VISITORS | {"you"}
 
     def judge(self, line: str, first: bool) -> Verdict:
         """`line` without leading space, at least one character; `first` = nothing was said yet."""
@@ -66,7 +67,9 @@ class LineStart:
             return Verdict.WAIT if self._may_be_label(label, words, first) else Verdict.TEXT
         if not after:
             return Verdict.WAIT
-        plain = label.casefold().strip()
+        plain = _COUNT.sub("", label.casefold()).strip()
+        if plain == "you" and not first:
+            return Verdict.VISITOR
         if after[0].isdigit() or not self._may_be_label(label, words, first):
             return Verdict.TEXT
         if plain in VISITORS and not (first and plain[0] == "q"):  # a joke may begin with "Question:"
@@ -75,6 +78,6 @@ class LineStart:
 
     def _may_be_label(self, label: str, words: list[str], first: bool) -> bool:
         """Known labels in any letters; at the very beginning also a name, which is written with capitals."""
-        if any(known.startswith(label.casefold()) for known in self._known):
+        if any(known.startswith(_COUNT.sub("", label.casefold())) for known in self._known):
             return True
         return first and all(_NAME.fullmatch(w) and not w[0].islower() for w in words)

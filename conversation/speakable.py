@@ -1,4 +1,4 @@
-"""Model text to speakable text, as it streams: no markup, emoji, stage directions, prompt tags or speaker labels."""
+"""Model text to speakable text, as it streams: the answer in it without markup, emoji, stage directions or labels."""
 
 import re
 import unicodedata
@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from conversation.line_start import LineStart, Verdict
 from conversation.said import PAUSES, Said
-from conversation.unspoken import is_emphasis, sayable, what_begins
+from conversation.unspoken import is_emphasis, sayable
+from conversation.unwrapper import Unwrapper
 
 _PAIRS = {"(": ")", "[": "]", "{": "}", "<": ">"}
 _LONGEST = 80
@@ -14,39 +15,82 @@ _LONGEST = 80
 _LONGEST_TAG = 40
 _ADDRESS = re.compile(r"(?:https?:|www\.)$", re.IGNORECASE)
 _ADDRESSES = ("http:", "https:", "www.")
-_INLINE = ("user", "visitor", "human")
+_INLINE = ("user", "visitor", "human", "instruction", "q")
 """Labels that end the reply within a line too."""
 
 
 class SpeakableStream:
     """Feed pieces as they come, get what can be said so far. Whatever may still turn out to be a stage direction,
     a tag or a label is held back until its end is seen, ordinary words not at all. Works character by character,
-    so that the slicing of the stream cannot change the result.
+    so that the slicing of the stream cannot change the result. When `taken_back` has grown, all that came before
+    what `feed` returns was a thought, and is not to be said any more.
     """
 
-    def __init__(self, name: str = "") -> None:
+    def __init__(self, name: str = "", thinks_first: bool = False) -> None:
+        """`thinks_first`: replies of this model begin with a thought that only its end marks."""
         self.ended = False
         """The model began to play the visitor: nothing after that is ours to say."""
+        self.taken_back = 0
         self._line_start = LineStart(name)
+        self._unwrapper = Unwrapper(name, self._spoke, thinks_first)
+        self._begin()
+
+    def _begin(self) -> None:
         self._mode: Callable[[str], None] = self._at_line
         self._held = ""
         self._said = Said()
+
+    @property
+    def thought_aloud(self) -> bool:
+        """Whether the model wrote down its thoughts."""
+        return self._unwrapper.thought_aloud
+
+    @property
+    def thinks_unmarked(self) -> bool:
+        """Whether that could only be seen when a thought ended: the next reply is better held back until then."""
+        return self._unwrapper.thinks_unmarked
+
+    @property
+    def called_tool(self) -> bool:
+        """Whether the model called a function; there is none."""
+        return self._unwrapper.called_tool
 
     def feed(self, piece: str) -> str:
         for char in piece:
             if self.ended:
                 break
-            self._mode(char)
+            self._take(self._unwrapper.feed(char))
         return self._said.take()
 
-    def flush(self) -> str:
-        """The rest. A bracket or star left open at the end is half a stage direction if it is short."""
+    def flush(self, whole: bool = True) -> str:
+        """The rest; `whole` is False when the reply was cut off by its limit."""
+        if not self.ended:
+            self._take(self._unwrapper.flush(whole))
+        self._flush_held()
+        return self._said.take()
+
+    def _take(self, text: str) -> None:
+        if self._unwrapper.taken_back != self.taken_back:
+            self.taken_back = self._unwrapper.taken_back
+            self._begin()
+        for char in text:
+            if not self.ended:
+                self._mode(char)
+        if self._unwrapper.ended and not self.ended:
+            self._flush_held()
+            self.ended = True
+
+    def _spoke(self) -> bool:
+        return bool(self._said.last) or (self._mode != self._in_bracket and any(map(str.isalnum, self._held)))
+
+    def _flush_held(self) -> None:
+        """A bracket or star left open at the end is half a stage direction if it is short."""
         while self._held and not self.ended:
             held, mode, self._held, self._mode = self._held, self._mode, "", self._in_text
             if mode == self._at_line:
                 verdict = self._line_start.judge(held + " ", not self._said.last)
                 self._replay("" if verdict in (Verdict.MARK, Verdict.VISITOR) else held)
-            elif mode in (self._in_address, self._in_hash, self._after_words, self._in_link, self._in_thought):
+            elif mode in (self._in_address, self._in_hash, self._after_words, self._in_link):
                 self._replay(held[-1] if mode == self._in_address and held[-1] in PAUSES else "")
             elif mode == self._in_word:
                 self._replay(held, plain=True)
@@ -54,7 +98,6 @@ class SpeakableStream:
                 self._replay("" if self._said.last else held.partition("\n")[2])
             elif not self._said.last or len(held.split()) > 3:
                 self._replay(held[1:])
-        return self._said.take()
 
     def _replay(self, text: str, plain: bool = False) -> None:
         """`text` again, as if its first character had been an ordinary one."""
@@ -195,26 +238,8 @@ class SpeakableStream:
         if self._held[0] == "[":
             self._mode = self._after_words
             return
-        begins = what_begins(self._held)
         self._held, self._mode = "", self._in_text
         self._said.leave_out()
-        if begins == "thought":
-            self._mode = self._in_thought
-        elif begins:
-            self.ended = bool(self._said.last)  # at the very beginning it is our own turn that starts
-            self._mode = self._in_role if begins == "role" else self._at_line
-
-    def _in_role(self, char: str) -> None:
-        """The word after <|im_start|>, or nothing."""
-        if not char.isalpha():
-            self._mode = self._at_line
-            self._mode(char)
-
-    def _in_thought(self, char: str) -> None:
-        """A reasoning model's own notes."""
-        self._held = (self._held + char)[-12:]
-        if self._held.endswith(("</think>", "</thinking>")):
-            self._held, self._mode = "", self._at_line
 
     def _after_words(self, char: str) -> None:
         """After [words]: only with an (address) behind them are they said."""

@@ -16,17 +16,6 @@ _NOUN_FOLLOWS = frozenset(
     two three four five six seven eight nine ten what which""".split()
 )
 
-_STARTS = frozenset("im_start start_header_id start_of_turn".split())
-_ENDS = frozenset("im_end eot_id eot endoftext end_of_turn /s eos end end_of_text".split())
-
-
-def what_begins(tag: str) -> str:
-    """What a prompt tag opens: "role" = a turn with a role's name, "end", "thought", or "" = nothing that matters."""
-    name = tag.strip("<|> ").lower() if tag.startswith("<") else ""
-    if name in _STARTS or name in _ENDS:
-        return "role" if name in _STARTS else "end"
-    return "thought" if name in ("think", "thinking") else ""
-
 
 def sayable(char: str) -> bool:
     """Whether a voice or a reader can do anything with it; of symbols only those that `spoken` knows."""

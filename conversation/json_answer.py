@@ -1,0 +1,94 @@
+"""JSON that a model wrote in place of an answer: the words in it that are meant for the visitor, if any."""
+
+import ast
+import json
+import re
+from typing import Any
+
+_TALK = """answer final_answer response final_response reply say speech spoken spoken_text dialogue utterance line text
+    message content output result choices""".split()
+_CALLS = frozenset(
+    """function function_call functions tool tool_name tool_call tool_calls arguments parameters args params input
+    inputs
+    api recipient_name""".split()
+)
+_PAIR = re.compile(r"""["']?([\w .-]+?)["']?\s*:\s*(?:"((?:[^"\\]|\\.)*)|'((?:[^'\\]|\\.|'(?=\w))*))""", re.DOTALL)
+
+
+class Balance:
+    """Tells when the bracket that was fed first is closed; brackets in strings do not count."""
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._quote = self._before = ""
+        self._escaped = self._closing = False
+
+    def feed(self, char: str) -> bool:
+        if self._quote and self._in_string(char):
+            return False
+        if char in "\"'" and self._before in tuple("{[,:(="):
+            self._quote = char
+        self._depth += (char in "{[(") - (char in "}])")
+        if not char.isspace():
+            self._before = char
+        return self._depth <= 0
+
+    def _in_string(self, char: str) -> bool:
+        """A quote ends a string only before `,:}])`, so that 'I'm dead' is one."""
+        if self._escaped:
+            self._escaped = False
+        elif self._closing and char.isspace():
+            return True
+        elif self._closing and char in ",:}])":
+            self._quote, self._closing = "", False
+            return False
+        else:
+            self._escaped, self._closing = char == "\\", char == self._quote
+        return True
+
+
+def words_in(raw: str) -> str | None:
+    """The text in a lone key like "answer" or "response"; None if there is none, as in a call of a function. `raw` may
+    be cut off, or a Python dict.
+    """
+    for decode in (_from_json, ast.literal_eval):
+        try:
+            return _words(decode(raw))
+        except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+            continue
+    pairs = {key: _unescaped(double or single) for key, double, single in _PAIR.findall(raw)}
+    names = dict.fromkeys(re.findall(r"""([\w-]+)["']?\s*:""", raw))
+    return _words(names | pairs)
+
+
+def _from_json(raw: str) -> Any:
+    return json.loads(raw, strict=False)
+
+
+def _unescaped(text: str) -> str:
+    try:
+        return str(json.loads(f'"{text}"', strict=False))
+    except ValueError:
+        return (
+            re.sub(r"\\u[0-9a-fA-F]{0,3}$|\\$", "", text).replace('\\"', '"').replace("\\'", "'").replace("\\n", "\n")
+        )
+
+
+def _words(value: Any) -> str | None:
+    if isinstance(value, str):
+        return value.strip() or None
+    if isinstance(value, list):
+        return " ".join(words for part in value if (words := _words(part))) or None
+    if not isinstance(value, dict):
+        return None
+    keys = {re.sub(r"[\s-]", "_", str(key).strip().lower()): inner for key, inner in value.items()}
+    if "final answer" in str(keys.get("action", "")).replace("_", " ").lower():
+        return _words(keys.get("action_input"))
+    chat = "content" in keys or "choices" in keys
+    if not chat and (keys.keys() & _CALLS or "action_input" in keys):
+        return None
+    for key in _TALK:
+        if key in keys and (words := _words(keys[key])):
+            return words
+    lone = next(iter(keys.values())) if len(keys) == 1 else None
+    return lone.strip() if isinstance(lone, str) and lone.rstrip(" \"'”’").endswith((".", "!", "?", "…")) else None

@@ -1,0 +1,226 @@
+"""Model text to the answer in it where no tag marks the rest: thoughts under a label, calls and answers in JSON."""
+
+import re
+from collections.abc import Callable
+
+from conversation.json_answer import Balance, words_in
+from conversation.wrappings import THINKS, Maybe, answer_label, label
+
+_JSON = re.compile(
+    r"""[\[{\s]*["'][\w .$-]{1,40}["']\s*:|\{\s*(?:answer|response|reply|name|tool|function|action|text|message)\s*:"""
+)
+_MAYBE_JSON = re.compile(
+    r"""[\[{]\s{0,40}(?:[\[{]\s{0,40}){0,3}(?:["'](?:[\w .$-]{0,40}(?:["']\s{0,4})?)?)?|\{\s{0,40}[a-z]{0,8}\s?"""
+)
+_STRINGS = re.compile(r"""\[\s*["']""")
+_CALL = re.compile(r"\[?\s{0,9}[a-z][a-z0-9]*(?:[_.][a-z0-9_]+)+\(")
+_MAYBE_CALL = re.compile(r"\[?\s{0,9}(?:[a-z][a-z0-9_.]{0,40})?")
+_CALLED = ("functions.", "to=functions")
+_FENCE = re.compile(r"```(\w{0,12})\s{0,40}[\[{]?")
+_DATA = frozenset(["", "json", "json5", "jsonc"])
+_CALLS = frozenset("tool_code tool_call tool_calls tool function_call action".split())
+_TAIL = 60
+_ACTION = re.compile(r"(?:^|[\s*])Action(?: Input)?[*\s]*:$")
+_ACTION_INPUT = re.compile(r"(?i)(?:action[ _]input|tool[ _](?:call|input)|function[ _]call)[*\s]*:$")
+
+
+class Unlabelled:
+    """Feed characters, get those of the answer; what may become a label or JSON is held until it is clear."""
+
+    def __init__(self, name: str) -> None:
+        self.thought = self.called = False
+        """Whether there was any such thing."""
+        self._answer_label = answer_label(name)
+        self._mode: Callable[[str], str] = self._in_text
+        self._held = self._tail = self._last = ""
+        self._line_begins = True
+        self._fenced = self._began = False
+        self._balance: Balance | None = None
+
+    @property
+    def in_json(self) -> bool:
+        return self._mode == self._in_json
+
+    @property
+    def thinks(self) -> bool:
+        return self._mode == self._in_thought
+
+    def restart(self) -> None:
+        """What was held, or left out, is over: the answer begins."""
+        self._held, self._mode, self._line_begins = "", self._in_text, True
+
+    def feed(self, char: str) -> str:
+        return self._mode(char)
+
+    def flush(self) -> str:
+        """The rest; half a call of a function is one too."""
+        if self._mode == self._in_json:
+            return self._end_json() + self.let_go()
+        if self._mode == self._in_braces and re.match(r"""[\[{]\s*(?:[\[{]\s*)*["']""", self._held):
+            self._held = ""
+        return self.let_go()
+
+    def let_go(self) -> str:
+        """What was held was ordinary text."""
+        if self._mode in (self._in_json, self._in_thought, self._in_call, self._in_action):
+            return ""
+        held, self._held, self._mode = self._held, "", self._in_text
+        return "".join(map(self._plain, held))
+
+    def _plain(self, char: str) -> str:
+        self._began = self._began or char.isalnum()
+        self._last = char
+        self._line_begins = char == "\n" or (self._line_begins and (char.isspace() or char in "*#_>-"))
+        return char
+
+    def _in_text(self, char: str) -> str:
+        self._held = char
+        if char in "{[":
+            self._mode = self._in_braces
+        elif char == "`":
+            self._mode = self._in_ticks
+        elif self._line_begins and (char.isalpha() or char in "*#_"):
+            self._mode = self._in_label
+            return self._judge()
+        elif char in "ft" and not (self._last.isalnum() or self._last in tuple("_.")):
+            self._mode = self._in_word
+        else:
+            self._held = ""
+            return self._plain(char)
+        return ""
+
+    def _not(self, kept: int = 1) -> str:
+        """The held text is nothing special, as far as its first `kept` characters go; the rest is judged again."""
+        held, self._held, self._mode = self._held, "", self._in_text
+        out = "".join(map(self._plain, held[:kept]))
+        return out + "".join(map(self.feed, held[kept:]))
+
+    # Labels and calls at the beginning of a line
+
+    def _in_label(self, char: str) -> str:
+        self._held += char
+        return self._judge()
+
+    def _judge(self) -> str:
+        if _CALL.match(self._held) or self._held in _CALLED:
+            return self._begin_call()
+        if _MAYBE_CALL.fullmatch(self._held) or any(call.startswith(self._held) for call in _CALLED):
+            return ""
+        found = label(self._held)
+        if found is Maybe.WAIT:
+            return ""
+        if found is Maybe.NO:
+            word = re.match(r"[*#_(\s]+|\w+|.", self._held)
+            return self._not(word.end() if word else 1)
+        held, self._held = self._held, ""
+        if found in THINKS:
+            self._mode, self._tail = self._in_thought, "\n"
+            return ""
+        self._mode, self._tail, self._balance = self._in_action, held, None
+        self.called = self.called or bool(_ACTION_INPUT.search(held))
+        return ""
+
+    def _in_thought(self, char: str) -> str:
+        self._tail = (self._tail + char)[-_TAIL:]
+        self.thought = self.thought or char.isalnum()
+        if char == ":" and self._answer_label.search(self._tail):
+            self._mode, self._line_begins = self._in_text, True
+            return "\n"
+        if char == ":" and _ACTION.search(self._tail):
+            self._mode, self._balance = self._in_action, None
+        elif self._tail.endswith("done thinking."):
+            self.restart()
+        return ""
+
+    def _in_action(self, char: str) -> str:
+        """ "Action: …" to the end of the line, and of the JSON that begins on it."""
+        self._tail = (self._tail + char)[-_TAIL:]
+        if self._balance is not None:
+            if self._balance.feed(char):
+                self._balance = None
+        elif char in "{[":
+            self._balance = Balance()
+            self._balance.feed(char)
+        elif char == "\n" or (char == ":" and self._answer_label.search(self._tail)):
+            self._mode, self._line_begins = self._in_text, True
+            return "\n"
+        elif char == ":":
+            self.called = self.called or bool(_ACTION_INPUT.search(self._tail))
+        return ""
+
+    def _in_word(self, char: str) -> str:
+        self._held += char
+        if self._held in _CALLED:
+            return self._begin_call()
+        return "" if any(call.startswith(self._held) for call in _CALLED) else self._not(len(self._held) - 1)
+
+    def _begin_call(self) -> str:
+        self.called = True
+        held, self._held, self._balance, self._mode = self._held, "", None, self._in_call
+        return "".join(map(self.feed, held))
+
+    def _in_call(self, char: str) -> str:
+        """functions.name({…}), to=functions.name … {…}"""
+        if self._balance is None and char in "{[(":
+            self._balance = Balance()
+        if self._balance is not None and self._balance.feed(char):
+            self._balance, self._mode = None, self._in_text
+        return ""
+
+    # JSON
+
+    def _in_braces(self, char: str) -> str:
+        self._held += char
+        if _CALL.match(self._held) and self._line_begins:
+            return self._begin_call()
+        if _JSON.match(self._held) or (not self._began and _STRINGS.fullmatch(self._held)):
+            self._mode, self._balance = self._in_json, Balance()
+            for held in self._held:
+                self._balance.feed(held)
+            return ""
+        if _MAYBE_JSON.fullmatch(self._held) or (self._line_begins and _MAYBE_CALL.fullmatch(self._held)):
+            return ""
+        return self._not()
+
+    def _in_json(self, char: str) -> str:
+        self._held += char
+        return self._end_json() if self._balance is not None and self._balance.feed(char) else ""
+
+    def _end_json(self) -> str:
+        raw, self._held, self._mode, self._line_begins = self._held, "", self._in_text, True
+        words = words_in(raw)
+        if words is None:
+            self.called = True
+            return "\n"
+        return "\n" + "".join(map(self.feed, words)) + "\n"
+
+    # Fences
+
+    def _in_ticks(self, char: str) -> str:
+        """JSON in a fence is looked at; other code is left to those who know what to leave out."""
+        self._held += char
+        if len(self._held) < 3 and char == "`":
+            return ""
+        if self._held == "```":
+            if self._fenced:
+                self._held, self._fenced, self._mode = "", False, self._in_text
+            return ""
+        found = _FENCE.fullmatch(self._held)
+        info = found[1].lower() if found else "?"
+        if info in _CALLS and char.isspace():
+            self.called, self._mode, self._held = True, self._in_called_fence, ""
+        elif found is None or (info not in _DATA and char.isspace()):
+            return self._not(len(self._held) - (found is None))
+        elif char in "{[":
+            return self._begin_fenced(char) if info in _DATA else self._not(len(self._held) - 1)
+        return ""
+
+    def _begin_fenced(self, char: str) -> str:
+        self._fenced, self._held, self._mode, self._line_begins = True, "", self._in_text, True
+        return self.feed(char)
+
+    def _in_called_fence(self, char: str) -> str:
+        self._held = (self._held + char)[-3:]
+        if self._held == "```":
+            self._held, self._mode = "", self._in_text
+        return ""

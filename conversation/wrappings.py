@@ -1,0 +1,153 @@
+"""The tags and labels that models put around their answers: thoughts, channels, tool calls, turns."""
+
+import re
+from enum import Enum
+
+from msgspec import Struct
+
+
+class Kind(Enum):
+    THOUGHT = "notes of the model's own"
+    ANSWER = "what is meant for the visitor"
+    TOOL = "a call of a function"
+    CODE = "a call of a function, until the message ends"
+    END = "the end of a message"
+    ROLE = "the beginning of a message; the role's name follows"
+    OURS = "the beginning of our message"
+    VISITOR = "the beginning of somebody else's message"
+    CHANNEL = "the kind of message follows, until the tag `message`"
+    MESSAGE = "the text of a message follows"
+    NOTHING = "a mark without a meaning of its own"
+
+
+class Tag(Struct, frozen=True):
+    kind: Kind
+    closing: bool
+    square: bool = False
+
+
+class Maybe(Enum):
+    WAIT = "it may still become a tag that matters"
+    NO = "it is none"
+
+
+_OPENING = {
+    Kind.THOUGHT: """think thinking thought thoughts reasoning reason reflection reflect seed:think seed_think analysis
+        rationale scratchpad inner_monologue internal_monologue inner_thoughts internal_thoughts monologue planning cot
+        chain_of_thought thought_process thinking_process reasoning_process mm:think antml:thinking longcat_think
+        begin_of_thought start_thinking start_of_thought think_start inner_prefix unused94 seed:cot_budget_reflect""",
+    Kind.ANSWER: """answer response final final_answer final_response reply output solution begin_of_solution
+        begin_of_answer start_response start_text""",
+    Kind.TOOL: """tool_call tool_calls function_call function_calls function functions invoke parameter tool_use tool
+        tools use_tool toolcall tool_code minimax:tool_call antml:invoke antml:function_calls antml:parameter action
+        action_input tool_response tool_result tool_results tool_output function_result function_results
+        available_tools start_action tools_prefix tool_calls_section_begin tool_call_begin tool_calls_begin
+        tool_outputs_begin tool_output_begin""",
+    Kind.CODE: "python_tag",
+    Kind.END: """im_end im_sep eot_id eom_id eot eos endoftext end_of_text end_of_turn end_of_turn_token end_of_sentence
+        end_of_message end_of_utterance end_of_document endofprompt endofuser endofassistant end return s bos
+        begin_of_text
+        begin_of_sentence startoftext message_end eod sep sys observation call""",
+    Kind.ROLE: "im_start start_header_id start_of_turn start_of_role start_of_turn_token start",
+    Kind.OURS: "assistant model bot chatbot_token",
+    Kind.VISITOR: "user human visitor system developer user_token system_token ipython inst system_prompt",
+    Kind.CHANNEL: "channel",
+    Kind.MESSAGE: "message",
+    Kind.NOTHING: "constrain end_header_id end_of_role args call_id tool_sep tool_call_argument_begin",
+}
+_CLOSING = {
+    Kind.THOUGHT: "end_of_thought end_thinking think_end inner_suffix unused95",
+    Kind.ANSWER: "end_of_solution end_of_answer end_response end_text",
+    Kind.TOOL: """tool_calls_section_end tool_call_end tool_calls_end tool_outputs_end tool_output_end end_action
+        tools_suffix""",
+}
+_TAGS = {name: Tag(kind, False) for kind, names in _OPENING.items() for name in names.split()}
+_TAGS |= {name: Tag(kind, True) for kind, names in _CLOSING.items() for name in names.split()}
+_SQUARE = frozenset(
+    """think thinking thought reasoning reflection inst tool_calls tool_call available_tools tool_results args call_id
+    system_prompt""".split()
+)
+_CLOSERS = {"<": ">", "◁": "▷", "＜": "＞", "[": "]"}
+TAG_OPENERS = frozenset(_CLOSERS)
+_LONGEST = 120
+_GEMMA = {
+    "<|channel>": Tag(Kind.THOUGHT, False),
+    "<channel|>": Tag(Kind.THOUGHT, True),
+    "<|turn>": Tag(Kind.ROLE, False),
+    "<turn|>": Tag(Kind.END, False),
+}
+
+
+def scan(text: str) -> Tag | Maybe:
+    """What `text`, which begins with one of TAG_OPENERS, is as a tag; brackets, bars, letters' size and attributes
+    (`<think budget="5">`) do not matter.
+    """
+    whole = text[-1] == _CLOSERS[text[0]] and len(text) > 1
+    if whole and text in _GEMMA:
+        return _GEMMA[text]
+    inside = (text[1:-1] if whole else text[1:]).replace("｜", "|").replace("▁", "_")
+    core = inside.strip().lstrip("|/").strip().lower() if not whole else inside.strip("|/ \t").lower()
+    name = re.split(r"[\s=|/]", core, maxsplit=1)[0]
+    if text[0] == "[":
+        return _square(text, inside, name, whole)
+    if whole:
+        tag = _TAGS.get(name) if core else None
+        if tag is None or inside.rstrip().endswith("/"):
+            return Maybe.NO
+        return Tag(tag.kind, True) if inside.lstrip("| \t").startswith("/") else tag
+    if "\n" in text or len(text) > _LONGEST:
+        return Maybe.NO
+    known = name in _TAGS or name == "turn"
+    may_be = known if core != name else any(tag.startswith(core) for tag in (*_TAGS, "turn"))
+    return Maybe.WAIT if (may_be if core else len(text) < 5) else Maybe.NO
+
+
+def _square(text: str, inside: str, name: str, whole: bool) -> Tag | Maybe:
+    """[THINK] and [/INST] are tags, [thinking] is a stage direction."""
+    closing = inside.startswith("/")
+    if not whole:
+        plain = inside.lstrip("/").lower()
+        return Maybe.WAIT if any(tag.startswith(plain) for tag in _SQUARE) else Maybe.NO
+    if inside.lstrip("/").lower() not in _SQUARE or not (closing or inside.isupper() or name in ("think", "inst")):
+        return Maybe.NO
+    return Tag(_TAGS[name].kind, closing, square=True)
+
+
+_MARKUP = r"[\s*_#>(\d.)\-]*"
+_THINKS = """thinking process|thought process|thinking|thought|thoughts|my thoughts|my thinking|my thinking process
+    |my thought process|reasoning|my reasoning|reasoning process|analysis|internal monologue|inner monologue
+    |internal thoughts|inner thoughts|internal reasoning|chain of thought|chain-of-thought|scratchpad
+    |here is my thought process|here's my thought process|here is my thinking process|here's my thinking process
+    |here is a thinking process|here's a thinking process|here is my reasoning|here's my reasoning"""
+_ACTS = "action|action input|action_input|observation|tool call|tool_call|function call|function_call|tool input"
+THINKS = frozenset(" ".join(label.split()) for label in _THINKS.split("|"))
+ACTS = frozenset(_ACTS.split("|"))
+_LABELS = THINKS | ACTS
+_ANSWERS = r"""(?:my |the )?(?:final |spoken )?(?:answer|response|reply|output)|final|here(?: i|['’])s (?:my|the)
+ (?:final )?(?:answer|response|reply)""".replace("\n", "")
+
+
+def label(line: str) -> str | Maybe:
+    """Which of THINKS or ACTS a line begins with; a heading of a thought may do without its colon."""
+    start = line[: len(line) - len(re.sub(rf"^{_MARKUP}", "", line))]
+    plain = line[len(start) :].replace("’", "'").casefold()
+    name, colon, _ = plain.partition(":")
+    name = name.rstrip("*_ \t")
+    if colon:
+        return name if name in _LABELS else Maybe.NO
+    if name.endswith("\n") or "\n" in plain:
+        heading = ("#" in start or "**" in start or plain.strip().endswith(("...", "…"))) and plain.strip(
+            "*_ .…\n"
+        ) in THINKS
+        return plain.strip("*_ .…\n") if heading else Maybe.NO
+    if not plain:
+        return Maybe.WAIT if len(line) < 12 else Maybe.NO
+    bare = name.rstrip(".…")
+    whole = bare in _LABELS and not plain[len(bare) :].strip("*_ .…")
+    return Maybe.WAIT if whole or any(known.startswith(plain) for known in _LABELS) else Maybe.NO
+
+
+def answer_label(name: str) -> re.Pattern[str]:
+    """Ends a thought in prose: "Final answer:" at a line's start, or with a capital letter behind a sentence."""
+    own = "|".join([_ANSWERS, *([re.escape(name)] if name else [])])
+    return re.compile(rf"(?:(?:^|\n){_MARKUP}|[.!?…}})\]*]\s+\W*(?=[A-Z]))(?i:{own})[*_ ]*:$")
