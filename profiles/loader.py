@@ -14,10 +14,12 @@ from msgspec.structs import replace
 from profiles.address import BadAddress, address, host_and_port
 from profiles.errors import ProfileError
 from profiles.home import Home
-from profiles.schema import Character, Engine, Rig, Role
+from profiles.schema import MIN_PULSE_US, Character, Engine, Rig, Role
 from profiles.strict import convert, read_toml
 
 SHIPPED = Path(__file__).parent
+_SLOWEST = 300
+"""Baud."""
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,80}")
 _LINES = ("socket", "rfc2217")
 """Serial lines behind a network, as pyserial names them."""
@@ -49,9 +51,24 @@ def load_rig(given: str, home: Home) -> Loaded[Rig]:
         )
     for key, port in (("jaw.port", loaded.value.jaw.port), ("pan_tilt.port", loaded.value.pan_tilt.port)):
         _check_line(loaded.file, key, port)
-    if loaded.value.jaw.closed_us == loaded.value.jaw.open_us:
-        raise ProfileError(loaded.file, "jaw.open_us", "open and closed are the same", "set them apart")
+    _check_parts(loaded.file, loaded.value)
     return loaded
+
+
+def _check_parts(file: str, rig: Rig) -> None:
+    """What two values say together, and what a bound alone cannot."""
+    jaw, memory = rig.jaw, rig.memory
+    if jaw.closed_us == jaw.open_us:
+        raise ProfileError(file, "jaw.open_us", "open and closed are the same", "set them apart")
+    if 0 < jaw.rest_us < MIN_PULSE_US:
+        hint = f"0 for closed, or {MIN_PULSE_US} and more"
+        raise ProfileError(file, "jaw.rest_us", f"no servo knows a pulse of {jaw.rest_us} us", hint)
+    for table, baud in (("jaw", jaw.baud), ("pan_tilt", rig.pan_tilt.baud)):
+        if 0 < baud < _SLOWEST:
+            raise ProfileError(file, f"{table}.baud", "no line is that slow", "0 for the usual one, or such as 9600")
+    if memory.act_at < memory.warn_at:
+        both = f"act_at is {memory.act_at:g}, warn_at {memory.warn_at:g}"
+        raise ProfileError(file, "memory.act_at", f"it acts before it warns: {both}", "make act_at the larger one")
 
 
 def _beside(rig: Loaded[Rig]) -> Loaded[Rig]:
@@ -74,7 +91,7 @@ def load_character(given: str, home: Home) -> Loaded[Character]:
 def known(kind: str, home: Home) -> list[str]:
     """Names of the "rigs" or "characters" that can be had without giving a file."""
     folders = (home.profiles / kind, SHIPPED / kind)
-    return sorted({p.stem for folder in folders for p in folder.glob("*.toml")})
+    return sorted({p.stem for folder in folders for p in folder.glob("*.toml") if p.is_file()})
 
 
 def role_of(name: str, engine: Engine) -> Role:
@@ -128,6 +145,9 @@ def _check_line(file: str, key: str, port: str) -> None:
 def _load(given: str, kind: str, into: type[T], home: Home) -> Loaded[T]:
     path = _find(given, kind, home)
     tables, origins = _with_parent(path, kind, home, ())
+    if not tables:
+        example = "rehearsal" if kind == "rigs" else "mr_bones"
+        raise ProfileError(str(path), "", "it is empty", f'begin with extends = "{example}"')
     name = path.stem
     if path.parent not in (home.profiles / kind, SHIPPED / kind):  # two files of one name are two rigs
         name += "-" + hashlib.sha256(str(path).encode()).hexdigest()[:6]
@@ -136,15 +156,18 @@ def _load(given: str, kind: str, into: type[T], home: Home) -> Loaded[T]:
 
 def _find(given: str, kind: str, home: Home, *, beside: Path | None = None, shipped_only: bool = False) -> Path:
     """By name, or a file: relative to where we are, or to the file that extends it (`beside`)."""
-    if given.endswith(".toml") or "/" in given:
-        return ((beside or Path()) / Path(given).expanduser()).resolve()
+    if (given.endswith(".toml") or "/" in given) and "\0" not in given:
+        # Not pathlib's: links in a circle and users that are not there are errors to it.
+        return Path(os.path.realpath((beside or Path()) / os.path.expanduser(given)))
     folders = (SHIPPED / kind,) if shipped_only else (home.profiles / kind, SHIPPED / kind)
     for folder in folders:
-        if (path := folder / f"{given}.toml").is_file():
-            return path
+        if os.path.lexists(path := folder / f"{given}.toml"):
+            return path  # whatever it is: the reader says what is wrong with it
     names = known(kind, home)
     near = difflib.get_close_matches(given, names, 1)
     hint = f'did you mean "{near[0]}"?' if near else f"known {kind}: {', '.join(names)}"
+    if given and os.path.lexists(f"{given}.toml"):
+        hint = f"to name the file that is here, write ./{given}.toml"
     raise ProfileError(given, "", f"there is no such {kind.rstrip('s')}", hint)
 
 
@@ -157,7 +180,7 @@ def _with_parent(path: Path, kind: str, home: Home, seen: tuple[Path, ...]) -> t
     if parent is None:
         return tables, origins
     if not isinstance(parent, str):
-        raise ProfileError(str(path), "extends", "expected one name", 'such as extends = "rehearsal"')
+        raise ProfileError(str(path), "extends", "it must be one name in quotes", 'such as extends = "rehearsal"')
     shadows = path == home.profiles / kind / f"{parent}.toml"
     above = _find(parent, kind, home, beside=path.parent, shipped_only=shadows)
     base, base_origins = _with_parent(above, kind, home, (*seen, path))

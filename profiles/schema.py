@@ -4,11 +4,16 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
+from profiles.plain_words import NOT_BLANK, ONE_LINE
+
 Seconds = Annotated[float, Meta(ge=0, le=3600)]
-Milliseconds = Annotated[int, Meta(ge=-1000, le=60_000)]
+Deadline = Annotated[float, Meta(gt=0, le=3600)]
 Port = Annotated[int, Meta(ge=0, le=65_535)]
-PulseWidth = Annotated[int, Meta(ge=500, le=2500)]
+MIN_PULSE_US = 500
+PulseWidth = Annotated[int, Meta(ge=MIN_PULSE_US, le=2500)]
 Role = Literal["stt", "llm", "tts", "vision"]
+Text = Annotated[str, Meta(min_length=1, pattern=NOT_BLANK)]
+Line = Annotated[str, Meta(min_length=1, max_length=200, pattern=ONE_LINE)]
 OptionValue = str | int | float | bool
 
 
@@ -18,14 +23,14 @@ Device = Literal["auto", "cpu", "gpu"]
 class Step(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One step of an engine's ladder: a model, and where it runs."""
 
-    model: str
+    model: Line
     device: Device = "auto"
 
 
 class Engine(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One engine of a rig: `[engines.NAME]`."""
 
-    engine: str
+    engine: Line
     """Which launcher starts it: `launchers/<role>_<engine>.py`."""
     role: Role | None = None
     """What it does; when left out, the table's name says it."""
@@ -45,7 +50,7 @@ class Engine(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What may take its place when memory runs low, largest first; the model above is one of the steps."""
     port: Port = 0
     """0 = a free one, chosen at start."""
-    binary: str = "auto"
+    binary: Line = "auto"
     """auto = a server program on the PATH if there is one; none = never; or a path to one."""
     threads: Annotated[int, Meta(ge=0, le=256)] = 0
     """0 = the engine's own choice for this machine."""
@@ -65,9 +70,9 @@ class Engine(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class Audio(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[audio]`: where sound comes from and goes to."""
 
-    microphone: str = "auto"
+    microphone: Line = "auto"
     """auto = the default device if there is one, else the recorded visitor; recorded; or a device name."""
-    speaker: str = "auto"
+    speaker: Line = "auto"
     """auto = the default device if there is one, else the clocked null speaker; null; or a device name."""
     pre_roll_ms: Annotated[int, Meta(ge=0, le=2000)] = 300
     tail_ms: Annotated[int, Meta(ge=0, le=1000)] = 150
@@ -88,9 +93,9 @@ class Audio(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class Jaw(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[jaw]`: the board and how far it may go. Uncalibrated travel is narrow on purpose."""
 
-    board: str = "simulated"
+    board: Line = "simulated"
     """A file of devices/boards."""
-    port: str = "auto"
+    port: Line = "auto"
     """auto = the board of that kind that is plugged in; emulated = one made of software; usb:VVVV:PPPP[:SERIAL]; a
     path; socket://host:port."""
     channel: Annotated[int, Meta(ge=0, le=31)] = 0
@@ -114,9 +119,9 @@ class Jaw(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class PanTilt(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[pan_tilt]`: a head that looks around."""
 
-    driver: str = "none"
+    driver: Line = "none"
     """A file of devices/pan_tilt."""
-    port: str = "auto"
+    port: Line = "auto"
     """As of [jaw]."""
     baud: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
     address: Annotated[int, Meta(ge=1, le=255)] = 1
@@ -129,7 +134,7 @@ class PanTilt(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class Camera(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[camera]`: what the character sees."""
 
-    device: str = "none"
+    device: Line = "none"
     """none; simulated = a drawn scene; auto = the first there is; a part of its name; or a path."""
     width: Annotated[int, Meta(ge=64, le=4096)] = 640
     height: Annotated[int, Meta(ge=48, le=4096)] = 480
@@ -150,16 +155,16 @@ class Talk(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class Deadlines(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[deadlines]`: how long a stage may take before the show names it and goes on."""
 
-    transcribing_s: Seconds = 10.0
-    first_token_s: Seconds = 15.0
+    transcribing_s: Deadline = 10.0
+    first_token_s: Deadline = 15.0
     """For the model's first word, unless its server gives signs of life: it loads, reads a long prompt, or reasons."""
-    waiting_s: Seconds = 60.0
+    waiting_s: Deadline = 60.0
     """For the first clause of a model that gives such signs."""
     filler_s: Seconds = 4.0
     """After so long without a clause the character says one of its `waiting` lines; 0 = never."""
-    next_token_s: Seconds = 6.0
-    first_pcm_s: Seconds = 6.0
-    thinking_s: Seconds = 30.0
+    next_token_s: Deadline = 6.0
+    first_pcm_s: Deadline = 6.0
+    thinking_s: Deadline = 30.0
     """For all that follows the first clause."""
 
 
@@ -182,8 +187,8 @@ class MemoryRules(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
 class Rig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The machine and devices of one booth."""
 
-    title: str
-    character: str = "mr_bones"
+    title: Line
+    character: Line = "mr_bones"
     adopt_window_s: Seconds = 30.0
     """How long the engines outlive a show that dies, with their models in memory, for the next one; 0 = not at all."""
     engines: dict[str, Engine]
@@ -218,7 +223,7 @@ class Thinking(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     temperature: Annotated[float, Meta(ge=0, le=2)] = 0.7
     top_p: Annotated[float, Meta(gt=0, le=1)] = 0.9
     repeat_penalty: Annotated[float, Meta(ge=1, le=2)] = 1.1
-    seed: Annotated[int, Meta(ge=-1)] = -1
+    seed: Annotated[int, Meta(ge=-1, le=4_294_967_295)] = -1
     """-1 = a new one each turn."""
     max_tokens: Annotated[int, Meta(ge=8, le=1024)] = 80
     max_sentences: Annotated[int, Meta(ge=1, le=10)] = 2
@@ -228,11 +233,11 @@ class Thinking(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class Example(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One exchange that shows the model the tone wanted."""
 
-    visitor: str
-    reply: str
+    visitor: Text
+    reply: Text
 
 
-Lines = Annotated[tuple[str, ...], Meta(min_length=1)]
+Lines = Annotated[tuple[Text, ...], Meta(min_length=1)]
 
 
 class CannedLines(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -243,7 +248,7 @@ class CannedLines(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     no_llm: Lines = ("My mind is elsewhere just now. Come back in a moment.",)
     """The model is gone; the show answers without it."""
     no_stt: Lines = ("My ears have fallen off. Give me a moment.",)
-    unheard: Lines = ()
+    unheard: tuple[Text, ...] = ()
     """Nobody spoke; empty = stay silent."""
     swapping: Lines = ("One moment, I am changing my mind.",)
     """Somebody waits while the model is exchanged for another."""
@@ -254,9 +259,9 @@ class CannedLines(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
 class Character(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Who speaks."""
 
-    name: str
+    name: Line
     """As spoken and as shown, for example "Mr. Bones"."""
-    persona: Annotated[str, Meta(min_length=1)]
+    persona: Text
     """The frozen head of the prompt: never holds anything that changes, so that its KV cache lives on."""
     language: Literal["en"] = "en"
     examples: tuple[Example, ...] = ()

@@ -1,7 +1,10 @@
 """Read a TOML file into a Struct, strictly: an unknown key or a wrong type is an error that helps."""
 
 import difflib
+import errno
+import os
 import re
+import stat
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,9 +13,13 @@ from typing import Any, TypeVar
 import msgspec
 
 from profiles.errors import ProfileError
+from profiles.plain_words import complaint, has_words, toml_trouble
 
 T = TypeVar("T")
 Key = str | int
+_MOST = 1 << 20
+"""Bytes; the largest of ours has 10,000."""
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _AT = re.compile(r" - at `\$(?P<path>[^`]*)`$")
 _PARTS = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
 """A step of a path as msgspec prints it: `.name`, `[0]`, or `[...]` for any value of a table."""
@@ -21,17 +28,50 @@ _MISSING = re.compile(r"Object missing required field `(?P<key>[^`]*)`")
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """The tables of `path`. Raises ProfileError if it is missing, not UTF-8 or not TOML."""
+    """The tables of `path`. Raises ProfileError if it is no file, not UTF-8 or not TOML."""
+    text = _text(path)
     try:
-        return tomllib.loads(path.read_text("utf-8-sig"))
-    except FileNotFoundError:
-        raise ProfileError(str(path), "", "there is no such file") from None
-    except UnicodeDecodeError:
-        raise ProfileError(str(path), "", "it is not UTF-8 text", "save it as UTF-8") from None
-    except OSError as error:
-        raise ProfileError(str(path), "", f"it cannot be read ({error.strerror or error})") from None
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ProfileError(str(path), "", f"it is not valid TOML: {error}") from None
+        where, what, hint = toml_trouble(text, str(error))
+        raise ProfileError(str(path), where, f"it is not valid TOML: {what}", hint) from None
+    except RecursionError:
+        raise ProfileError(str(path), "", "it is not valid TOML: too many brackets within each other") from None
+
+
+def _text(path: Path) -> str:
+    """Whatever lies there instead of a file of text is named, and never waited for."""
+    try:
+        kind = path.stat().st_mode
+        if not stat.S_ISREG(kind):
+            raise ProfileError(str(path), "", f"it is {_what(kind)}, not a file", "name a file that ends in .toml")
+        with path.open("rb") as file:
+            raw = file.read(_MOST + 1)
+    except FileNotFoundError:
+        if path.is_symlink():
+            raise ProfileError(str(path), "", f"it is a link to {os.readlink(path)}, which is not there") from None
+        raise ProfileError(
+            str(path), "", "there is no such file", "see where you are, or give its whole path"
+        ) from None
+    except OSError as error:
+        hint = "check whose it is" if error.errno in (errno.EACCES, errno.EPERM) else ""
+        raise ProfileError(str(path), "", f"it cannot be read ({error.strerror or error})", hint) from None
+    if len(raw) > _MOST:
+        raise ProfileError(str(path), "", "it is far too large to be written by hand", "name another file")
+    if b"\0" in raw or raw[:2] in _UTF16:
+        wide = raw[:2] in _UTF16 or not any(raw[1:16:2]) or not any(raw[0:16:2])
+        what = "it is UTF-16 text" if wide and len(raw) >= 4 else "it is not text"
+        raise ProfileError(str(path), "", what, "save it as UTF-8" if wide else "name another file")
+    try:
+        return raw.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise ProfileError(str(path), f"line {line}", "it is not UTF-8 text", "save it as UTF-8") from None
+
+
+def _what(kind: int) -> str:
+    names = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"))
+    return next((name for is_one, name in names if is_one(kind)), "a device")
 
 
 def convert(data: Mapping[str, Any], kind: type[T], file: str) -> T:
@@ -53,8 +93,36 @@ def _explain(message: str, data: Any, kind: Any, file: str) -> ProfileError:
         return ProfileError(file, _dotted([*keys, unknown["key"]]), "unknown key", hint)
     if missing := _MISSING.search(text):
         return ProfileError(file, _dotted([*keys, missing["key"]]), "this key is missing", "add it")
-    text = text[0].lower() + text[1:]
-    return ProfileError(file, _dotted(keys), text.replace("`", ""))
+    try:
+        value, kinds, default = _value_at(data, keys), *_wanted(kind, keys, data)
+    except (LookupError, TypeError):
+        return ProfileError(file, _dotted(keys), "this cannot be used")
+    if "matching regex" in text and not has_words(kinds):
+        return ProfileError(file, _dotted(keys), text)  # the catalogue has words of its own for these
+    what, hint = complaint(value, kinds, default)
+    return ProfileError(file, _dotted(keys), what, hint)
+
+
+def _wanted(kind: Any, keys: Sequence[Key], data: Any) -> tuple[list[Any], Any]:
+    """What may stand at `keys`, and the default."""
+    kinds, default = _alternatives(msgspec.inspect.type_info(kind)), msgspec.NODEFAULT
+    for place, key in enumerate(keys):
+        structs = _meant(kinds, _value_at(data, keys[:place]))
+        default = next((f.default for k in structs for f in k.fields if f.encode_name == key), msgspec.NODEFAULT)
+        tags = [k.tag for k in structs if k.tag_field == key]
+        kinds = (
+            [msgspec.inspect.LiteralType(tuple(sorted(tags, key=str)))]
+            if tags
+            else [t for k in kinds for t in _below(k, key)]
+        )
+    return kinds, default
+
+
+def _meant(kinds: Sequence[Any], here: Any) -> list[Any]:
+    """Of several Structs the one whose tag was given."""
+    structs = [k for k in kinds if isinstance(k, msgspec.inspect.StructType)]
+    tagged = [k for k in structs if k.tag_field and isinstance(here, dict) and here.get(k.tag_field) == k.tag]
+    return tagged or structs
 
 
 def _dotted(keys: Sequence[Key]) -> str:
@@ -101,10 +169,7 @@ def _known_at(kind: Any, keys: Sequence[Key], data: Any) -> set[str]:
     kinds = _alternatives(msgspec.inspect.type_info(kind))
     for key in keys:
         kinds = [t for k in kinds for t in _below(k, key)]
-    structs = [k for k in kinds if isinstance(k, msgspec.inspect.StructType)]
-    here = _value_at(data, keys)
-    tagged = [k for k in structs if k.tag_field and here.get(k.tag_field) == k.tag]
-    chosen = tagged or structs
+    chosen = _meant(kinds, _value_at(data, keys))
     return {f.encode_name for k in chosen for f in k.fields} | {k.tag_field for k in chosen if k.tag_field}
 
 
