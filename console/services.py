@@ -1,5 +1,6 @@
 """From a rig to its services: launchers, the specs the supervisors need, and what they report as events."""
 
+import difflib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
@@ -11,6 +12,10 @@ from msgspec.structs import replace
 from console.choices import Choice, own
 from console.engines import LiveEngines
 from console.events import ServiceChanged
+from devices.boards import board
+from devices.errors import DeviceError
+from devices.hot_key import code_of
+from devices.pan_tilt import head
 from launchers import registry
 from launchers.base import BaseLauncher, Workshop
 from launchers.environments import Environments
@@ -30,11 +35,34 @@ def workshop(home: Home, catalogue: Catalogue) -> Workshop:
 
 def launchers(rig: Loaded[Rig], shop: Workshop, catalogue: Catalogue, *, keys: bool = True) -> dict[str, BaseLauncher]:
     """One per enabled engine, in the rig's order. Raises ProfileError, with `keys` also for a key that is missing."""
+    _check_devices(rig.file, rig.value)
     engines = rig.value.engines.items()
     made = {name: launcher(rig, name, engine, shop, catalogue) for name, engine in engines if engine.enabled}
     for keyless in (one.keyless for one in made.values() if keys and one.keyless):
         raise keyless
+    for one in made.values():
+        one.check_context(rig.file)
     return made
+
+
+def _check_devices(file: str, rig: Rig) -> None:
+    """What only the devices know: keys, boards, heads. Raises ProfileError."""
+    boards, heads = _kinds(board.__file__, "open_board"), ["none", *_kinds(head.__file__, "open_head")]
+    for key, name, kinds in (("jaw.board", rig.jaw.board, boards), ("pan_tilt.driver", rig.pan_tilt.driver, heads)):
+        if name not in kinds:
+            near = difflib.get_close_matches(name.lower(), kinds, 1)
+            hint = f'did you mean "{near[0]}"?' if near else f"known: {', '.join(kinds)}"
+            raise ProfileError(file, key, f'there is no "{name}"', hint)
+    if rig.talk.hot_key:
+        try:
+            code_of(rig.talk.hot_key)
+        except DeviceError as error:
+            raise ProfileError(file, "talk.hot_key", f'there is no key "{rig.talk.hot_key}"', error.hint) from None
+
+
+def _kinds(beside: str, opener: str) -> list[str]:
+    """The files that open a device, without running them."""
+    return sorted(p.stem for p in Path(beside).parent.glob("*.py") if f"\ndef {opener}(" in p.read_text("utf-8"))
 
 
 def chosen(rig: Loaded[Rig], choices: Mapping[str, Choice]) -> Loaded[Rig]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import ClassVar, Literal, TypeVar
 
 from msgspec import Struct, field
+from msgspec.inspect import type_info
 from msgspec.structs import replace
 
 from clients.http import Engine as Client
@@ -29,6 +30,7 @@ from profiles.address import address
 from profiles.errors import ProfileError
 from profiles.home import Home
 from profiles.loader import role_of
+from profiles.plain_words import complaint
 from profiles.schema import Engine, OptionValue, Role
 from supervisors.errors import ServiceError, Unfit
 from supervisors.exits import Exit, describe
@@ -113,11 +115,16 @@ class BaseLauncher(ABC):
                 known = ", ".join(self.options) or "none"
                 raise ProfileError(file, at, "unknown option", f"known options of this engine: {known}")
             if type(value) is not type(self.options[key]):
-                raise ProfileError(file, at, f"expected {type(self.options[key]).__name__}")
+                what, hint = complaint(value, [type_info(type(self.options[key]))], self.options[key])
+                raise ProfileError(file, at, what, hint)
         given = self.settings.binary
         if given not in ("auto", "none") and self.settings.launch == "process" and not shutil.which(given):
             hint = 'install it, correct the path, or say binary = "auto"'
             raise ProfileError(file, f"engines.{self.name}.binary", f"there is no program {given}", hint)
+
+    def check_context(self, file: str) -> None:
+        """Raises ProfileError for a window that the model, if it is here, was not made for."""
+        return
 
     def _unlock(self, file: str) -> None:
         """Finds the key of an attached engine; from then on its address is fit to be shown."""

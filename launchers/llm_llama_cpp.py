@@ -3,15 +3,20 @@ of a python that the rig names.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from clients.http import Engine as Client
 from clients.openai_chat import OpenAIChat
 from conversation.ports import Message
 from launchers.base import BaseLauncher
+from launchers.memory import gguf
 from launchers.memory.flags import LoadFlags
+from profiles.errors import ProfileError
 
 _ALL_LAYERS = 999
+_USUAL = 2048
+"""Tokens; every model of today was made for so many."""
 
 
 class Launcher(BaseLauncher):
@@ -56,6 +61,17 @@ class Launcher(BaseLauncher):
             gpu_layers=int(self.option("gpu_layers")),
             prompt_cache_mib=512 if self.needs_environment() else 8192,
         )
+
+    def check_context(self, file: str) -> None:
+        """The header says how many tokens it was trained with; reading it takes 0.1 s, so not for a usual one."""
+        files, wanted = self.files(), self.settings.context
+        if wanted <= _USUAL or not files or self.settings.launch == "attach":
+            return
+        with suppress(OSError, ValueError):
+            known = gguf.read(files[0]).number("context_length")
+            if 0 < known < wanted:
+                what = f"{wanted} tokens are more than {self.model} was made for"
+                raise ProfileError(file, f"engines.{self.name}.context", what, f"write {known} or less")
 
     def connect(self, base_url: str) -> OpenAIChat:
         return self.introduced(OpenAIChat(self.name, base_url, self.model))
