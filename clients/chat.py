@@ -1,6 +1,7 @@
 """What all chat protocols share: a prompt out, lines in, each of which may hold words, figures or the end."""
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any, ClassVar, TypeVar
 from urllib.parse import urlsplit
@@ -9,9 +10,11 @@ import msgspec
 from msgspec import Struct
 
 from clients.http import Engine, Opened
+from conversation.errors import TooLong
 from conversation.events import ModelFigures
 from conversation.ports import Message, Sampling
 from conversation.stages import Stage
+from conversation.window import Counted
 from supervisors import probes
 
 T = TypeVar("T")
@@ -19,6 +22,10 @@ DESCRIBE = "Say in one short sentence what is in this picture."
 CAPTION_TOKENS = 60
 _LOOK_S, _COMPUTES = 0.5, 0.1
 """A process that uses so much of a core while it is looked at is at work."""
+_LONG = re.compile(
+    r"exceed_context_size|exceeds? the (available )?context|context[ _](size|length|window|overflow)", re.I
+)
+_NUMBERS = re.compile(r'"(n_prompt_tokens|n_ctx)"\s*:\s*(\d+)')
 _HERE = ("127.0.0.1", "localhost", "::1")
 
 
@@ -47,6 +54,20 @@ class ChatModel(Engine):
     async def prime(self, messages: Sequence[Message]) -> None:
         """Put the prompt into the model's cache. Raises ConversationError."""
         raise NotImplementedError
+
+    async def counted(self, messages: Sequence[Message]) -> Counted | None:
+        """A prompt measured by the engine itself; None where it does not count. Raises nothing."""
+        return None
+
+    def refuse(self, status: int, body: bytes) -> None:
+        """A prompt that is too long has words of its own, whatever the server's are."""
+        if status >= 400 and _LONG.search(said := body.decode("utf-8", "replace")):
+            numbers = dict(_NUMBERS.findall(said))
+            tokens, window = numbers.get("n_prompt_tokens"), numbers.get("n_ctx")
+            figures = f" ({int(tokens):,} tokens, the window {int(window):,})" if tokens and window else ""
+            hint = "shorten the persona or give the engine a larger context"
+            raise TooLong(self.stage, f"{self.name}: the prompt is longer than the window{figures}", hint)
+        super().refuse(status, body)
 
     async def sees(self) -> bool:
         """Whether the model takes pictures, as far as its server tells. Raises ConversationError."""

@@ -7,9 +7,10 @@ from typing import Any
 import msgspec
 
 from clients.chat import CAPTION_TOKENS, DESCRIBE, ChatModel, Piece
-from conversation.errors import Refused
+from conversation.errors import ConversationError, Refused
 from conversation.events import ModelFigures
 from conversation.ports import Message, Sampling
+from conversation.window import Counted
 
 
 class _Timings(msgspec.Struct):
@@ -48,10 +49,23 @@ class _Modalities(msgspec.Struct):
     vision: bool = False
 
 
+class _Slot(msgspec.Struct):
+    n_ctx: int = 0
+
+
 class _Props(msgspec.Struct):
-    """Of llama.cpp's /props: whether a projector (mmproj) was loaded beside the model."""
+    """Of llama.cpp's /props: whether a projector (mmproj) was loaded beside the model, and how long its window is."""
 
     modalities: _Modalities = msgspec.field(default_factory=_Modalities)
+    default_generation_settings: _Slot = msgspec.field(default_factory=_Slot)
+
+
+class _Templated(msgspec.Struct):
+    prompt: str
+
+
+class _Tokens(msgspec.Struct):
+    tokens: list[int]
 
 
 class _Answer(msgspec.Struct):
@@ -75,6 +89,23 @@ class OpenAIChat(ChatModel):
     async def prime(self, messages: Sequence[Message]) -> None:
         """One token is asked for, because zero gives one too (measured)."""
         await self.post(self.path, json=self._body(messages, max_tokens=1, temperature=0.0))
+
+    async def counted(self, messages: Sequence[Message]) -> Counted | None:
+        """llama.cpp alone counts: with its own template and tokenizer."""
+        rows = [{"role": m.role, "content": m.content} for m in messages]
+        try:
+            props = self._decoded(msgspec.json.Decoder(_Props), await self.get("/props"))
+            made = await self.post("/apply-template", json={"messages": rows})
+            asked = {
+                "content": self._decoded(msgspec.json.Decoder(_Templated), made).prompt,
+                "add_special": True,
+                "parse_special": True,
+            }
+            tokens = self._decoded(msgspec.json.Decoder(_Tokens), await self.post("/tokenize", json=asked)).tokens
+        except ConversationError:
+            return None
+        window = props.default_generation_settings.n_ctx
+        return Counted(len(tokens), window) if window else None
 
     async def sees(self) -> bool:
         """Other servers than llama.cpp's do not tell; they are taken for blind."""

@@ -75,7 +75,9 @@ class LivePreflight:
         except ConversationError as error:
             return Row(what=role, state="fault", detail=str(error), mend=mend)
         if not said:
-            return Row(what=role, state="missing", detail="not ready", mend=mend)
+            held = (self._show.bus.state.services.get(name) for name in names)
+            why = next((s.last_error for s in held if s and s.state is ServiceState.HELD and s.last_error), "not ready")
+            return Row(what=role, state="missing", detail=why, mend=mend)
         return Row(what=role, state="ok", detail=f"{said} in {monotonic() - began:.1f} s")
 
     async def _hear(self) -> str:

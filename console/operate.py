@@ -12,6 +12,7 @@ from console.body_desk import BodyDesk
 from console.bus import Bus
 from console.events import Held, ShowHalted, ShowResumed
 from console.models_desk import ModelsDesk
+from console.services import misfit
 from console.status import status
 from conversation.audio import HEARING_RATE, Samples, from_bytes
 from conversation.errors import ConversationError
@@ -149,8 +150,10 @@ class Operator:
             character = await asyncio.to_thread(load_character, name, self._show.home)
         except ProfileError as error:
             raise cmd.CommandError(cmd.USAGE, str(error)) from None
-        self._show.play(character)
         llm = self._show.engines.llm()
+        if why := await misfit(self._show.launchers, llm, character.value):
+            raise cmd.CommandError(cmd.USAGE, f"{character.value.name} cannot be played: {why}")
+        self._show.play(character)
         if llm is not None and self.bus.state.stage is Stage.IDLE:
             with suppress(ConversationError):
                 await llm.prime(self._show.head())

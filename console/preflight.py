@@ -10,13 +10,14 @@ import shutil
 import socket
 import sys
 from argparse import Namespace
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
 
+from clients.chat import ChatModel
 from console import body_commands as body
 from console import commands as cmd
 from console.background import DEFAULT_RIG, find
@@ -25,9 +26,10 @@ from console.client import NoShow, OperatorClient
 from console.connected import connected
 from console.last_show import given
 from console.presence import ShowFile
-from console.services import launchers, workshop
+from console.services import launchers, misfit, workshop
 from console.surroundings import for_stdout
 from launchers.base import BaseLauncher
+from launchers.model_launcher import ModelLauncher
 from profiles.catalogue import Catalogue
 from profiles.home import Home
 from profiles.loader import Loaded, load_character, load_rig
@@ -67,7 +69,7 @@ def check(arguments: Namespace) -> int:
     character = load_character(arguments.character or playing, home)
     made = launchers(rig, workshop(home, catalogue), catalogue, keys=False)
     rows = [
-        *_machine(home, rig, character),
+        *_machine(home, rig, character, asyncio.run(_misfit(made, character.value))),
         *(row for launcher in made.values() for row in _engine(launcher, given(rig), running=show is not None)),
     ]
     if show is None:
@@ -81,11 +83,27 @@ def check(arguments: Namespace) -> int:
     return cmd.DONE if report.ok else cmd.NO_ENGINE
 
 
-def _machine(home: Home, rig: Loaded[Rig], character: Loaded[Character]) -> list[Row]:
+async def _misfit(made: Mapping[str, BaseLauncher], character: Character) -> str:
+    """Counted by somebody else's server, where one is there and counts; else an estimate."""
+    for one in made.values():
+        if isinstance(one, ModelLauncher) and one.settings.launch == "attach" and one.catalogued and not one.keyless:
+            llm = one.connect(one.settings.url)
+            try:
+                if isinstance(llm, ChatModel) and (why := await misfit({one.name: one}, llm, character)):
+                    return why
+            finally:
+                await llm.aclose()
+    return await misfit(made, None, character)
+
+
+def _machine(home: Home, rig: Loaded[Rig], character: Loaded[Character], misfit: str) -> list[Row]:
+    detail, _, mend = misfit.rpartition(": ")
     rows = [
         Row(what="python", state="ok", detail=sys.version.split()[0]),
         Row(what="rig", state="ok", detail=f"{rig.name} ({rig.file})"),
-        Row(what="character", state="ok", detail=f"{character.value.name} ({character.file})"),
+        Row(what="character", state="fault", detail=detail, mend=mend)
+        if misfit
+        else Row(what="character", state="ok", detail=f"{character.value.name} ({character.file})"),
     ]
     folder = _on_disk(home)
     if not os.access(folder, os.W_OK):

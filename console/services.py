@@ -9,6 +9,7 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
+from clients.chat import ChatModel
 from console.choices import Choice, own
 from console.engines import LiveEngines
 from console.events import ServiceChanged
@@ -19,12 +20,13 @@ from devices.pan_tilt import head
 from launchers import registry
 from launchers.base import BaseLauncher, Workshop
 from launchers.environments import Environments
+from launchers.model_launcher import ModelLauncher
 from launchers.weights import ModelStore
 from profiles.catalogue import Catalogue
 from profiles.errors import ProfileError
 from profiles.home import Home
 from profiles.loader import Loaded, role_of
-from profiles.schema import Engine, Rig
+from profiles.schema import Character, Engine, Rig
 from supervisors.reaper import token_prefix
 from supervisors.spec import AttachedSpec, Places, ServiceSpec, ServiceStatus
 
@@ -162,6 +164,18 @@ def spec(rig: Loaded[Rig], launcher: BaseLauncher, senses: Senses, seat: int) ->
         memory_limit=engine.memory_limit_mb * 1_000_000,
         seat=seat,
     )
+
+
+async def misfit(made: Mapping[str, BaseLauncher], llm: ChatModel | None, character: Character) -> str:
+    """Why the models cannot play that character, and what to do; "" if they can. `llm`: counts, if it is there."""
+    for one in made.values():
+        if why := one.misfit(character):
+            return f"{one.name}: {why}"
+    for one in made.values():
+        if isinstance(one, ModelLauncher) and llm is not None and llm.name == one.name:
+            why = await one.counted_misfit(llm, character)
+            return why and f"{one.name}: {why}"
+    return ""
 
 
 def places(home: Home, rig: str, logs: Path) -> Places:

@@ -176,7 +176,7 @@ class Show:
         self.character = character
         self._history = History(character.value.thinking.history_turns, self._budget())
         for made in self.launchers.values():
-            made.warm_with(self.head())
+            made.warm_with(self.head(), character.value)
 
     def head(self) -> list[Message]:
         """The frozen beginning of every prompt."""
@@ -201,7 +201,7 @@ class Show:
 
     def appoint(self, launcher: BaseLauncher, seat: int) -> None:
         """Its engine takes the place of the one that was; a show that comes after a crash goes on with it."""
-        launcher.warm_with(self.head())  # the character may have changed while it loaded
+        launcher.warm_with(self.head(), self.character.value)  # the character may have changed while it loaded
         self.launchers[launcher.name] = launcher
         self._choose(launcher.name, self._choice(launcher, seat, self.pinned(launcher.name)))
         self._history.budget = self._budget()

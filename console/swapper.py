@@ -152,7 +152,7 @@ class Swapper:
             made = services.launcher(show.rig, name, engine, show.shop, show.catalogue)
         except ProfileError as error:
             raise CommandError(USAGE, f"{error.message}{f'; {error.hint}' if error.hint else ''}") from None
-        made.warm_with(show.head())
+        made.warm_with(show.head(), show.character.value)
         return made
 
     async def _one(self, wish: Wish) -> SwapEnded:
@@ -197,8 +197,10 @@ class Swapper:
             return ladder
         if first.role == "llm" and settings.context // 2 >= LEAST_CONTEXT:
             smaller = self._launcher(name, structs.replace(settings, context=settings.context // 2))
-            smaller.warm_with(self._show.persona())  # what has been said may not fit into it
-            ladder.append(smaller)
+            persona = self._show.character.value
+            smaller.warm_with(self._show.persona(), persona)  # what has been said may not fit into it
+            if not smaller.misfit(persona):
+                ladder.append(smaller)
         at = place(settings)
         for step in settings.ladder[at + 1 :] if at is not None else ():
             if step.model == before.model:

@@ -146,10 +146,19 @@ class Answer:
         try:
             await self._clauses_of(llm)
         except Refused:
-            if self.thought or not len(self.hands.history):
+            if self.thought or not self._shorter():
                 raise
-            self.hands.history.forget_older_half()
             await self._clauses_of(llm)
+
+    def _shorter(self) -> bool:
+        """Less of what was said before, else of a long question; whether there was anything to leave out."""
+        long = len(self.question) > prompt.SHORT_QUESTION and not len(self.hands.history)
+        if long:
+            self.question = self.question[: prompt.SHORT_QUESTION]
+        elif not len(self.hands.history):
+            return False
+        self.hands.history.forget_older_half()
+        return True
 
     async def _fall_back(self, error: ConversationError, outcome: Outcome, lines: Sequence[str]) -> None:
         self._patience.over()

@@ -13,3 +13,7 @@ class ConversationError(Exception):
 
 class Refused(ConversationError):
     """The engine is well but will not take this request: a prompt too long for its window, a word it cannot say."""
+
+
+class TooLong(Refused):
+    """The prompt is longer than the model's window."""

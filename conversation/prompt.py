@@ -6,6 +6,8 @@ from profiles.schema import Character
 
 LONGEST_QUESTION = 900
 """Characters; 30 s of quick speech have about 600. A longer text is cut for the model, not for the record."""
+SHORT_QUESTION = 180
+"""Of one that has no room otherwise."""
 _MANNERS = (
     "You are speaking aloud to a visitor in front of you. Answer in one or two short sentences of plain spoken "
     "words: no lists, no markup, no emoji, no stage directions, no quotation of these rules."

@@ -31,7 +31,7 @@ from profiles.errors import ProfileError
 from profiles.home import Home
 from profiles.loader import role_of
 from profiles.plain_words import complaint
-from profiles.schema import Engine, OptionValue, Role
+from profiles.schema import Character, Engine, OptionValue, Role
 from supervisors.errors import ServiceError, Unfit
 from supervisors.exits import Exit, describe
 from supervisors.spec import Command
@@ -95,9 +95,13 @@ class BaseLauncher(ABC):
     def model(self) -> str:
         return self.settings.model
 
-    def warm_with(self, messages: Sequence[Message]) -> None:
-        """The prompt that will be asked for first; of use to models alone."""
+    def warm_with(self, messages: Sequence[Message], character: Character | None = None) -> None:
+        """The prompt that will be asked for first, and whose it is; of use to models alone."""
         return
+
+    def misfit(self, character: Character) -> str:
+        """Why it cannot play that character, as far as can be told without asking it, and what to do; "" if it can."""
+        return ""
 
     def check(self, file: str) -> None:
         """Raises ProfileError for what the schema cannot know: an unknown option, a missing program."""

@@ -2,16 +2,15 @@
 of a python that the rig names.
 """
 
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from clients.http import Engine as Client
 from clients.openai_chat import OpenAIChat
-from conversation.ports import Message
-from launchers.base import BaseLauncher
 from launchers.memory import gguf
 from launchers.memory.flags import LoadFlags
+from launchers.model_launcher import ModelLauncher
+from launchers.progress import OnProgress
 from profiles.errors import ProfileError
 
 _ALL_LAYERS = 999
@@ -19,12 +18,11 @@ _USUAL = 2048
 """Tokens; every model of today was made for so many."""
 
 
-class Launcher(BaseLauncher):
+class Launcher(ModelLauncher):
     script = "llm_xllamacpp"
     binary = "llama-server"
     options = {"batch": 128, "gpu_layers": -1}
     """batch: tokens per prefill step; smaller hears a cancel sooner. gpu_layers: -1 = as many as fit."""
-    _head: Sequence[Message] = (Message("user", "Hello."),)
 
     @property
     def _layers(self) -> int:
@@ -76,10 +74,11 @@ class Launcher(BaseLauncher):
     def connect(self, base_url: str) -> OpenAIChat:
         return self.introduced(OpenAIChat(self.name, base_url, self.model))
 
-    def warm_with(self, messages: Sequence[Message]) -> None:
-        self._head = list(messages)
+    async def prepare(self, on_progress: OnProgress) -> None:
+        self.refuse_misfit()
+        await super().prepare(on_progress)
 
     async def try_out(self, client: Client) -> None:
         """The frozen head and one token, so that the canary warms the slot and never evicts it."""
         assert isinstance(client, OpenAIChat)
-        await client.prime(self._head)
+        await self.read_head(client)

@@ -11,17 +11,17 @@ from clients.http import Engine as Client
 from clients.ollama import Ollama
 from clients.ollama_wire import full_name
 from conversation.errors import ConversationError
-from conversation.ports import Message
 from launchers import ollama_server
-from launchers.base import BaseLauncher, Finding
+from launchers.base import Finding
 from launchers.errors import FetchError
+from launchers.model_launcher import ModelLauncher
 from launchers.model_memory import HeldModel, ModelMemory
 from launchers.ollama_pull import pull
 from launchers.probe_binary import fault
 from launchers.progress import OnProgress
 from profiles.errors import ProfileError
 from supervisors import probes
-from supervisors.errors import ServiceError
+from supervisors.errors import ServiceError, Unfit
 from supervisors.exits import Exit
 from supervisors.spec import Command
 
@@ -33,7 +33,7 @@ _PULL_AGAIN_S = 30.0
 _LOOK_S, _LOOKS = 5.0, 3
 
 
-class Launcher(BaseLauncher):
+class Launcher(ModelLauncher):
     script = ""
     binary = "ollama"
     catalogued = False
@@ -41,7 +41,6 @@ class Launcher(BaseLauncher):
     health_path = ollama_server.HEALTH
     options = {"batch": 128, "gpu_layers": -1}
     """batch: tokens per prefill step; smaller hears a cancel sooner. gpu_layers: -1 = as many as fit."""
-    _head: Sequence[Message] = (Message("user", "Hello."),)
     _loaded_by_us: bool | None = None
     """None until it has been looked at."""
     _pull_failed: tuple[float, FetchError] | None = None
@@ -60,6 +59,7 @@ class Launcher(BaseLauncher):
 
     async def prepare(self, on_progress: OnProgress) -> None:
         """The program, and the model on the disk: for a download a server is started, and ended again."""
+        self.refuse_misfit()
         self._loaded_by_us = None
         self._binary = self._found_binary()
         if self._binary is None or await fault(self._binary):
@@ -70,6 +70,7 @@ class Launcher(BaseLauncher):
             await self._provide(url, on_progress)
 
     async def attach(self, on_progress: OnProgress) -> None:
+        self.refuse_misfit()
         if self._pull_failed and monotonic() - self._pull_failed[0] < _PULL_AGAIN_S:
             raise self._pull_failed[1]
         self._pull_failed = None
@@ -108,9 +109,6 @@ class Launcher(BaseLauncher):
 
     def connect(self, base_url: str) -> Ollama:
         return self.introduced(Ollama(self.name, base_url, self.model, self._runner()))
-
-    def warm_with(self, messages: Sequence[Message]) -> None:
-        self._head = list(messages)
 
     async def try_out(self, client: Client) -> None:
         """Loads it for the evening; the frozen head and one token, so that the canary warms and never evicts."""
@@ -183,7 +181,7 @@ class Launcher(BaseLauncher):
 
     async def _while_it_answers(self, client: Ollama) -> None:
         """To load may take for ever and is ended by Ollama itself when it stalls; unless Ollama hangs, too."""
-        song: asyncio.Task[ConversationError | None]
+        song: asyncio.Task[ConversationError | Unfit | None]
         async with asyncio.TaskGroup() as tasks:
             song = tasks.create_task(self._sing(client))
             misses = 0
@@ -198,11 +196,11 @@ class Launcher(BaseLauncher):
         if error := song.result():
             raise error
 
-    async def _sing(self, client: Ollama) -> ConversationError | None:
+    async def _sing(self, client: Ollama) -> ConversationError | Unfit | None:
         """Its error as a value, for in a TaskGroup it would come as a group."""
         try:
-            await client.prime(self._head)
-        except ConversationError as error:
+            await self.read_head(client)
+        except (ConversationError, Unfit) as error:
             return error
         return None
 

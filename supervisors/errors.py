@@ -10,4 +10,4 @@ class ServiceError(Exception):
 
 
 class Unfit(ServiceError):
-    """Trying again does not help: its program cannot run on this machine."""
+    """Trying again does not help: a person has to change something first."""

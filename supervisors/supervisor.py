@@ -55,6 +55,7 @@ class Supervisor(Service):
         self._policy = RestartPolicy(self._rules, clock, rng or random.Random())
         self._port = spec.port
         self._ready_at: float | None = None
+        self._unfit = False
         self._command = Command(())
         self._idle: IdleShim | None = None
         self._tender: tending.Tender | None = None
@@ -94,6 +95,7 @@ class Supervisor(Service):
 
     async def _once(self) -> tuple[str, bool]:
         """From WAITING to the end of one process; returns why it ended, and whether trying again is of no use."""
+        self._unfit = False
         try:
             return await self._run_process(await self._obtain())
         except (PortTaken, Unfit) as final:
@@ -174,6 +176,8 @@ class Supervisor(Service):
             self._become(ServiceState.BACKOFF, last_error=gone, **NO_PROCESS)
         end = await process.stop(self.spec.stop_grace_s)
         reason = f"{self.spec.name}: {redact.line(describe(end))}" if died or complaint is None else complaint
+        if self._unfit:  # what it was asked for is wrong, not the process
+            return reason, True
         self._report(process, end if died else None, reason, self._clock() - born, wall, during)
         if self._ready_at is not None:
             return reason, False
@@ -203,6 +207,7 @@ class Supervisor(Service):
                 self._become(ServiceState.LOADING)
                 await tender.until_it_answers()
         except ServiceError as error:
+            self._unfit = isinstance(error, Unfit)
             return str(error)
         process.tell_ready(tender.due_s)
         if self._idle is None:

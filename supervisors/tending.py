@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from supervisors import probes
 from supervisors.canary import BUSY, Canary
-from supervisors.errors import ServiceError
+from supervisors.errors import ServiceError, Unfit
 from supervisors.process import ShimProcess
 from supervisors.spec import ServiceSpec
 
@@ -76,8 +76,8 @@ class Tender:
         for attempt in range(1, CANARIES + 1):
             try:
                 return await self._canary.first(self._stalled)
-            except ServiceError:
-                if attempt == CANARIES:
+            except ServiceError as error:
+                if attempt == CANARIES or isinstance(error, Unfit):
                     raise
             await asyncio.sleep(LIVENESS_S)
 

@@ -8,10 +8,11 @@ from contextlib import aclosing
 import pytest
 
 from clients.openai_chat import OpenAIChat
-from conversation.errors import ConversationError
+from conversation.errors import ConversationError, TooLong
 from conversation.events import ModelFigures
 from conversation.ports import Message, Sampling
 from conversation.stages import Stage
+from conversation.window import Counted
 from tests.fakes.http_server import Asked, Script, head, pieces, serving, whole
 
 ASK = [Message("system", "You are a skull."), Message("user", "¿qué?")]
@@ -169,3 +170,49 @@ async def test_no_proxy_ever_sees_the_loopback(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     async with serving(pieces(head(), sse("direct"))) as (url, _):
         assert await reply(url) == "direct"
+
+
+LLAMA = {
+    "code": 400,
+    "message": "the request exceeds the available context size, try increasing it",
+    "type": "exceed_context_size_error",
+    "n_prompt_tokens": 15059,
+    "n_ctx": 2048,
+}
+VLLM = "This model's maximum context length is 4096 tokens. However, your messages resulted in 4512 tokens."
+STUDIO = "Trying to keep the first 4512 tokens when context the overflows. However, it has context length of only 4096."
+
+
+@pytest.mark.parametrize(
+    ("error", "figures"), [(LLAMA, " (15,059 tokens, the window 2,048)"), (VLLM, ""), (STUDIO, "")]
+)
+async def test_a_prompt_that_is_too_long_is_told_in_plain_words(error: object, figures: str) -> None:
+    async with serving(whole(json.dumps({"error": error}).encode(), 400)) as (url, _):
+        with pytest.raises(TooLong) as caught:
+            await reply(url)
+    assert str(caught.value).startswith(
+        f"THINKING: llm: the prompt is longer than the window{figures}; shorten the persona"
+    )
+
+
+async def test_llama_cpp_counts_and_others_are_not_pressed() -> None:
+    answers = {
+        "/props": {"default_generation_settings": {"n_ctx": 2048}},
+        "/apply-template": {"prompt": "<s>You are"},
+        "/tokenize": {"tokens": [1, 2, 3]},
+    }
+
+    async def script(asked: Asked) -> AsyncIterator[bytes]:
+        async for data in whole(json.dumps(answers[asked.path]).encode())(asked):
+            yield data
+
+    async with serving(script) as (url, server):
+        client = OpenAIChat("llm", url)
+        assert await client.counted(ASK) == Counted(3, 2048)
+        assert server.asked[-1].json["content"] == "<s>You are"
+        await client.aclose()
+    for other in (whole(b"{}", 404), whole(b'{"error": "Unexpected endpoint"}'), whole(b"<h1>"), whole(b"", 500)):
+        async with serving(other) as (url, _):
+            client = OpenAIChat("llm", url)
+            assert await client.counted(ASK) is None
+            await client.aclose()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from supervisors.errors import ServiceError
+from supervisors.errors import ServiceError, Unfit
 from supervisors.group import ServiceGroup
 from supervisors.restart import RestartRules
 from supervisors.spec import Command, Places, ServiceSpec, ServiceStatus
@@ -181,3 +181,19 @@ async def test_prepare_that_fails(places: Places, fake: Fake) -> None:
         status = await until(group, held)
         assert str(status.last_error).startswith("tiny.en: the disk is full; make room")
     assert told == [("a", "half")] * 2
+
+
+@pytest.mark.parametrize("where", ["prepare", "canary"])
+async def test_what_a_person_must_change_first_is_held_at_once(
+    places: Places, fake: Fake, story: Story, where: str
+) -> None:
+    async def refuse(_: object) -> None:
+        raise Unfit("a", "persona is 15,059 tokens, the window 2,048: shorten it")
+
+    crashes: list[object] = []
+    group = ServiceGroup(places, [fake("a", **{where: refuse})], story, on_crash=lambda *told: crashes.append(told))
+    async with group:
+        group.start()
+        status = await until(group, held)
+        assert status.last_error == "a: persona is 15,059 tokens, the window 2,048: shorten it"
+    assert "BACKOFF" not in story.states() and status.restarts == 0 and crashes == []
