@@ -1,15 +1,19 @@
-"""The OpenAI speech protocol, streaming: POST /v1/audio/speech, s16le mono out, `x-sample-rate` says the rate."""
+"""The OpenAI speech protocol, streaming: POST /v1/audio/speech, sound out, raw or as a WAV, of any rate."""
 
+import asyncio
 from collections.abc import AsyncGenerator
+from io import BytesIO
 
 import httpx
 
 from clients.http import Engine, Opened
-from conversation.audio import Samples, from_bytes
+from clients.sound_stream import NoSound, Packed, SoundStream, mono
+from conversation.audio import Samples
+from conversation.errors import ConversationError
 from conversation.stages import Stage
 
-DEFAULT_RATE = 24_000
-"""What servers of this protocol send when they do not say."""
+_MOST_BYTES = 64 << 20
+"""Of an answer that has to be decoded as a whole."""
 
 
 class Speech(Engine):
@@ -17,29 +21,57 @@ class Speech(Engine):
 
     stage = Stage.SPEAKING
 
-    def __init__(self, name: str, base_url: str, model: str = "", voice: str = "") -> None:
+    def __init__(
+        self, name: str, base_url: str, model: str = "", voice: str = "", form: str = "pcm", rate: int = 0
+    ) -> None:
+        """`form`: the response_format that is asked for; `rate`: of raw samples, where the server does not say."""
         super().__init__(name, base_url)
         self._named = {key: value for key, value in (("model", model), ("voice", voice)) if value}
+        self._asked, self._rate = form, rate
 
     async def speak(self, text: str, speed: float) -> AsyncGenerator[tuple[int, Samples], None]:
-        body = {"input": text, "response_format": "pcm", "speed": speed, **self._named}
+        body = {"input": text, "response_format": self._asked, "speed": speed, **self._named}
         with self.request():
             async with Opened(await self.send("/v1/audio/speech", json=body)) as answer:
                 if answer.status_code >= 400:
                     self.refuse(answer.status_code, await answer.aread())
-                rate = self._rate(answer.headers)
-                odd = b""
-                async for data in answer.aiter_bytes():
-                    data = odd + data
-                    odd = data[len(data) // 2 * 2 :]
-                    yield rate, from_bytes(data)
+                try:
+                    async for part in self._parts(answer):
+                        yield part
+                except NoSound as error:
+                    wrong = self.wrong(str(error))
+                    hint = wrong.hint if self.theirs is None else self._other_form
+                    raise ConversationError(self.stage, wrong.message, hint) from None
 
-    def _rate(self, headers: httpx.Headers) -> int:
-        """Anything but sound would be heard as noise."""
-        kind = headers.get("content-type", "").split(";")[0].strip().lower()
-        if kind.startswith("text/") or kind in ("application/json", "audio/wav", "audio/mpeg"):
-            raise self.wrong(f"sent {kind} where samples were asked for")
-        said = headers.get("x-sample-rate", str(DEFAULT_RATE))
-        if not said.isdecimal() or not 4000 <= int(said) <= 384_000:
-            raise self.wrong(f"sends sound at a rate that cannot be ({said[:20]})")
-        return int(said)
+    @property
+    def _other_form(self) -> str:
+        """What may help with somebody else's server."""
+        other = "wav" if self._asked == "pcm" else "pcm"
+        return f'try response_format = "{other}" under [{self.theirs.table}.options]' if self.theirs else ""
+
+    async def _parts(self, answer: httpx.Response) -> AsyncGenerator[tuple[int, Samples], None]:
+        stream, pieces = SoundStream(answer.headers, self._rate), answer.aiter_bytes()
+        try:
+            async for data in pieces:
+                for part in stream.feed(data):
+                    yield part
+            for part in stream.feed(b"", last=True):
+                yield part
+        except Packed:
+            whole = bytearray(stream.rest)
+            async for data in pieces:
+                whole += data
+                if len(whole) > _MOST_BYTES:
+                    raise NoSound("sends sound without an end") from None
+            yield await asyncio.to_thread(_decoded, stream.kind, bytes(whole))
+
+
+def _decoded(kind: str, data: bytes) -> tuple[int, Samples]:
+    """A file of a compressed kind. Raises NoSound."""
+    import soundfile  # with libsndfile 4 MB: only those whose voice needs it pay
+
+    try:
+        sound, rate = soundfile.read(BytesIO(data), dtype="float64", always_2d=True)
+    except (soundfile.SoundFileError, RuntimeError, OSError):
+        raise NoSound(f"sent {kind or 'sound'} that cannot be decoded here") from None
+    return int(rate), mono(sound * 32767.0)

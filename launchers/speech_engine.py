@@ -3,15 +3,33 @@
 from clients.http import Engine as Client
 from clients.speech import Speech
 from launchers.base import BaseLauncher
+from profiles.errors import ProfileError
 from supervisors.errors import ServiceError
+
+FORMS = ("pcm", "wav", "flac", "mp3", "opus")
 
 
 class SpeechLauncher(BaseLauncher):
-    options = {"model": "", "voice": ""}
-    """What an attached server wants to be asked for; our own have one voice each."""
+    options = {"model": "", "voice": "", "response_format": "pcm", "sample_rate": 0}
+    """What an attached server wants to be asked for; our own have one voice each. sample_rate: Hz of its raw samples,
+    where it does not say; 0 = 24000.
+    """
+
+    def check(self, file: str) -> None:
+        super().check(file)
+        at, asked, rate = (
+            f"engines.{self.name}.options",
+            self.option("response_format"),
+            int(self.option("sample_rate")),
+        )
+        if asked not in FORMS:
+            raise ProfileError(file, f"{at}.response_format", f'there is no "{asked}"', f"one of {', '.join(FORMS)}")
+        if rate and not 4000 <= rate <= 384_000:
+            raise ProfileError(file, f"{at}.sample_rate", "no voice has this rate", "4000 to 384000 Hz, such as 22050")
 
     def connect(self, base_url: str) -> Speech:
-        return self.introduced(Speech(self.name, base_url, str(self.option("model")), str(self.option("voice"))))
+        model, voice, form = (str(self.option(key)) for key in ("model", "voice", "response_format"))
+        return self.introduced(Speech(self.name, base_url, model, voice, form, int(self.option("sample_rate"))))
 
     async def try_out(self, client: Client) -> None:
         assert isinstance(client, Speech)
