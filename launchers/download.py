@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from launchers.bulk import CHUNK, plain_disk_errors, sha256_of
 from launchers.meter import Meter
+from launchers.network import ByEnvironment, proxy_for
 
 ANSWER_S = 5.0
 """A source that has not answered by then is skipped."""
@@ -41,9 +42,9 @@ class Download(Struct, frozen=True, kw_only=True):
 
 
 def new_client() -> httpx.AsyncClient:
-    """A client with our idea of patience; proxies and certificates come from the environment."""
+    """A client with our idea of patience; proxies and certificates come from the environment. Raises FetchError."""
     timeout = httpx.Timeout(STALL_S, connect=ANSWER_S, pool=None)
-    return httpx.AsyncClient(timeout=timeout, follow_redirects=True)
+    return httpx.AsyncClient(timeout=timeout, follow_redirects=True, trust_env=False, transport=ByEnvironment())
 
 
 async def download(client: httpx.AsyncClient, wanted: Download, meter: Meter) -> Path:
@@ -71,12 +72,14 @@ async def _all_bytes(client: httpx.AsyncClient, wanted: Download, meter: Meter) 
         try:
             await _some_bytes(client, wanted, meter)
             return
+        except (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.ProxyError) as error:
+            raise SourceFailed(_refused(error, wanted.url)) from error  # asking again changes nothing
         except (httpx.TransportError, TimeoutError) as error:
             came = _size(wanted.part) - before
             began = began or came != 0
             failures = 0 if came >= CHUNK else failures + 1
             if not began and isinstance(error, httpx.ConnectError | httpx.TimeoutException | TimeoutError):
-                raise SourceDead(_silence(error)) from error
+                raise SourceDead(_silence(error, wanted.url)) from error
             if failures > RESUMES:
                 raise SourceFailed(f"the connection broke {failures} times ({_words(error)})") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -151,8 +154,17 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _silence(error: Exception) -> str:
+def _refused(error: Exception, url: str) -> str:
+    proxy = proxy_for(url) if isinstance(error, httpx.ProxyError) else None
+    return f"the proxy {proxy} refuses ({_words(error)}); see {proxy.variable}" if proxy else _words(error).rstrip(".")
+
+
+def _silence(error: Exception, url: str) -> str:
     refused = isinstance(error, httpx.ConnectError)
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return "its certificate is not trusted; SSL_CERT_FILE can name the one that your network uses"
+    if (proxy := proxy_for(url)) is not None:
+        return f"the proxy {proxy} does not answer; see {proxy.variable}"
     return f"no connection ({_words(error)})" if refused else f"no answer within {ANSWER_S:g} s"
 
 

@@ -18,6 +18,7 @@ from msgspec import Struct
 from uv import find_uv_bin
 
 from launchers.errors import FetchError
+from launchers.network import any_proxy, uv_variables
 from launchers.progress import OnProgress, Progress
 from profiles.home import Home
 
@@ -41,7 +42,7 @@ _PLAIN = (
     ),
     (
         r"dns error|error sending request|[Cc]onnect|timed out|Failed to fetch|Network connectivity is disabled",
-        "the package index does not answer; check the network and start again",
+        "the package index does not answer{proxy}; check the network and start again",
     ),
 )
 """What uv says, and what a person is told. The first that matches counts; the first two no network can mend."""
@@ -113,13 +114,16 @@ class Environments:
                 failure = await self._uv(sync, lock, report, offline=False)
         if failure is not None:
             reason = next((plain for words, plain in _PLAIN if re.search(words, failure)), _last_line(failure))
-            reason = reason.replace("{cache}", str(self._cache)).replace("{envs}", str(self._home.envs))
+            reason = (
+                reason.replace("{cache}", str(self._cache))
+                .replace("{envs}", str(self._home.envs))
+                .replace("{proxy}", any_proxy())
+            )
             raise FetchError(f"The environment of {engine} could not be made: {reason}.")
 
     async def _uv(self, arguments: list[str], lock: IO[str], report: "_Report", *, offline: bool) -> str | None:
         """Runs uv; None when it is done, else what it said."""
-        variables = {
-            **os.environ,
+        ours = {
             "UV_CACHE_DIR": str(self._cache),
             "UV_PYTHON_DOWNLOADS": "never",
             "UV_NO_PROGRESS": "1",
@@ -128,6 +132,7 @@ class Environments:
             "UV_HTTP_CONNECT_TIMEOUT": str(int(STALL_S) // 3),
             "UV_HTTP_RETRIES": "1",
         }
+        variables = uv_variables(ours)
         variables.pop("UV_OFFLINE", None)
         if offline:
             variables["UV_OFFLINE"] = "1"

@@ -3,7 +3,6 @@
 import asyncio
 import errno
 import hashlib
-import os
 import shutil
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from msgspec import Struct
 from launchers.bulk import DiskFull, need_room, pump, sha256_of
 from launchers.download import ANSWER_S, Download, SourceDead, SourceFailed, download
 from launchers.meter import Meter
+from launchers.network import any_proxy, uv_variables
 from launchers.shelf import WORK
 from profiles.catalogue import ModelFile, Packages
 from profiles.home import CHECKOUT
@@ -112,7 +112,7 @@ async def run(command: list[str], stdin: bytes, more: dict[str, str]) -> tuple[i
     """A short-lived child of ours; it does not outlive the one who waits for it."""
     pipe = asyncio.subprocess.PIPE
     child = await asyncio.create_subprocess_exec(
-        *command, stdin=pipe, stdout=pipe, stderr=pipe, cwd=CHECKOUT, env={**os.environ, **more}
+        *command, stdin=pipe, stdout=pipe, stderr=pipe, cwd=CHECKOUT, env=uv_variables(more)
     )
     try:
         out, err = await child.communicate(stdin)
@@ -133,7 +133,7 @@ def _refusal(words: str) -> SourceFailed | DiskFull:
     if "timed out" in words:
         return SourceDead(f"no answer within {ANSWER_S:g} s")
     if "client error (Connect)" in words or "dns error" in words:
-        return SourceDead(f"no connection ({cause})")
+        return SourceDead(f"no connection{any_proxy()} ({cause})")
     return SourceFailed(cause.removeprefix("Because ").split(" and you")[0].rstrip("."))  # uv wraps its lines
 
 
