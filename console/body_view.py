@@ -23,6 +23,8 @@ class SoundDevice(Struct, frozen=True, kw_only=True):
     driver: str = ""
     chosen: bool = False
     simulated: bool = False
+    id: str = ""
+    """Another name that may be given, where two have the same."""
 
 
 class BodyView(Struct, frozen=True, kw_only=True):

@@ -79,7 +79,7 @@ def _on_change(role: DeviceRole, soon: Emit) -> Callable[[str, DeviceState, str]
 
 def _sound(role: DeviceRole, device: audio_devices.AnySpeaker | audio_devices.AnyMicrophone) -> DeviceChanged:
     state: DeviceState = "fault" if device.fault else "simulated" if device.simulated else "ready"
-    return DeviceChanged(name=device.name, role=role, state=state, detail=device.fault)
+    return DeviceChanged(name=device.name, role=role, state=state, detail=device.fault or device.note)
 
 
 def _button(rig: Rig, keys: TalkKeys) -> Callable[[bool], None]:

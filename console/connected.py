@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
+from msgspec import structs
+
 from console.body_view import Row
 from devices import audio_devices
 from devices.boards import board
@@ -16,8 +18,8 @@ from profiles.schema import Rig
 def connected(rig: Rig) -> list[Row]:
     """A line for each device that the rig wants."""
     rows = [
-        _row("microphone", lambda: audio_devices.microphone(rig.audio.microphone).name),
-        _row("speaker", lambda: audio_devices.speaker(rig.audio.speaker).name),
+        _sound("microphone", "input", rig.audio.microphone),
+        _sound("speaker", "output", rig.audio.speaker),
         _row("jaw", lambda: _jaw(rig)),
     ]
     if rig.camera.device != "none":
@@ -32,6 +34,21 @@ def _row(what: str, look: Callable[[], str]) -> Row:
         return Row(what=what, state="ok", detail=look())
     except DeviceError as error:
         return Row(what=what, state="fault", detail=f"{error.device}: {error.message}", mend=error.hint)
+
+
+def _sound(what: str, kind: str, wanted: str) -> Row:
+    """Where "auto" finds no device a stand-in serves, which is no fault and yet no ear."""
+    make = audio_devices.microphone if kind == "input" else audio_devices.speaker
+    row = _row(what, lambda: make(wanted).name)
+    if row.state != "ok" or wanted in ("recorded", "null"):
+        return row
+    if wanted == "auto" and audio_devices.find(kind, wanted) is None:
+        mend = "plug one in; it is taken up by itself"
+        return structs.replace(row, state="todo", detail=f"there is no {what}: {row.detail}", mend=mend)
+    twins = [f"{one.name} = {one.id}" for one in audio_devices.devices(kind) if one.id]
+    if any(twin.startswith(f"{row.detail} = ") for twin in twins):
+        return structs.replace(row, detail=f"{row.detail} (there are {', '.join(twins)})")
+    return row
 
 
 def _jaw(rig: Rig) -> str:

@@ -116,7 +116,10 @@ class LivePreflight:
         if microphone.fault:
             return Row(what="microphone", state="fault", detail=microphone.fault, mend="plug it in, or choose another")
         if microphone.simulated:
-            return Row(what="microphone", state="ok", detail=microphone.name)
+            name, note = microphone.name, microphone.note
+            if note:
+                return Row(what="microphone", state="todo", detail=f"{name}: {note}", mend="plug one in")
+            return Row(what="microphone", state="ok", detail=name)
         level = microphone.level_db
         if level is None or level <= -89:
             mend = "switch it on, or choose another"

@@ -76,8 +76,11 @@ def _listed(kind: str, chosen: str) -> tuple[SoundDevice, ...]:
         SoundDevice(
             name=row.name,
             driver=row.driver,
-            chosen=row.name == chosen or (row.simulated and chosen.startswith(row.name)),
+            chosen=row.name == chosen
+            or (row.default and chosen.startswith("default "))
+            or (row.simulated and chosen.startswith(row.name)),
             simulated=row.simulated,
+            id=row.id,
         )
         for row in rows
     )

@@ -5,11 +5,13 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from typing import Any, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from devices import miniaudio_streams
+from devices import device_names, miniaudio_streams
+from devices.device_names import Match, Row
 from devices.errors import DeviceError
 from devices.microphone_clip import RecordedVisitor, recorded_visitors
 from devices.microphone_miniaudio import MiniaudioMicrophone
@@ -24,6 +26,8 @@ from profiles.schema import Audio
 NULL_RATE = 22_050
 """The rehearsal voice's own rate, so that nothing is resampled for nobody."""
 LIVE_RATE = 48_000
+_SERVERS = ("default", "pulse", "pipewire", "jack", "sysdefault")
+"""Names of PortAudio's that lead to a sound server, or to ALSA's own choice, whatever cards there are."""
 _STDERR = threading.Lock()
 _ANSWER_S = 2.0
 """A sound server that hangs must hold up neither the show nor its error output."""
@@ -42,6 +46,9 @@ class Found(Struct, frozen=True):
     """PortAudio, or the system of sound behind miniaudio: PulseAudio, ALSA, Core Audio, ..."""
     key: Any
     rate: int
+    identity: str = ""
+    """What tells it from others of its name, and the default of now from that of later."""
+    channels: int = 1
 
 
 class Listed(Struct, frozen=True):
@@ -51,15 +58,29 @@ class Listed(Struct, frozen=True):
     driver: str
     default: bool = False
     simulated: bool = False
+    id: str = ""
+    """Another name that may be given, where two have the same."""
+    monitor: bool = False
+    """It hears a speaker, and is used by its full name alone."""
 
 
 def devices(kind: str) -> list[Listed]:
-    """All `kind` ("input" or "output") devices that are there now, the default first; last the stand-in, which always
-    is. Takes 5 to 20 ms. PortAudio's own list is as old as the program and is not asked.
+    """All `kind` ("input" or "output") devices that are there now, the default first, monitors late; last the
+    stand-in, which always is. Takes 5 to 20 ms. PortAudio's own list is as old as the program and is not asked.
     """
     rows = _answer(lambda: miniaudio_streams.rows(kind))
-    listed = [Listed(row.name, row.backend, row.default) for row in rows]
-    listed.sort(key=lambda row: not row.default)
+    chosen = device_names.default(kind, rows)
+    listed = [
+        Listed(
+            label,
+            row.backend,
+            row is chosen,
+            id=row.id if label != row.name else "",
+            monitor=device_names.hears_us(kind, row),
+        )
+        for row, label in zip(rows, device_names.labels(rows), strict=True)
+    ]
+    listed.sort(key=lambda row: (row.monitor, not row.default))
     stand_in = (
         Listed("recorded", "recorded", simulated=True) if kind == "input" else Listed("null", "null", False, True)
     )
@@ -73,17 +94,16 @@ def find(kind: str, wanted: str) -> Found | None:
 
 def find_all(kind: str, wanted: str) -> list[Found]:
     """Every way to reach that device, the best first; one that was plugged in again may open by the second alone. A
-    part of a name will do where no device has all of it.
+    part of a name will do where no device has all of it (see device_names).
     """
-    ways = _answer(lambda: [way for way in (_portaudio(kind, wanted), _miniaudio(kind, wanted)) if way is not None])
-    return [found for found in ways if found.name.lower() == wanted.lower()] or ways
+    return _answer(lambda: _default(kind) if wanted == "auto" else _named(kind, wanted))
 
 
 def speaker(wanted: str, on_change: OnChange | None = None, wait: bool = False) -> SwitchingSpeaker:
     """Not yet open. Raises DeviceError when a device asked for by name is not there, unless it is to `wait` for it:
     then nothing is heard until it comes.
     """
-    rate = NULL_RATE if wanted == "null" or (wanted == "auto" and find("output", wanted) is None) else LIVE_RATE
+    rate = NULL_RATE if wanted == "null" else LIVE_RATE
     speaker = SwitchingSpeaker(rate, wanted, lambda name: outlets(name, rate), on_change)
     speaker.keeper.label = _label("speaker", wanted, outlets(wanted, rate), NullOutlet(), wait)
     return speaker
@@ -121,15 +141,25 @@ def inlets(wanted: str) -> list[AnyInlet]:
 
 
 def _outlet(found: Found, rate: int) -> Outlet:
+    outlet: Outlet = MiniaudioSpeaker(found.name, found.driver, found.key, rate)
     if found.driver == "PortAudio":
-        return SounddeviceSpeaker(found.name, found.key, found.rate, rate)
-    return MiniaudioSpeaker(found.name, found.driver, found.key, rate)
+        outlet = SounddeviceSpeaker(found.name, found.key, found.rate, rate)
+    outlet.identity = found.identity
+    return outlet
 
 
 def _inlet(found: Found) -> Inlet:
+    inlet: Inlet = MiniaudioMicrophone(found.name, found.driver, found.key)
     if found.driver == "PortAudio":
-        return SounddeviceMicrophone(found.name, found.key, found.rate)
-    return MiniaudioMicrophone(found.name, found.driver, found.key)
+        inlet = SounddeviceMicrophone(found.name, found.key, found.rate, _channels(found))
+    inlet.identity = found.identity
+    return inlet
+
+
+def _channels(found: Found) -> int:
+    """To open. What leads to a server, which mixes, says that it has as many as anybody may want."""
+    most = miniaudio_streams.USUAL if found.name in _SERVERS else miniaudio_streams.MOST
+    return max(1, min(found.channels, most))
 
 
 def _visitor() -> RecordedInlet:
@@ -161,26 +191,80 @@ def _quiet_libraries() -> Iterator[None]:
         os.close(null)
 
 
-def _portaudio(kind: str, wanted: str) -> Found | None:
+def _default(kind: str) -> list[Found]:
+    """Where the system's default is a monitor, or the place of a card that is missing, the first real one."""
+    rows = miniaudio_streams.rows(kind)
+    row = device_names.default(kind, rows)
+    if row is None:
+        return [] if rows else _portaudio(kind)
+    identity = row.id or row.name
+    if not row.default and any(other.default for other in rows):
+        return [Found(row.name, row.backend, row.key, LIVE_RATE, identity)]
+    role = "microphone" if kind == "input" else "speaker"
+    # a server moves a stream without a name to another device, the last microphone that is pulled out to a monitor
+    key = row.key if kind == "input" and row.default and row.id else None
+    ours = Found(f"default {role} ({row.backend})", row.backend, key, LIVE_RATE, identity)
+    return [*(structs.replace(way, identity=identity) for way in _portaudio(kind)), ours]
+
+
+def _named(kind: str, wanted: str) -> list[Found]:
+    ours = device_names.match(kind, wanted, miniaudio_streams.rows(kind))
+    ways = [] if ours is None else [(ours.rank, _found(ours))]
+    if ours is None or ours.label == ours.row.name:  # which of two twins one is, PortAudio does not know
+        ways = [*((rank, found) for rank, found in _portaudio_named(kind, wanted)), *ways]
+    exact = [found for rank, found in ways if rank == 0]
+    return exact or [found for _, found in sorted(ways, key=lambda way: way[0])]
+
+
+def _found(match: Match) -> Found:
+    row = match.row
+    return Found(match.label, row.backend, row.key, LIVE_RATE, row.id or match.label)
+
+
+def _portaudio(kind: str) -> list[Found]:
+    """Its default device. Raises nothing."""
+    rows, rates = _portaudio_rows(kind)
+    return [_by_portaudio(row, row.name, rates) for row in rows if row.default and not device_names.hears_us(kind, row)]
+
+
+def _portaudio_named(kind: str, wanted: str) -> list[tuple[int, Found]]:
+    rows, rates = _portaudio_rows(kind)
+    found = device_names.match(kind, wanted, rows)
+    return [] if found is None else [(found.rank, _by_portaudio(found.row, found.label, rates))]
+
+
+def _by_portaudio(row: Row, label: str, rates: dict[int, tuple[int, int]]) -> Found:
+    rate, channels = rates[row.key]
+    return Found(label, "PortAudio", row.key, rate, label, channels)
+
+
+def _portaudio_rows(kind: str) -> tuple[list[Row], dict[int, tuple[int, int]]]:
+    """Its devices, and the rate and channels of each. Its list is as old as the program: when a card has come or gone
+    since, its numbers may mean others, but for those that lead to a sound server.
+    """
     try:
         import sounddevice  # fails without the system's PortAudio
-    except OSError:
-        return None
+    except (OSError, ImportError):
+        return [], {}
+    then, now = _cards_at_first(), miniaudio_streams.cards_text()
     try:
-        info = sounddevice.query_devices(None if wanted == "auto" else wanted, kind)
+        infos = list(sounddevice.query_devices())
+        default = _index(sounddevice, kind)
     except (ValueError, sounddevice.PortAudioError):
-        return None
-    return Found(info["name"], "PortAudio", info["index"], int(info["default_samplerate"]))
+        return [], {}
+    ways = [info for info in infos if info[f"max_{kind}_channels"] > 0 and (now == then or info["name"] in _SERVERS)]
+    rows = [Row(info["name"], "PortAudio", info["index"], info["index"] == default) for info in ways]
+    return rows, {i["index"]: (int(i["default_samplerate"]), i[f"max_{kind}_channels"]) for i in ways}
 
 
-def _miniaudio(kind: str, wanted: str) -> Found | None:
-    """The whole name counts before a part of it."""
-    rows = miniaudio_streams.rows(kind)
-    if wanted == "auto":  # no id means the default device, which need not be the first of the list
-        if not rows:
-            return None
-        role, backend = "microphone" if kind == "input" else "speaker", rows[0].backend
-        return Found(f"default {role} ({backend})", backend, None, LIVE_RATE)
-    wanted = wanted.lower()
-    named = [row for row in rows if row.name.lower() == wanted] or [row for row in rows if wanted in row.name.lower()]
-    return Found(named[0].name, named[0].backend, named[0].key, LIVE_RATE) if named else None
+def _index(sounddevice: Any, kind: str) -> int:
+    try:
+        return int(sounddevice.query_devices(None, kind)["index"])
+    except (ValueError, sounddevice.PortAudioError):
+        return -1
+
+
+@cache
+def _cards_at_first() -> str:
+    """The cards that PortAudio knows: those of its first moment."""
+    return miniaudio_streams.cards_text()

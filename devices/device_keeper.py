@@ -28,7 +28,7 @@ class _Wish(Struct):
 class DeviceKeeper(Generic[D]):
     """`make(name)` gives the devices that answer to `name` ("auto": the default), the best first, none of them open.
     `take` is told which one is used from now on, or None while there is none. `stand_in` serves a rig that says
-    "auto" on a machine without any.
+    "auto" on a machine without any, until one comes.
     """
 
     def __init__(
@@ -56,8 +56,21 @@ class DeviceKeeper(Generic[D]):
         self._stop = False
         self._driver = ""
         self._opened_at = self._lost_at = self._next_look = 0.0
+        self._default_look, self._other_default = 0.0, ""
         self._looks = 0
         self._thread: threading.Thread | None = None
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a stand-in serves until a device comes."""
+        return self.chosen == "auto" and self.device is not None and self.device.simulated
+
+    @property
+    def note(self) -> str:
+        """Plain words on what stands in, where nothing is wrong; else ""."""
+        if not self.waiting or self.fault:
+            return ""
+        return f"there is no {self.role}; one that is plugged in is taken up by itself"
 
     def start(self) -> None:
         """Returns when the device is open, or is known not to open; a sound server that hangs costs 10 s."""
@@ -111,7 +124,8 @@ class DeviceKeeper(Generic[D]):
         """Until something is to be done; False at the end."""
         device = self.device
         watching = device is not None and not device.simulated
-        pause = self._pace.tick_s if watching else max(0.0, self._next_look - monotonic()) if self.fault else None
+        looking = self.fault or self.waiting
+        pause = self._pace.tick_s if watching else max(0.0, self._next_look - monotonic()) if looking else None
         with self._lock:
             self._lock.wait_for(lambda: self._stop or self._wish is not None, pause)
             return not self._stop
@@ -122,7 +136,8 @@ class DeviceKeeper(Generic[D]):
             self._grant(wish)
         elif self.device is not None and not self.device.simulated:
             self._watch(self.device)
-        elif self.fault and monotonic() >= self._next_look:
+            self._follow_default()
+        elif (self.fault or self.waiting) and monotonic() >= self._next_look:
             self._look()
 
     def _begin(self) -> None:
@@ -137,6 +152,11 @@ class DeviceKeeper(Generic[D]):
                 return
             device = self._open_one("", [self._stand_in()])
         self._use(device)
+        self._look_soon()
+
+    def _look_soon(self) -> None:
+        """A first look after a pause, then ever longer ones."""
+        self._looks, self._next_look = 0, monotonic() + self._pace.retry_s
 
     def _miss(self, why: str) -> None:
         self.fault, self._lost_at, self._looks = why, monotonic(), 0
@@ -144,6 +164,9 @@ class DeviceKeeper(Generic[D]):
 
     def _look_later(self, why: str) -> None:
         self.fault = self.fault or why
+        self._pause_look()
+
+    def _pause_look(self) -> None:
         self._next_look = monotonic() + min(self._pace.longest_s, self._pace.retry_s * 2 ** min(self._looks, 10))
 
     def _open_one(self, name: str, candidates: Sequence[D]) -> D:
@@ -164,6 +187,7 @@ class DeviceKeeper(Generic[D]):
             self._put_away(device)
             return
         before, self.device, self.label = self.device, device, device.name
+        self._default_look = monotonic() + self._pace.default_s
         self._driver = device.driver if not device.simulated else self._driver
         self._take(device)
         if before is not None:
@@ -203,14 +227,28 @@ class DeviceKeeper(Generic[D]):
         found = self._make(self.chosen)
         if self.chosen == "auto" and patient and self._driver:
             found = [device for device in found if device.driver == self._driver]
-        if self._bring(found, "it is back"):
+        if self._bring(found, "it was plugged in" if self.waiting else "it is back"):
             return
+        if self.waiting and not self.fault:
+            return self._pause_look()
         if self.chosen != "auto" and self._may_default and not patient:
             lost = self.chosen
             if self._bring(self._make("auto"), f"{lost} has gone; the default {self.role} takes its place"):
                 self.chosen = "auto"
                 return
         self._look_later(self.fault)
+
+    def _follow_default(self) -> None:
+        """Another device may have become the default: a headset was plugged in, the sound server has come at last."""
+        device, now = self.device, monotonic()
+        if self.chosen != "auto" or device is None or device.simulated or now < self._default_look:
+            return
+        found = self._make("auto")
+        other = found[0].identity if found else device.identity
+        agreed, self._other_default = other == self._other_default, other
+        self._default_look = now + self._pace.default_s * (1.0 if agreed or other == device.identity else 0.2)
+        if agreed and other != device.identity and not self._bring(found, f"it is the default {self.role} now"):
+            self._default_look = now + 12 * self._pace.default_s  # one that does not open is not tried all the time
 
     def _bring(self, candidates: Sequence[D], why: str) -> bool:
         if not candidates:
@@ -231,6 +269,7 @@ class DeviceKeeper(Generic[D]):
         try:
             granted = self._granted(wish.name)
             self.chosen, self.fault = wish.name, ""
+            self._look_soon()
             self._may_default = wish.name == "auto" if wish.saved else self._may_default
             wish.granted.set_result(granted)
         except DeviceError as error:
@@ -242,7 +281,7 @@ class DeviceKeeper(Generic[D]):
 
     def _granted(self, name: str) -> str:
         candidates, before = self._make(name), self.device
-        if candidates and before is not None and before.name == candidates[0].name:
+        if candidates and before is not None and before.identity == candidates[0].identity:
             return before.name  # some devices cannot be opened twice
         if not candidates and name == "auto":
             candidates = [self._stand_in()]

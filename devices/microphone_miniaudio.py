@@ -1,5 +1,6 @@
-"""The default or a named microphone through miniaudio, which also brings it to 16 kHz mono."""
+"""The default or a named microphone through miniaudio, which also brings it to 16 kHz."""
 
+import threading
 from collections.abc import Generator
 from typing import Any
 
@@ -7,8 +8,13 @@ import miniaudio
 import numpy as np
 
 from conversation.audio import HEARING_RATE
-from devices.miniaudio_streams import Capture, Streaming
+from devices.channels import ChannelPicker
+from devices.errors import DeviceError
+from devices.miniaudio_streams import USUAL, ArrayCapture, Capture, Streaming, SurroundCapture, channels
 from devices.sound_device import Inlet
+
+_SOUND_S = 0.4
+"""After which a device that sends zeros alone is thought to be misunderstood; no converter is so quiet."""
 
 
 class MiniaudioMicrophone(Streaming, Inlet):
@@ -17,12 +23,36 @@ class MiniaudioMicrophone(Streaming, Inlet):
     def __init__(self, name: str, backend: str, key: Any) -> None:
         super().__init__(name, backend)
         self._key = key
+        self._sounds = threading.Event()
+        """Something else than zeros was heard."""
 
     def open(self) -> None:
-        format_ = miniaudio.SampleFormat.SIGNED16
-        self._start("microphone", Capture, self._sink(), input_format=format_, sample_rate=HEARING_RATE)
+        """With all its channels, of which the best is heard; else with one, in which its system mixes them."""
+        count = channels(self.driver, self._key)
+        for kind in self._kinds(count):
+            try:
+                self._open(kind, count)
+            except DeviceError:
+                continue
+            if count <= USUAL or self._sounds.wait(_SOUND_S):
+                return
+            self.close()
+        self._open(Capture, 1)
 
-    def _sink(self) -> Generator[None, bytearray, None]:
+    def _kinds(self, count: int) -> tuple[type[Capture], ...]:
+        """A server passes no sound between channels that it takes to be elsewhere, and tells nobody where they are."""
+        if count == 1:
+            return ()
+        return (ArrayCapture, SurroundCapture) if count > USUAL and self.driver == "PulseAudio" else (Capture,)
+
+    def _open(self, kind: type[Capture], count: int) -> None:
+        format_ = miniaudio.SampleFormat.SIGNED16
+        of = {"input_format": format_, "sample_rate": HEARING_RATE}
+        self._start("microphone", kind, self._sink(ChannelPicker(count)), nchannels=count, **of)
+
+    def _sink(self, picker: ChannelPicker) -> Generator[None, bytearray, None]:
         while True:
             data = yield
-            self.push(np.frombuffer(data, np.int16))  # a copy of its own already
+            if not self._sounds.is_set() and any(data):
+                self._sounds.set()
+            self.push(picker.feed(np.frombuffer(data, np.int16).reshape(-1, picker.count)))

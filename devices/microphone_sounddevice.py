@@ -7,6 +7,7 @@ import numpy as np
 import soxr
 
 from conversation.audio import HEARING_RATE
+from devices.channels import ChannelPicker
 from devices.errors import DeviceError
 from devices.sound_device import Inlet
 
@@ -14,20 +15,28 @@ from devices.sound_device import Inlet
 class SounddeviceMicrophone(Inlet):
     """Opened at the device's own rate, which always works, and brought to 16 kHz here."""
 
-    def __init__(self, name: str, index: int, rate: int) -> None:
+    def __init__(self, name: str, index: int, rate: int, channels: int = 1) -> None:
         super().__init__(name, "PortAudio")
         self._index, self._rate = index, rate
+        self._picker = ChannelPicker(channels)
         self._stream: Any = None
+        self._resampler: Any = None
         self._closing = False
-        self._resampler = soxr.ResampleStream(rate, HEARING_RATE, 1, dtype="int16", quality="MQ")
 
     def open(self) -> None:
+        """With all its channels, of which the best is heard; one that refuses so many with one."""
         import sounddevice  # fails at import without PortAudio, so only where it is chosen
 
         try:
+            sounddevice.check_input_settings(self._index, self._picker.count, "int16", samplerate=self._rate)
+        except sounddevice.PortAudioError:
+            self._picker = ChannelPicker(1)
+        count = self._picker.count
+        self._resampler = soxr.ResampleStream(self._rate, HEARING_RATE, count, dtype="int16", quality="MQ")
+        try:
             self._stream = sounddevice.InputStream(
                 samplerate=self._rate,
-                channels=1,
+                channels=count,
                 dtype="int16",
                 device=self._index,
                 latency="low",
@@ -51,4 +60,5 @@ class SounddeviceMicrophone(Inlet):
         self.gone = not self._closing
 
     def _take(self, data: Any, frames: int, times: Any, status: Any) -> None:
-        self.push(np.asarray(self._resampler.resample_chunk(data[:, 0].copy()), np.int16))
+        heard = np.asarray(self._resampler.resample_chunk(data.copy()), np.int16)
+        self.push(self._picker.feed(heard.reshape(-1, self._picker.count)))

@@ -6,25 +6,17 @@ from time import monotonic
 from typing import Any
 
 import miniaudio
-from msgspec import Struct
 
+from devices.device_names import Row
 from devices.errors import DeviceError
 from devices.sound_device import SoundDevice
 
 BUFFER_MS = 40
 """An open microphone costs 0.7 % of a core all evening; with 20 ms it would be twice that."""
+USUAL, MOST = 2, 32
+"""Channels of a microphone."""
 _NULL_DEVICE = "Discard all samples"
 """On a machine without sound ALSA still offers its own null device; ours keeps a better clock."""
-
-
-class Row(Struct, frozen=True):
-    """One of the devices that the operating system offers now."""
-
-    name: str
-    backend: str
-    key: Any
-    """miniaudio's id of it."""
-    default: bool
 
 
 def rows(kind: str) -> list[Row]:
@@ -45,16 +37,44 @@ def rows(kind: str) -> list[Row]:
     for info in (infos[0][i] for i in range(count[0])):
         name = ffi.string(info.name).decode(errors="replace")
         if not name.startswith(_NULL_DEVICE):
-            found.append(Row(name, context.backend, ffi.new("ma_device_id *", info.id), bool(info.isDefault)))
+            key = ffi.new("ma_device_id *", info.id)
+            found.append(Row(name, context.backend, key, bool(info.isDefault), _words(context.backend, key)))
     return found
+
+
+def channels(backend: str, key: Any) -> int:
+    """How many an open microphone has; asking fails for one that is busy, and 2 is what most will do."""
+    ffi, lib = miniaudio.ffi, miniaudio.lib
+    try:
+        context = miniaudio.Devices(backends(backend))
+    except miniaudio.MiniaudioError:
+        return USUAL
+    info = ffi.new("ma_device_info *")
+    wanted = ffi.NULL if key is None else key
+    if lib.ma_context_get_device_info(context._context, lib.ma_device_type_capture, wanted, info) != lib.MA_SUCCESS:
+        return USUAL
+    counts = [info.nativeDataFormats[i].channels for i in range(min(64, info.nativeDataFormatCount))]
+    return min(MOST, max(counts, default=0)) or USUAL
+
+
+def _words(backend: str, key: Any) -> str:
+    """The id as the backend writes it, where that is text."""
+    if backend not in ("PulseAudio", "ALSA", "Core Audio"):
+        return ""
+    return bytes(miniaudio.ffi.buffer(key)).partition(b"\0")[0].decode(errors="replace")
 
 
 def cards(listed: Path = Path("/proc/asound/cards")) -> bool:
     """Whether the kernel knows a sound card."""
+    return any(line.strip()[:1].isdigit() for line in cards_text(listed).splitlines())
+
+
+def cards_text(listed: Path = Path("/proc/asound/cards")) -> str:
+    """What the kernel says of its sound cards; "" where it knows none, or is no Linux."""
     try:
-        return any(line.strip()[:1].isdigit() for line in listed.read_text(errors="replace").splitlines())
+        return listed.read_text(errors="replace")
     except OSError:
-        return False
+        return ""
 
 
 def backends(name: str) -> list[Any]:
@@ -88,6 +108,30 @@ class Capture(_Closing, miniaudio.CaptureDevice):  # type: ignore[misc]
     """As miniaudio's."""
 
 
+class ArrayCapture(Capture):
+    """As PulseAudio has an array: its channels are numbered, and have no place in a room. Both its library and
+    miniaudio must be told, for each passes no sound between places that differ.
+    """
+
+    _PULSE_MAP = 2
+    _PLACES: tuple[int, ...] = ()
+    """MA_CHANNEL_FRONT_LEFT is 2, MA_CHANNEL_AUX_0 is 20."""
+
+    def _make_context(self, *wanted: Any) -> Any:
+        places = [*self._PLACES, *range(20, 20 + MOST)][: self.nchannels]
+        self._places = miniaudio.ffi.new("unsigned char[]", places)
+        self._devconfig.capture.pChannelMap = self._places
+        self._devconfig.pulse.channelMap = self._PULSE_MAP
+        return super()._make_context(*wanted)
+
+
+class SurroundCapture(ArrayCapture):
+    """With a place in the room for each channel, in ALSA's order."""
+
+    _PULSE_MAP = 1
+    _PLACES = (2, 3, 6, 7, 4, 5, 11, 12)
+
+
 class Streaming(SoundDevice):
     """What a microphone and a speaker have in common."""
 
@@ -95,12 +139,17 @@ class Streaming(SoundDevice):
     _device: Any = None
 
     def _start(
-        self, role: str, kind: type[Capture] | type[Playback], stream: Generator[Any, Any, None], **of: Any
+        self,
+        role: str,
+        kind: type[Capture] | type[Playback],
+        stream: Generator[Any, Any, None],
+        nchannels: int = 1,
+        **of: Any,
     ) -> None:
         """Opens it and lets `stream` run in its thread. Raises DeviceError."""
         try:
             self._device = kind(
-                nchannels=1,
+                nchannels=nchannels,
                 buffersize_msec=BUFFER_MS,
                 device_id=self._key,
                 backends=backends(self.driver),

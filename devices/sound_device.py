@@ -29,6 +29,8 @@ class Pace(Struct, frozen=True):
     retry_s: float = 0.5
     longest_s: float = 4.0
     """Waits double up to here; a look costs 6 to 20 ms."""
+    default_s: float = 5.0
+    """Between two looks at what "auto" means by now; for a change two in a row must agree."""
     default_after_s: float = 10.0
     """So long only the device itself will do: a sound server that restarts must find its hardware free."""
 
@@ -40,6 +42,8 @@ class SoundDevice:
 
     def __init__(self, name: str, driver: str) -> None:
         self.name, self.driver = name, driver
+        self.identity = name
+        """Another one means another device, also where the name is only "the default"."""
         self.moved_at = 0.0
         """Monotonic s at which samples last went through."""
         self.gone = False

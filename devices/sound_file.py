@@ -7,6 +7,7 @@ import numpy as np
 import soxr
 
 from conversation.audio import HEARING_RATE, Samples
+from devices.channels import best_of
 from devices.errors import DeviceError
 
 MAX_S = 30.0
@@ -55,9 +56,9 @@ def decode(name: str, data: bytes, max_s: float = MAX_S) -> Samples:
             name, f"the file is not sound that can be read ({why})", "give a WAV, FLAC, OGG or MP3"
         ) from None
     _refuse_cut_off(name, data, len(sound), frames)
-    mono = np.nan_to_num(sound.mean(axis=1), posinf=0.0, neginf=0.0)
-    heard = soxr.resample(mono, rate, HEARING_RATE) if rate != HEARING_RATE else mono
-    samples: Samples = np.clip(np.round(heard * 32767.0), -32768, 32767).astype(np.int16)
+    sound = np.nan_to_num(sound, posinf=0.0, neginf=0.0)
+    heard = soxr.resample(sound, rate, HEARING_RATE) if rate != HEARING_RATE else sound
+    samples = best_of(np.clip(np.round(heard * 32767.0), -32768, 32767).astype(np.int16))
     if len(samples) == 0:
         raise DeviceError(name, "the file holds no sound (zero frames)", "record the question again")
     return samples

@@ -83,6 +83,11 @@ class SwitchingSpeaker(OutputQueue):
         return self.keeper.fault
 
     @property
+    def note(self) -> str:
+        """Plain words where a stand-in plays because there is no speaker."""
+        return self.keeper.note
+
+    @property
     def latency_s(self) -> float | None:
         """Measured; None where nothing tells."""
         return self._device.latency_s if self._device is not None else None
@@ -151,6 +156,11 @@ class SwitchingMicrophone(InputRing):
     def fault(self) -> str:
         """Plain words while there is no microphone, or only a stand-in."""
         return self.keeper.fault
+
+    @property
+    def note(self) -> str:
+        """Plain words where a recorded visitor asks because there is no microphone."""
+        return self.keeper.note
 
     @property
     def level_db(self) -> float | None:

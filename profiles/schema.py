@@ -71,9 +71,12 @@ class Audio(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[audio]`: where sound comes from and goes to."""
 
     microphone: Line = "auto"
-    """auto = the default device if there is one, else the recorded visitor; recorded; or a device name."""
+    """auto = the default device, or as long as there is none the recorded visitor; recorded; or a device: its name, a
+    part of that, "NAME #2" for the second of two of one name, or its id (check and the picker list both). A monitor,
+    which hears a speaker and no visitor, is used by its full name alone.
+    """
     speaker: Line = "auto"
-    """auto = the default device if there is one, else the clocked null speaker; null; or a device name."""
+    """auto = the default device, or as long as there is none the clocked null speaker; null; or a device as above."""
     pre_roll_ms: Annotated[int, Meta(ge=0, le=2000)] = 300
     tail_ms: Annotated[int, Meta(ge=0, le=1000)] = 150
     max_hold_s: Annotated[float, Meta(gt=0, le=30)] = 28.0

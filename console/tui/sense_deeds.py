@@ -187,7 +187,7 @@ class RigDeeds(CalibrationDeeds, SoundDeeds, EyeDeeds, PreflightDeeds):
 
 
 def _told(device: SoundDevice) -> str:
-    more = "software" if device.simulated else device.driver
+    more = "software" if device.simulated else ", ".join(filter(None, (device.driver, device.id)))
     return f"{device.name}  ({more})" if more else device.name
 
 

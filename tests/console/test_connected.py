@@ -1,11 +1,14 @@
 """What `check` says of a body that is looked at and not touched."""
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from console.cli import main
 from console.connected import connected
+from devices import miniaudio_streams
+from devices.device_names import Row
 from devices.emulators.emulate import emulate
 from devices.serial_port import SerialPort
 from profiles.schema import Camera, Engine, Jaw, PanTilt, Rig
@@ -77,3 +80,14 @@ def test_nothing_is_opened() -> None:
         assert told(rig(Jaw(board="maestro", port=emulator.path)))["jaw"][0] == "ok"
         other.close()
         assert not emulator.moves
+
+
+def test_only_a_monitor_is_no_microphone_and_the_stand_in_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [Row("Monitor of Hall", "PulseAudio", None, True, "hall.monitor")]
+    monkeypatch.setattr(miniaudio_streams, "rows", lambda kind: rows)
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    state, detail, mend = told(rig())["microphone"]
+    assert state == "todo" and "there is no microphone" in detail and "recorded visitor" in detail and "plug" in mend
+    rows[:] = [Row("USB PnP", "PulseAudio", None, i == 2, f"usb-{i}") for i in (1, 2)]
+    state, detail, _ = told(rig())["microphone"]
+    assert state == "ok" and "recorded" not in detail

@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -26,14 +27,12 @@ class SoundServer:
             "PULSE_SERVER": self.address,
         }
 
-    def start(self) -> None:
-        """Returns when it answers."""
+    def start(self, *modules: str) -> None:
+        """Returns when it answers; `modules` instead of the two sinks."""
         (self._folder / "sock").unlink(missing_ok=True)
         words = "pulseaudio --daemonize=no -n --exit-idle-time=-1 --use-pid-file=no --disable-shm=yes".split()
-        modules = [
-            f"module-native-protocol-unix socket={self._folder}/sock auth-anonymous=1",
-            *map(_sink, (STAGE, FOYER)),
-        ]
+        socket = f"module-native-protocol-unix socket={self._folder}/sock auth-anonymous=1"
+        modules = (socket, *(modules or map(_sink, (STAGE, FOYER))))
         with (self._folder / "log").open("ab") as log:
             command = [*words, *(f"--load={module}" for module in modules)]
             self._process = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
@@ -54,12 +53,35 @@ class SoundServer:
         self._process.send_signal(signal.SIGSTOP if frozen else signal.SIGCONT)
 
     def unplug(self, name: str) -> None:
-        rows = self._pactl("list", "short", "modules").stdout.splitlines()
-        module = next(row.split()[0] for row in rows if f"sink_name={name}" in row)
+        module = next(row.split()[0] for row in self._rows("modules") if f"_name={name} " in f"{row} ")
         self._pactl("unload-module", module)
 
-    def plug_in(self, name: str) -> None:
-        self._pactl("load-module", *_sink(name).split())
+    def plug_in(self, name: str, *more: str) -> None:
+        self._pactl("load-module", *_sink(name).split(), *more)
+
+    def plug_in_microphone(self, id: str, name: str, hears: str, *more: str) -> None:
+        """A real source, as the server sees it, that hears what the sink `hears` plays."""
+        properties = f"source_properties=\"device.description='{name}'\""
+        source = ("module-remap-source", f"source_name={id}", f"master={hears}.monitor", properties, *more)
+        self._pactl("load-module", *source)
+
+    def play(self, sink: str, sound: bytes, *words: str) -> subprocess.Popen[bytes]:
+        """48 kHz s16 samples, past us."""
+        command = ["pacat", "-p", "--raw", "--rate=48000", f"--device={sink}", *words]
+        playing = subprocess.Popen(command, env=self._environment, stdin=subprocess.PIPE)
+        threading.Thread(target=playing.communicate, args=(sound,), daemon=True).start()
+        return playing
+
+    def plays(self, sink: str) -> bool:
+        """Whether somebody plays there."""
+        return any(f"\t{sink}\t" in row and "RUNNING" in row for row in self._rows("sinks"))
+
+    def make_default(self, kind: str, name: str) -> None:
+        """`kind`: sink or source."""
+        self._pactl(f"set-default-{kind}", name)
+
+    def _rows(self, what: str) -> list[str]:
+        return self._pactl("list", "short", what).stdout.splitlines()
 
     def _pactl(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         command = ["pactl", *words]

@@ -28,6 +28,7 @@ from tests.devices.sound_server import FOYER, MISSING, STAGE, SoundServer
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING or "everything is there")
 PATIENCE_S = 45.0
+MICROPHONE = "default microphone (PulseAudio)"
 
 
 @pytest.fixture
@@ -130,8 +131,72 @@ async def test_the_beep_comes_out_where_it_should_and_nowhere_else(server: Sound
 
 
 async def test_auto_is_the_servers_default(server: SoundServer) -> None:
+    server.plug_in_microphone("lapel", "Lapel", hears=STAGE)
     async with sounding("auto", "auto") as sound:
         assert not sound.speaker.simulated and not sound.microphone.simulated
+        await until_heard(sound)
+
+
+async def test_where_there_are_only_monitors_there_is_no_microphone(server: SoundServer) -> None:
+    assert audio_devices.find("input", "auto") is None
+    async with sounding("auto", "auto") as sound:
+        assert sound.microphone.simulated and "there is no microphone" in sound.microphone.note
+        assert not sound.speaker.simulated and not sound.speaker.note
+        server.plug_in_microphone("lapel", "Lapel", hears=STAGE)
+        await until(lambda: not sound.microphone.simulated)
+        await until_heard(sound)
+    assert not [row for row in audio_devices.devices("input") if row.default and row.monitor]
+
+
+async def test_a_part_of_a_name_is_never_a_monitor(server: SoundServer) -> None:
+    server.plug_in_microphone("usb", f"{STAGE}hand Mic", hears=FOYER)
+    async with sounding(FOYER, STAGE) as sound:
+        assert sound.microphone.name == f"{STAGE}hand Mic"
+        await until_heard(sound)
+    server.unplug("usb")
+    with pytest.raises(DeviceError, match="no such microphone"):
+        audio_devices.microphone(STAGE)
+
+
+async def test_twins_are_told_apart_by_number_or_id(server: SoundServer) -> None:
+    server.plug_in_microphone("usb-b", "USB PnP", hears=FOYER)
+    server.plug_in_microphone("usb-a", "USB PnP", hears=STAGE)
+    listed = {row.name: row.id for row in audio_devices.devices("input") if not row.monitor and not row.simulated}
+    assert listed == {"USB PnP #1": "usb-a", "USB PnP #2": "usb-b"}
+    async with sounding(FOYER, "usb pnp #2") as sound:
+        await until_heard(sound)
+        assert await asyncio.to_thread(sound.microphone.pick, "usb-a") == "USB PnP #1"
+        assert not await sound.heard()
+
+
+async def test_a_sound_server_that_comes_after_the_show_is_taken_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = SoundServer(tmp_path)
+    monkeypatch.setenv("PULSE_SERVER", late.address)
+    try:
+        async with sounding("auto", "auto") as sound:
+            assert sound.speaker.simulated and sound.microphone.simulated
+            late.start("module-always-sink")
+            await until(lambda: len(audio_devices.devices("output")) == 2)
+            assert audio_devices.find("output", "auto") is None, "the server's own stand-in is no speaker"
+            late.plug_in(STAGE)
+            late.plug_in_microphone("lapel", "Lapel", hears=STAGE)
+            await until(lambda: not sound.speaker.simulated and not sound.microphone.simulated)
+            await until_heard(sound)
+    finally:
+        late.kill()
+
+
+@pytest.mark.parametrize("rate", [44_100, 16_000])
+async def test_another_default_is_followed_whatever_its_rate(server: SoundServer, rate: int) -> None:
+    server.plug_in_microphone("lapel", "Lapel", hears=FOYER)
+    async with sounding("auto", "auto") as sound:
+        server.plug_in("Headset", f"rate={rate}")
+        server.plug_in_microphone("boom", "Boom", "Headset", f"rate={rate}")
+        server.make_default("sink", "Headset")
+        server.make_default("source", "boom")
+        await until(lambda: {name for name, _ in sound.told} == {"default speaker (PulseAudio)", MICROPHONE})
         await until_heard(sound)
 
 
@@ -148,6 +213,31 @@ async def test_level_and_clipping_are_those_of_what_is_played(server: SoundServe
         )
         await until(lambda: microphone.clipped)
         await until(lambda: not microphone.clipped)
+
+
+@pytest.mark.parametrize(
+    ("channels", "gains"),
+    [
+        ("front-left,front-right", (1, -1)),
+        ("front-left,front-right", (0, 1)),
+        ("aux0,aux1,aux2,aux3", (0, 0, 1, 0)),
+        ("front-left,front-right,rear-left,rear-right", (0, 1, 0, -1)),
+    ],
+)
+async def test_the_best_channel_of_a_device_is_heard(
+    server: SoundServer, channels: str, gains: tuple[int, ...]
+) -> None:
+    words = f"channels={len(gains)}", f"channel_map={channels}"
+    server.plug_in("Array", *words)
+    sound = np.outer(sine(60.0, 440, 0.3, LIVE_RATE), gains).astype("<i2").tobytes()
+    playing = server.play("Array", sound, *(f"--{word.replace('_', '-')}" for word in words))
+    try:
+        await until(lambda: server.plays("Array"))
+        async with sounding("null", "Monitor of Array") as heard:
+            await until(lambda: (heard.microphone.level_db or -90.0) == pytest.approx(-13.5, abs=1))
+    finally:
+        playing.kill()
+        playing.wait()
 
 
 TROUBLE: dict[str, tuple[Callable[[SoundServer], None], Callable[[SoundServer], None]]] = {

@@ -272,14 +272,76 @@ async def test_one_that_is_not_there_at_the_start_is_waited_for_and_the_show_goe
     assert box.states() == [("Stage", "ready")]
 
 
-def test_a_machine_without_sound_has_a_stand_in_and_looks_for_nothing() -> None:
+async def test_a_machine_without_sound_has_a_stand_in_until_a_device_comes() -> None:
     box = Box()
     with speaking(box, "auto") as speaker:
         assert speaker.simulated and not speaker.fault and speaker.name.startswith("null speaker")
+        assert speaker.note == "there is no speaker; one that is plugged in is taken up by itself"
+        drained = await say(speaker, 1, 2.0)
         box.plugged.append("Late")
+        until(lambda: speaker.name == "Late" and not speaker.simulated)
+        await heard(drained)
+        assert not speaker.note
+    assert box.states() == [("Late", "ready")]
+
+
+def test_a_stand_in_that_was_asked_for_stays() -> None:
+    box = Box("Stage")
+    with speaking(box, "auto") as speaker:
+        speaker.pick("null")
         sleep(0.3)
-        assert box.opened == []
-        assert speaker.pick("auto") == "Late"
+        assert speaker.simulated and not speaker.note and box.open_now == []
+
+
+def test_a_device_that_does_not_open_is_not_taken_from_its_stand_in_until_it_does() -> None:
+    box = Box("Busy")
+    box.refuses.add("Busy")
+    with speaking(box, "auto") as speaker:
+        assert speaker.simulated and "busy" in speaker.fault
+        box.refuses.clear()
+        until(lambda: speaker.name == "Busy" and not speaker.fault)
+
+
+FOLLOWS = structs.replace(QUICK, default_s=0.05)
+
+
+def test_auto_follows_the_default_to_a_headset_and_back() -> None:
+    box = Box("Built-in")
+    with speaking(box, "auto", FOLLOWS) as speaker:
+        box.plugged.insert(0, "Headset")
+        until(lambda: speaker.name == "Headset")
+        box.plugged.remove("Headset")
+        until(lambda: speaker.name == "Built-in" and not speaker.fault)
+    assert "default speaker now" in box.told[0][2]
+
+
+def test_a_default_that_does_not_open_costs_nothing() -> None:
+    box = Box("Built-in")
+    box.refuses.add("Broken")
+    with speaking(box, "auto", FOLLOWS) as speaker:
+        box.plugged.insert(0, "Broken")
+        sleep(0.5)
+        assert (speaker.name, speaker.fault, box.opened) == ("Built-in", "", ["Built-in"])
+
+
+def test_one_that_was_chosen_does_not_follow_the_default() -> None:
+    box = Box("Built-in", "Stage")
+    with speaking(box, "auto", FOLLOWS) as speaker:
+        speaker.pick("Stage")
+        box.plugged.insert(0, "Headset")
+        sleep(0.4)
+        assert speaker.name == "Stage"
+
+
+def test_a_microphone_that_comes_late_takes_the_place_of_the_recorded_visitor() -> None:
+    box = Box()
+    with hearing(box, "auto") as microphone:
+        assert microphone.simulated and "there is no microphone" in microphone.note
+        box.plugged.append("Lapel")
+        until(lambda: microphone.name == "Lapel")
+        recording = microphone.record(0.0)
+        until(lambda: len(recording.pcm()))
+        recording.close()
 
 
 @pytest.mark.parametrize("from_the_start", [True, False])
@@ -330,7 +392,8 @@ async def test_a_recorded_visitor_stands_in_only_where_there_never_was_a_microph
         assert recording.first_sample_at is not None
         recording.close()
         box.plugged.append("Lapel")
-        assert microphone.pick("Lapel") == "Lapel" and not microphone.simulated
+        until(lambda: not microphone.simulated)
+        assert microphone.name == "Lapel"
         box.plugged.clear()
         until(lambda: microphone.fault)
         assert not microphone.simulated
