@@ -158,5 +158,6 @@ AnyEvent = (
     | turn_events.ClauseReady
     | turn_events.ClausePlaying
     | turn_events.StageFailed
+    | turn_events.ModelNoted
     | turn_events.TurnEnded
 )

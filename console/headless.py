@@ -163,7 +163,7 @@ class _Words:
                 return "HALTED: nobody is answered until: console.py resume"
             case "ShowResumed":
                 return "Resumed: visitors may come again"
-            case "Note":
+            case "Note" | "ModelNoted":
                 return str(row["text"])
             case "TranscriptReady":
                 return f"visitor: {row['text']}"

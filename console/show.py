@@ -41,6 +41,7 @@ from conversation.events import Event, StageFailed
 from conversation.history import History
 from conversation.loop import ConversationLoop
 from conversation.ports import Message
+from conversation.reply import Habits
 from conversation.stages import Stage
 from conversation.turn import Stagehands
 from devices.speech_detector import SileroDetector
@@ -65,6 +66,7 @@ class Show:
     def __init__(self, home: Home, rig: Loaded[Rig], character: Loaded[Character], catalogue: Catalogue) -> None:
         self.home, self.rig = home, rig
         self.bus = Bus()
+        self._habits = Habits()
         self.began = monotonic()
         self.logs = home.logs / f"{datetime.now():%Y%m%d-%H%M%S}-{rig.name}-{os.getpid()}"
         self.catalogue, self.shop = catalogue, services.workshop(home, catalogue)
@@ -169,6 +171,7 @@ class Show:
             audio=self.rig.value.audio,
             deadlines=self.rig.value.deadlines,
             emit=self.bus.publish,
+            habits=self._habits,
         )
 
     def _cast(self, character: Loaded[Character]) -> None:

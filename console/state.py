@@ -147,6 +147,9 @@ def _in_turn(state: ShowState, event: turn.TurnEvent, at: float) -> ShowState:
             return _begin(state, event, at)
         case turn.StageEntered():
             state = structs.replace(state, stage=event.stage)
+        case turn.ModelNoted():
+            note = show.Note(text=event.text, level="warning")
+            return structs.replace(state, notes=(*state.notes, note)[-_KEPT_NOTES:])
         case turn.TurnEnded():
             return _end(state, event, at)
     now = state.exchange
@@ -180,7 +183,8 @@ def _grow(now: Exchange, event: turn.TurnEvent, at: float) -> Exchange:
         case turn.TranscriptReady():
             return structs.replace(now, transcript=event.text)
         case turn.ClauseReady():
-            return structs.replace(now, clauses=(*now.clauses, event.text))
+            playing = now.playing if now.playing < event.index else -1  # what was taken back is not heard any more
+            return structs.replace(now, clauses=(*now.clauses[: event.index], event.text), playing=playing)
         case turn.ClausePlaying():
             return structs.replace(now, playing=event.index, playing_at=at, playing_s=event.seconds)
     return now

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from msgspec import structs
@@ -11,10 +11,11 @@ from msgspec import structs
 from conversation import prompt
 from conversation.clauses import Clause, ClauseCutter
 from conversation.errors import ConversationError, Refused
-from conversation.events import AudioFigures, ClausePlaying, ClauseReady, ModelFigures, TurnEnded
+from conversation.events import AudioFigures, ClausePlaying, ClauseReady, ModelFigures, ModelNoted, TurnEnded
 from conversation.patience import Patience
 from conversation.ports import LanguageModel, TextToSpeech
-from conversation.speakable import SpeakableStream
+from conversation.reply import Reply
+from conversation.speech_player import Utterance
 from conversation.spoken import spoken
 from conversation.stages import Outcome, Stage
 
@@ -22,12 +23,12 @@ if TYPE_CHECKING:
     from conversation.turn import Turn
 
 T = TypeVar("T")
-_QUEUED_CLAUSES = 4
+_WAITING_CLAUSES = 4
+"""With so many the voice has enough to do: no filler is wanted."""
+_READ_ON_S = 0.5
 _WATCH_S = 0.025
 _STALL_S = 3.0
 """A speaker whose clock stands still for so long has gone."""
-_ENDED_BY_ITSELF = 4
-"""A model that stops so many tokens short of the limit had no more to say."""
 
 
 class Answer:
@@ -37,15 +38,16 @@ class Answer:
         hands = turn.hands
         voices = hands.engines.voices()
         self.turn, self.hands, self.question = turn, hands, question
-        self.utterance = hands.player.begin(voices[0].name if voices else "", hands.character.jaw)
+        self._voice = voices[0].name if voices else ""
+        self.utterance = hands.player.begin(self._voice, hands.character.jaw)
         self.model = ModelFigures()
         self.thought = False
         """Whether the model said any of it; canned lines stay out of the history."""
         self.fillers = 0
         """Clauses that were said while the model was waited for: the first ones, and not part of the answer."""
-        self._clauses: asyncio.Queue[Clause | None] = asyncio.Queue(_QUEUED_CLAUSES)
+        self._clauses: asyncio.Queue[Clause | None] = asyncio.Queue()
         self._lost: set[str] = set()
-        self._told = 0
+        self._told = self._taken_back = 0
         self._patience = Patience(hands.deadlines)
         self._render_s = 0.0
         self._rendered_s = 0.0
@@ -111,8 +113,6 @@ class Answer:
             if llm is None:
                 raise ConversationError(Stage.THINKING, "the model is not running", "a canned line was spoken")
             await self._clauses_with_room(llm)
-            if not self.thought:
-                raise ConversationError(Stage.THINKING, "the model said nothing that can be spoken", "ask again")
         except TimeoutError:
             await self._fall_back(self._patience.late(), Outcome.FAILED, self.hands.character.lines.trouble)
         except ConversationError as error:
@@ -137,7 +137,7 @@ class Answer:
     def _fill(self, lines: Sequence[str]) -> None:
         """Only before the first clause of the answer; what the voice has not taken yet is cover enough."""
         for line in lines:
-            if not self._clauses.full():
+            if self._clauses.qsize() < _WAITING_CLAUSES:
                 self.fillers += 1
                 self._clauses.put_nowait(Clause(line, True))
 
@@ -168,32 +168,54 @@ class Answer:
                 await self._clauses.put(Clause(line, True))
 
     async def _clauses_of(self, llm: LanguageModel) -> None:
-        character, patience = self.hands.character, self._patience
+        character, patience, habits = self.hands.character, self._patience, self.hands.habits
         messages = prompt.messages(character, self.hands.history, self.question)
-        speakable, cutter, sentences, count = SpeakableStream(character.name), ClauseCutter(), 0, 0
+        reply = Reply(character, habits.thinks_first(llm))
+        self._taken_back = 0
         self.turn.mark("llm_sent")
         patience.ask(llm)
-        async with aclosing(llm.stream(messages, prompt.sampling(character), self._on_figures)) as pieces:
-            while (piece := await patience.next(pieces)) is not None:
-                if not piece:
-                    continue
-                count += 1
-                self.turn.mark("first_token")
-                for clause in cutter.feed(speakable.feed(piece)):
-                    await self._offer(clause)
-                    sentences += clause.ends_sentence
-                    if sentences >= character.thinking.max_sentences:
-                        return
-                if speakable.ended:
-                    break
-        rest = [*cutter.feed(speakable.flush()), *cutter.flush()]
-        if count > character.thinking.max_tokens - _ENDED_BY_ITSELF:
-            while rest and not rest[-1].ends_sentence and (sentences or any(c.ends_sentence for c in rest)):
-                rest.pop()  # a half sentence after a whole one is left unsaid
-        for clause in rest:
-            if sentences < character.thinking.max_sentences:
-                await self._offer(clause)
-                sentences += clause.ends_sentence
+        try:
+            async with aclosing(llm.stream(messages, prompt.sampling(character), self._on_figures)) as pieces:
+                while not reply.text.ended and (piece := await patience.next(pieces)) is not None:
+                    if piece:
+                        await self._take(reply, reply.feed(piece))
+                    if reply.full:
+                        await self._read_on(reply, pieces)
+                    if reply.full:
+                        break
+            await self._take(reply, reply.flush())
+        finally:
+            for note in habits.learn(llm, reply):
+                self.hands.emit(ModelNoted(turn=self.turn.number, text=note))
+        if not self.thought:
+            raise reply.nothing()
+
+    async def _read_on(self, reply: Reply, pieces: AsyncGenerator[str, None]) -> None:
+        """All that may be said is there; but its end may yet tell that it was a thought, best before any is heard."""
+        patient = reply.perhaps_thought
+        with suppress(TimeoutError, ConversationError):
+            async with asyncio.timeout(self.hands.deadlines.next_token_s if patient else _READ_ON_S):
+                while reply.full and (patient or not self.heard()) and (piece := await anext(pieces, None)) is not None:
+                    await self._take(reply, reply.feed(piece))
+
+    async def _take(self, reply: Reply, clauses: Sequence[Clause]) -> None:
+        self.turn.mark("first_token")
+        if reply.taken_back != self._taken_back:
+            self._taken_back = reply.taken_back
+            self._take_back()
+        for clause in clauses:
+            await self._offer(clause)
+
+    def _take_back(self) -> None:
+        """All clauses so far were a thought. What of them was not heard yet never will be; fillers are."""
+        self.thought = False
+        waiting = [self._clauses.get_nowait() for _ in range(self._clauses.qsize())]
+        for clause in waiting[: max(0, self.fillers - len(self.utterance.clauses))]:
+            self._clauses.put_nowait(clause)
+        if len(self.utterance.clauses) > self.fillers:
+            self.hands.player.cancel()
+            self.utterance = self.hands.player.begin(self._voice, self.hands.character.jaw)
+            self._told = self.fillers = 0
 
     def _on_figures(self, figures: ModelFigures) -> None:
         self.model = figures
@@ -206,16 +228,16 @@ class Answer:
 
     async def _speak(self) -> None:
         """Clauses to samples, in order, until the queue ends; then until the last sample was heard."""
-        index, dumb = 0, False
+        dumb = False
         while (clause := await self._clauses.get()) is not None:
             if dumb:
                 continue
+            utterance, index = self.utterance, len(self.utterance.clauses)
             self.hands.emit(ClauseReady(turn=self.turn.number, index=index, text=clause.text))
-            self.utterance.begin_clause(index, clause.text)
+            utterance.begin_clause(index, clause.text)
             words = spoken(clause.text)
-            dumb = bool(words) and not await self._with_some_voice(words)
-            self.utterance.end_clause()
-            index += 1
+            dumb = bool(words) and not await self._with_some_voice(words, utterance)
+            utterance.end_clause()
         self.utterance.finish()
         if self.utterance.written:
             await self._until_silent()
@@ -233,7 +255,7 @@ class Answer:
                     return
         self.turn.mark("played")
 
-    async def _with_some_voice(self, text: str) -> bool:
+    async def _with_some_voice(self, text: str, utterance: Utterance) -> bool:
         """The character's voice, else the next one that works; False when all are gone."""
         if (exchange := self.hands.engines.exchange("tts")) is not None:
             await exchange
@@ -245,7 +267,7 @@ class Answer:
                 gone = ConversationError(Stage.SPEAKING, f"the voice is not running, {voice.name} speaks instead")
                 self.turn.fail(gone, Outcome.DEGRADED)
             try:
-                await self._render(voice, text)
+                await self._render(voice, text, utterance)
                 return True
             except ConversationError as error:
                 self._lost.add(voice.name)
@@ -253,19 +275,19 @@ class Answer:
         self.turn.fail(ConversationError(Stage.SPEAKING, "no voice is running", "restart tts"), Outcome.FAILED)
         return False
 
-    async def _render(self, voice: TextToSpeech, text: str) -> None:
+    async def _render(self, voice: TextToSpeech, text: str, utterance: Utterance) -> None:
         clock = asyncio.get_running_loop().time
         began, wait = clock(), self.hands.deadlines.first_pcm_s
         async with aclosing(voice.speak(text, self.hands.character.voice.speed)) as chunks:
             try:
-                while (chunk := await _next(chunks, wait)) is not None:
+                while utterance is self.utterance and (chunk := await _next(chunks, wait)) is not None:
                     rate, pcm = chunk
                     if len(pcm) == 0:
                         continue
                     if self.turn.stage is not Stage.SPEAKING:
                         self.turn.enter(Stage.SPEAKING)
                     self.turn.mark("first_pcm")
-                    self.utterance.write(rate, pcm)
+                    utterance.write(rate, pcm)
                     self._rendered_s += len(pcm) / rate
             except TimeoutError:
                 raise ConversationError(Stage.SPEAKING, f"{voice.name} sent no sound for {wait:g} s") from None

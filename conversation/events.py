@@ -58,6 +58,12 @@ class StageFailed(TurnEvent, frozen=True, kw_only=True):
     hint: str = ""
 
 
+class ModelNoted(TurnEvent, frozen=True, kw_only=True):
+    """How the model answers, where that costs something: told once of each model."""
+
+    text: str
+
+
 class Marks(Struct, frozen=True, kw_only=True):
     """Milliseconds since the press; null = it did not happen. A filler never counts as first_audio."""
 

@@ -5,7 +5,7 @@ import logging
 import re
 from collections.abc import Callable, Sequence
 
-from msgspec import Struct, structs
+from msgspec import Struct, field, structs
 
 from conversation import prompt
 from conversation.answer import Answer, pick
@@ -22,6 +22,7 @@ from conversation.events import (
 )
 from conversation.history import History
 from conversation.ports import Engines, Microphone, Recording, SpeechDetector
+from conversation.reply import Habits
 from conversation.speech_player import SpeechPlayer
 from conversation.stages import Outcome, Stage
 from profiles.schema import Audio, Character, Deadlines
@@ -47,6 +48,7 @@ class Stagehands(Struct, frozen=True, kw_only=True):
     audio: Audio
     deadlines: Deadlines
     emit: Callable[[Event], None]
+    habits: Habits = field(default_factory=Habits)
 
 
 class Request:

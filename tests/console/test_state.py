@@ -16,6 +16,7 @@ from conversation.events import (
     ClauseReady,
     Event,
     Marks,
+    ModelNoted,
     StageEntered,
     TranscriptReady,
     TurnEnded,
@@ -49,6 +50,23 @@ def test_an_exchange_grows_word_by_word() -> None:
     assert state.exchange is not None
     assert state.exchange.transcript == "Who are you?"
     assert state.exchange.clauses == ("I'm Mr. Bones,", "at your service.") and state.exchange.playing == 0
+
+
+def test_clauses_that_were_taken_back_make_room_for_the_answer() -> None:
+    thought = [ClauseReady(turn=1, index=n, text=f"Hm {n}.") for n in range(3)]
+    playing = ClausePlaying(turn=1, index=2, text="Hm 2.", seconds=0.8)
+    answer = [ClauseReady(turn=1, index=0, text="Boo!"), ClausePlaying(turn=1, index=0, text="Boo!", seconds=0.8)]
+    state = after(TurnStarted(turn=1, source="wav"), *thought, playing, *answer)
+    assert state.exchange is not None
+    assert (state.exchange.clauses, state.exchange.playing) == (("Boo!",), 0)
+    begun = after(TurnStarted(turn=1, source="wav"), *thought, playing, answer[0]).exchange
+    assert begun is not None and (begun.clauses, begun.playing) == (("Boo!",), -1)
+
+
+def test_what_is_noted_of_a_model_is_a_warning_for_the_operator() -> None:
+    assert after(ModelNoted(turn=1, text="The model thinks aloud")).notes == (
+        Note(text="The model thinks aloud", level="warning"),
+    )
 
 
 def test_a_hold_ends_with_its_own_turn_and_no_other() -> None:

@@ -1,0 +1,83 @@
+"""Replies with more in them than an answer, from the model to the ear."""
+
+import pytest
+from msgspec import structs
+
+from conversation.events import ClauseReady, ModelNoted
+from conversation.stages import Outcome
+from profiles.schema import Thinking
+from tests.conversation.booth import CHARACTER, Booth, opened
+
+ANSWER = "Boo! I am bones."
+UNMARKED = "They want a pun. I should be brief. Bones are funny. And so are ribs.\n</think>\n\n" + ANSWER
+
+
+@pytest.mark.parametrize("size", [1, 4, 1000])
+async def test_a_thought_longer_than_an_answer_may_be_is_taken_back_and_the_answer_is_heard(size: int) -> None:
+    async with opened(Booth()) as booth:
+        booth.llm.replies, booth.llm.size = [UNMARKED], size
+        ended = await booth.ask()
+        assert (ended.reply, ended.heard, ended.outcome) == (ANSWER, ANSWER, Outcome.COMPLETED)
+        booth.voice.said.clear()
+        again = await booth.ask()
+    assert (again.heard, booth.voice.said) == (ANSWER, ["Boo!", "I am bones."]), "it is known now, and held back"
+    assert [m.content for m in booth.history.messages() if m.role == "assistant"] == [ANSWER, ANSWER]
+    assert len(booth.of(ModelNoted)) == 1
+
+
+async def test_what_was_not_heard_of_a_thought_never_is_and_the_screen_forgets_it() -> None:
+    async with opened(Booth()) as booth:
+        booth.change(character=structs.replace(CHARACTER, thinking=Thinking(max_sentences=10, max_tokens=200)))
+        booth.voice.per_word_s, booth.voice.factor = 0.4, 1.0  # 1.6 s for the first clause, as slow as it sounds
+        booth.llm.replies, booth.llm.size, booth.llm.gap_s = [UNMARKED], 4, 0.01
+        ended = await booth.ask(within_s=10)
+    assert ended.heard == ANSWER
+    assert booth.voice.said == ["They want a pun.", "Boo!", "I am bones."]
+    assert [(e.index, e.text) for e in booth.of(ClauseReady)] == [
+        (0, "They want a pun."),
+        (0, "Boo!"),
+        (1, "I am bones."),
+    ]
+
+
+async def test_a_model_that_stops_thinking_aloud_is_heard_at_once_again() -> None:
+    async with opened(Booth()) as booth:
+        booth.llm.replies = [UNMARKED, ANSWER, "One is here. Two is here. Three is here. Four is here."]
+        heard = [(await booth.ask()).heard for _ in range(3)]
+    assert heard == [ANSWER, ANSWER, "One is here. Two is here. Three is here."]
+
+
+@pytest.mark.parametrize(
+    ("reply", "why"),
+    [
+        ("<think>They want a pun.", "thought aloud"),
+        ("<|channel|>analysis<|message|>They want a pun.", "thought aloud"),
+        ("Thinking Process: they want a pun.", "thought aloud"),
+        ('{"name": "set_scene", "arguments": {"scene": "dark"}}', "called a function"),
+        ("*waves*", "said nothing"),
+    ],
+)
+async def test_a_reply_without_an_answer_is_a_canned_line_and_says_why(reply: str, why: str) -> None:
+    async with opened(Booth()) as booth:
+        booth.llm.replies = [reply]
+        ended = await booth.ask()
+        await booth.ask()
+    assert (ended.outcome, ended.heard) == (Outcome.DEGRADED, "Mindless line.")
+    assert why in ended.message
+    assert len(booth.of(ModelNoted)) == (why != "said nothing"), "told once"
+
+
+async def test_each_model_and_each_habit_is_told_of() -> None:
+    async with opened(Booth()) as booth:
+        booth.llm.replies = ["<think>A pun.</think>Boo!", '<tool_call>{"name": "x"}</tool_call> Boo!', "Boo!"]
+        for _ in range(3):
+            assert (await booth.ask()).heard == "Boo!"
+    assert [("aloud" in e.text, "function" in e.text) for e in booth.of(ModelNoted)] == [(True, False), (False, True)]
+
+
+async def test_sentences_with_abbreviations_are_all_heard() -> None:
+    text = "Sen. Smith and Rep. Jones opened it on Sat. Oct. 3rd at 5th Ave. near the pier. Come and see!"
+    async with opened(Booth()) as booth:
+        booth.change(character=structs.replace(CHARACTER, thinking=Thinking(max_sentences=2)))
+        booth.llm.replies = [text]
+        assert (await booth.ask()).heard == text
