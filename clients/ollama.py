@@ -22,6 +22,7 @@ from clients.ollama_wire import (
     error_in,
     explained,
     full_name,
+    program,
 )
 from conversation.errors import ConversationError
 from conversation.events import ModelFigures
@@ -173,7 +174,7 @@ class Ollama(ChatModel):
 
     def refuse(self, status: int, body: bytes) -> None:
         """In plain words where we know what it means: a model that is missing is no prompt that is too long."""
-        if status >= 400 and (plain := explained(error_in(body), self.model)):
+        if status >= 400 and (plain := self._explained(error_in(body))):
             raise ConversationError(self.stage, *plain)
         super().refuse(status, body)
 
@@ -181,9 +182,14 @@ class Ollama(ChatModel):
         """Errors come in the midst of an answer too, after a 200."""
         if error:
             said = " ".join(str(error).split())
-            if plain := explained(said, self.model, pulling=pulling):
+            if plain := self._explained(said, pulling=pulling):
                 raise ConversationError(self.stage, *plain)
             raise self.wrong(f"gave up ({said[:120]})")
+
+    def _explained(self, said: str, *, pulling: bool = False) -> tuple[str, str] | None:
+        """The address may be shown: user and password are kept apart from it."""
+        ollama = program(self.theirs.url if self.theirs else self.base_url)
+        return explained(self._shown(said), self.model, pulling=pulling, ollama=ollama)
 
     def _whole_of(self, kind: type[T], body: bytes) -> T:
         return self._decoded(msgspec.json.Decoder(kind), body)

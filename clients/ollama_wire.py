@@ -113,17 +113,25 @@ def error_in(body: bytes) -> str:
     return " ".join(str(said).split()) if said else ""
 
 
-def explained(said: str, model: str, *, pulling: bool = False) -> tuple[str, str] | None:
-    """(what is wrong, what mends it) in plain words; None for what only its own words can tell."""
+def program(url: str) -> str:
+    """How its command line is called so that it means the server at `url`, not the one where Ollama mostly is."""
+    where = url.rstrip("/").removeprefix("http://")
+    return "ollama" if where in ("127.0.0.1:11434", "localhost:11434") else f"OLLAMA_HOST={where} ollama"
+
+
+def explained(said: str, model: str, *, pulling: bool = False, ollama: str = "ollama") -> tuple[str, str] | None:
+    """(what is wrong, what mends it) in plain words; None for what only its own words can tell. `ollama`: as `program`
+    says.
+    """
     if _UNKNOWN.search(said) or (pulling and _NO_MODEL.search(said)):
         return f'Ollama knows no model "{model}"', "correct its name in the rig; see ollama.com/library"
     if _NO_MODEL.search(said):
-        return f'Ollama has no model "{model}" here', f"run: ollama pull {model}"
+        return f'Ollama has no model "{model}" here', f"run: {ollama} pull {model}"
     if _NO_MEMORY.search(said):
         what = f'there is not enough memory for "{model}" ({said[:120]})'
         return what, "choose a smaller model or a smaller context in the rig"
     if _NO_ROOM.search(said):
-        return f'there is no room on the disk for "{model}"', "ollama rm a model that nobody needs"
+        return f'there is no room on the disk for "{model}"', f"run: {ollama} rm, with a model that you do not need"
     if _NO_NETWORK.search(said):
         return f"Ollama does not reach its library ({said[:120]})", "see whether this machine is online"
     return None

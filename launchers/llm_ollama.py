@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from clients.http import Engine as Client
 from clients.ollama import Ollama
-from clients.ollama_wire import full_name
+from clients.ollama_wire import full_name, program
 from conversation.errors import ConversationError
 from launchers import ollama_server
 from launchers.base import Finding
@@ -37,7 +37,7 @@ class Launcher(ModelLauncher):
     script = ""
     binary = "ollama"
     catalogued = False
-    default_url = "http://127.0.0.1:11434"
+    default_url = ollama_server.USUAL
     health_path = ollama_server.HEALTH
     options = {"batch": 128, "gpu_layers": -1}
     """batch: tokens per prefill step; smaller hears a cancel sooner. gpu_layers: -1 = as many as fit."""
@@ -66,6 +66,8 @@ class Launcher(ModelLauncher):
             raise FetchError(f"{self.name}: there is no ollama that runs on this machine; {ollama_server.INSTALL}")
         if await asyncio.to_thread(ollama_server.manifest(self.model).is_file):
             return
+        if url := await self._elsewhere():
+            raise Unfit(self.name, f"a running Ollama has {self.model}, at {url}", self._attach_to(url))
         async with ollama_server.serving(self.name, self._binary) as url:
             await self._provide(url, on_progress)
 
@@ -146,22 +148,53 @@ class Launcher(ModelLauncher):
         if self.settings.launch == "process":
             if self._found_binary() is None:
                 return [Finding("missing", "no program ollama on the PATH", ollama_server.INSTALL)]
-            there = ollama_server.manifest(self.model).is_file()
-            return [Finding("ok", f"program {self._found_binary()}"), self._model_found(there)]
+            found = Finding("ok", f"program {self._found_binary()}")
+            if ollama_server.manifest(self.model).is_file():
+                return [found, self._model_found(True, "")]
+            if url := await self._elsewhere():
+                detail = f"a running Ollama has {self.model}, at {url}"
+                return [found, Finding("missing", detail, self._attach_to(url))]
+            return [found, self._model_found(False, "start the show: it pulls the model then")]
         client = self.connect(self.settings.url)
         try:
             async with asyncio.timeout(_ASK_S):
                 version, there = await client.version(), await client.stored()
         except (ConversationError, TimeoutError):
-            return [Finding("fault", f"no Ollama answers at {self.settings.url}", "ollama serve")]
+            return [Finding("fault", f"no Ollama answers at {self.settings.url}", self._serve())]
         finally:
             await client.aclose()
-        return [Finding("ok", f"Ollama {version}, somebody else's, at {self.settings.url}"), self._model_found(there)]
+        theirs = Finding("ok", f"Ollama {version}, somebody else's, at {self.settings.url}")
+        return [theirs, self._model_found(there, f"{program(self.settings.url)} pull {self.model}")]
 
-    def _model_found(self, there: bool) -> Finding:
+    def _model_found(self, there: bool, mend: str) -> Finding:
         if there:
             return Finding("ok", f"model {self.model} stored by Ollama")
-        return Finding("missing", f"model {self.model} not pulled yet", f"ollama pull {self.model}")
+        return Finding("missing", f"model {self.model} not pulled yet", mend)
+
+    async def _elsewhere(self) -> str:
+        """The address of a server that runs already and has our model; "" where there is none."""
+        for url in ollama_server.running():
+            client = Ollama(self.name, url, self.model)
+            try:
+                async with asyncio.timeout(_ASK_S):
+                    if await client.stored():
+                        return url
+            except (ConversationError, TimeoutError):
+                continue
+            finally:
+                await client.aclose()
+        return ""
+
+    def _attach_to(self, url: str) -> str:
+        address = "" if url == self.default_url else f' and url = "{url}"'
+        return f'say launch = "attach"{address} under [engines.{self.name}]'
+
+    def _serve(self) -> str:
+        """How a server comes to listen at its address."""
+        url = urlsplit(self.settings.url)
+        if url.hostname in _LOCAL and url.scheme == "http":
+            return f"{program(self.settings.url)} serve"
+        return f"start Ollama on {url.hostname}, or correct its address in the rig"
 
     def _runner(self) -> Mapping[str, int]:
         """What the model is loaded with. Left out: what Ollama shall choose by itself."""
@@ -215,7 +248,7 @@ class Launcher(ModelLauncher):
 def _tree(base_url: str) -> tuple[int, ...]:
     """The processes of the server at this address; () where it is another machine's, or another user's."""
     url = urlsplit(base_url)
-    if url.hostname not in _LOCAL or url.port is None:
+    if url.hostname not in _LOCAL:
         return ()
-    owner = probes.port_owner(url.port)
+    owner = probes.port_owner(probes.port_of(base_url))
     return tuple(probes.tree(owner)) if owner is not None else ()

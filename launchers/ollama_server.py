@@ -9,8 +9,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from launchers.errors import FetchError
+from profiles.address import BadAddress, address
 from supervisors import probes, redact
 
+USUAL = "http://127.0.0.1:11434"
 HEALTH = "/api/version"
 INSTALL = "install Ollama (see ollama.com/download) so that its program is on the PATH"
 _START_S, _END_S, _LOOK_S = 20.0, 5.0, 0.1
@@ -44,6 +46,20 @@ def manifest(model: str, variables: Mapping[str, str] = os.environ) -> Path:
     name, _, tag = last.partition(":")
     host = (*_LIBRARY[: 2 - len(above)], *above) if len(above) < 3 else tuple(above)
     return folder.joinpath("manifests", *host, name, tag or "latest")
+
+
+def running(variables: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """Where somebody else's server would be: as OLLAMA_HOST says, read as Ollama reads it, and where it mostly is."""
+    given = variables.get("OLLAMA_HOST", "").strip().strip("\"'")
+    bare = "://" not in given
+    try:
+        known = address(f"http://{'127.0.0.1' if given.startswith(':') else ''}{given}" if bare and given else given)
+    except BadAddress:
+        return (USUAL,)
+    url = known.url.replace("://0.0.0.0", "://127.0.0.1").replace("://[::]", "://[::1]")
+    if bare and known.port == 80 and not url.endswith(":80"):
+        url += ":11434"
+    return tuple(dict.fromkeys((url, USUAL)))
 
 
 @asynccontextmanager

@@ -102,7 +102,8 @@ async def test_load_list_show_and_unload(little: LittleOllama) -> None:
 async def test_pulling_tells_how_far_it_is(little: LittleOllama) -> None:
     async with connected(little.url, "ghost:3b") as client:
         assert not await client.stored()
-        assert str(await failure(client)) == 'THINKING: Ollama has no model "ghost:3b" here; run: ollama pull ghost:3b'
+        pull = f"run: OLLAMA_HOST={client.base_url.removeprefix('http://')} ollama pull ghost:3b"
+        assert str(await failure(client)) == f'THINKING: Ollama has no model "ghost:3b" here; {pull}'
         lines = [said async for said in client.pull()]
         assert await client.stored()
     assert [said.status for said in lines][0] == "pulling manifest" and lines[-1].status == "success"

@@ -93,6 +93,7 @@ def test_check_says_what_is_missing_and_what_mends_it(little: LittleOllama, tmp_
         return [(r["state"], r["detail"], r["mend"]) for r in found if r["what"] == "llm"]
 
     assert rows(rig(tmp_path))[-1] == ("ok", f"model {MODEL} stored by Ollama", "")
-    assert rows(rig(tmp_path, "ghost:3b"))[-1] == ("missing", "model ghost:3b not pulled yet", "ollama pull ghost:3b")
+    pulled = "start the show: it pulls the model then"
+    assert rows(rig(tmp_path, "ghost:3b"))[-1] == ("missing", "model ghost:3b not pulled yet", pulled)
     gone = rows(rig(tmp_path, more='launch = "attach"\nurl = "http://127.0.0.1:9"'))
-    assert gone == [("fault", "no Ollama answers at http://127.0.0.1:9", "ollama serve")]
+    assert gone == [("fault", "no Ollama answers at http://127.0.0.1:9", "OLLAMA_HOST=127.0.0.1:9 ollama serve")]

@@ -23,7 +23,7 @@ from profiles.errors import ProfileError
 from profiles.home import CHECKOUT, Home
 from profiles.schema import Engine
 from supervisors import probes
-from supervisors.errors import ServiceError
+from supervisors.errors import ServiceError, Unfit
 from tests.fakes.ollama_server import BYTES
 from tests.launchers.conftest import Make
 from tests.little_ollama import MODEL, LittleOllama
@@ -75,15 +75,18 @@ async def test_what_check_says_of_an_attached_one(make: Make, theirs: LittleOlla
 
     assert "'ok', 'model skull:1b stored by Ollama'" in words(await make(theirs.url).look())
     missing = words(await make(theirs.url, model="ghost:3b").look())
-    assert "('missing', 'model ghost:3b not pulled yet', 'ollama pull ghost:3b')" in missing
-    assert "'fault'" in (gone := words(await make("http://127.0.0.1:9").look())) and "'ollama serve'" in gone
+    pull = f"OLLAMA_HOST=127.0.0.1:{theirs.port} ollama pull ghost:3b"
+    assert f"('missing', 'model ghost:3b not pulled yet', '{pull}')" in missing
+    gone = words(await make("http://127.0.0.1:9").look())
+    assert "'fault'" in gone and "'OLLAMA_HOST=127.0.0.1:9 ollama serve'" in gone
+    assert "'ollama serve'" in words(await make(launch="attach").look())
 
 
 async def test_what_check_says_of_one_of_our_own(
     make: Make, on_path: LittleOllama, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = await make().look()
-    assert found and [f.state for f in found] == ["ok", "missing"] and found[1].mend == f"ollama pull {MODEL}"
+    assert found and [f.state for f in found] == ["ok", "missing"] and found[1].mend.startswith("start the show")
     monkeypatch.setenv("PATH", "/nonexistent")
     found = await make().look()
     assert found and found[0].state == "missing" and "install Ollama" in found[0].mend
@@ -101,13 +104,61 @@ async def test_a_missing_model_is_pulled_by_a_server_that_ends(make: Make, on_pa
     assert len(on_path.asked("/api/pull")) == 1
 
 
+@pytest.mark.parametrize("named", [True, False])
+async def test_what_a_running_server_has_is_not_pulled_again(
+    named: bool, make: Make, on_path: LittleOllama, theirs: LittleOllama, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is somebody else's server, with models in a folder of its own."""
+    if named:
+        monkeypatch.setenv("OLLAMA_HOST", f"0.0.0.0:{theirs.port}")
+        line = f'say launch = "attach" and url = "{theirs.url}" under [engines.llm]'
+    else:
+        monkeypatch.setattr(ollama_server, "USUAL", theirs.url)
+        monkeypatch.setattr(llm_ollama.Launcher, "default_url", theirs.url)
+        line = 'say launch = "attach" under [engines.llm]'
+    found = await make().look()
+    assert found and (found[1].state, found[1].mend) == ("missing", line)
+    with pytest.raises(ServiceError) as caught:
+        await make().prepare(lambda progress: None)
+    assert str(caught.value) == f"llm: a running Ollama has {MODEL}, at {theirs.url}; {line}"
+    assert isinstance(caught.value, Unfit), "it is held at once"
+    assert not on_path.asked("/api/pull") and not theirs.asked("/api/pull")
+    theirs.manifest(MODEL).unlink()
+    await make().prepare(lambda progress: None)
+    assert len(on_path.asked("/api/pull")) == 1
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("", None),
+        ("box", "http://box:11434"),
+        ("box:80", "http://box:80"),
+        (":5000", "http://127.0.0.1:5000"),
+        ("0.0.0.0", "http://127.0.0.1:11434"),
+        ("[::]:5000", "http://[::1]:5000"),
+        ("http://box:5000/", "http://box:5000"),
+        ("https://box", "https://box"),
+        ('"10.0.0.7:5000"', "http://10.0.0.7:5000"),
+        ("no:such:host", None),
+        ("box:abc", None),
+    ],
+)
+def test_ollama_host_is_read_as_ollama_reads_it(host: str, url: str | None) -> None:
+    wanted = [url] if url else []
+    found = list(ollama_server.running({"OLLAMA_HOST": host}))
+    assert found == list(dict.fromkeys([*wanted, "http://127.0.0.1:11434"]))
+
+
 async def test_a_pull_can_be_cancelled_and_leaves_nothing(make: Make, on_path: LittleOllama) -> None:
     on_path.environment["FAKE_OLLAMA"] = os.environ["FAKE_OLLAMA"] = '{"pull": "stall"}'
     before = len(children())
     told: list[Progress] = []
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(1.5):
-            await make().prepare(told.append)
+    async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+        pulling = tasks.create_task(make().prepare(told.append))
+        while not (told and told[-1].done):
+            await asyncio.sleep(0.02)
+        pulling.cancel()
     assert told and 0 < told[-1].done < BYTES
     assert len(children()) == before
 
@@ -205,7 +256,7 @@ async def test_only_what_we_loaded_is_unloaded(make: Make, theirs: LittleOllama)
     [
         ({"load_error": "model requires more system memory (9 GiB) than is available"}, MODEL, "not enough memory"),
         ({"die_after": 0}, MODEL, "llm: (broke off|does not answer)"),
-        ({}, "ghost:3b", "run: ollama pull ghost:3b"),
+        ({}, "ghost:3b", "run: OLLAMA_HOST=127.0.0.1:[0-9]+ ollama pull ghost:3b"),
     ],
 )
 async def test_a_canary_that_fails_says_why(
