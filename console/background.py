@@ -2,11 +2,13 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import time
 from argparse import Namespace
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from msgspec import Struct
@@ -23,6 +25,8 @@ _STOP_S = 30.0
 _SETTLE_S = 5.0
 _HEAR_S = 5.0
 """A show that has not even heard a `stop` by then hangs."""
+_BACK_S = 3.0
+"""A show whose socket was taken away makes it anew well before."""
 
 
 def find(arguments: Namespace, home: Home) -> ShowFile | None:
@@ -122,6 +126,28 @@ def _spawn(argv: list[str], words: Path) -> subprocess.Popen[bytes]:
         return subprocess.Popen(argv, stdin=null, stdout=null, stderr=errors, start_new_session=True)
 
 
+@asynccontextmanager
+async def line(show: ShowFile, home: Home) -> AsyncIterator[OperatorClient]:
+    """A connection to it, also where its socket has been taken away a moment ago. Raises NoShow."""
+    folder, deadline = home.state(show.rig), time.monotonic() + _BACK_S
+    while True:
+        client = OperatorClient(Path((alive(folder) or show).socket))
+        try:
+            await client.__aenter__()
+            break
+        except NoShow as error:
+            if not held(folder):
+                raise
+            if time.monotonic() > deadline:
+                way_out = "console.py estop stops its motors, console.py stop ends it"
+                raise NoShow(f"the show runs (pid {show.pid}), but {error}; {way_out}") from None
+        await asyncio.sleep(0.05)
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
 async def stop(show: ShowFile, home: Home, *, when_idle: bool = False) -> None:
     """Ask, wait, insist; and in the end nothing with our token is left. `when_idle`: others may still be asking, then
     it stays for them.
@@ -130,11 +156,13 @@ async def stop(show: ShowFile, home: Home, *, when_idle: bool = False) -> None:
 
     if not when_idle:
         farewell(home.state(show.rig), show.pid).touch()
-    with suppress(NoShow, TimeoutError):
-        async with asyncio.timeout(_HEAR_S), OperatorClient(Path(show.socket)) as client:
+    try:
+        async with asyncio.timeout(_HEAR_S), line(show, home) as client:
             answer = await client.call(cmd.Stop(when_idle=when_idle))
             if not answer["stopping"]:
                 return
+    except (NoShow, TimeoutError):
+        kill(show, home, signal.SIGTERM)  # a show that cannot be reached, but does not hang, ends in order
     if not await wait_gone(show, home):
         kill(show, home)
     await asyncio.to_thread(reap, token_prefix(home.root, show.rig))
@@ -170,8 +198,8 @@ def _exists(pid: int) -> bool:
         return False
 
 
-def kill(show: ShowFile, home: Home) -> None:
+def kill(show: ShowFile, home: Home, number: int = signal.SIGKILL) -> None:
     """Only while it holds its lock: a number alone may be anybody's."""
     if _runs(show, home):
         with suppress(ProcessLookupError):
-            os.kill(show.pid, 9)
+            os.kill(show.pid, number)

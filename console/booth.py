@@ -41,7 +41,7 @@ class Booth(Struct, frozen=True):
         return self.jaw.jaw
 
 
-def open_booth(rig: Rig, stop_socket: Path, stack: ExitStack, emit: Emit) -> Booth:
+def open_booth(rig: Rig, stop_socket: Callable[[], Path], stack: ExitStack, emit: Emit) -> Booth:
     """`stack` closes all of it, in reverse. Needs a running event loop, on which `emit` is called."""
     soon = partial(_soon, asyncio.get_running_loop(), emit)
     speaker = audio_devices.speaker(rig.audio.speaker, _on_change("speaker", soon), wait=True)
@@ -61,7 +61,7 @@ def open_booth(rig: Rig, stop_socket: Path, stack: ExitStack, emit: Emit) -> Boo
     stack.enter_context(jaw)
     head = _head(rig, stack)
     stops: list[Callable[[], object]] = [limited.stop] if head is None else [head.stop, limited.stop, head.estop]
-    emergency = stack.enter_context(EmergencyStop(stop_socket, stops, changed))
+    emergency = stack.enter_context(EmergencyStop(stop_socket(), stops, changed, stop_socket))
     _hot_key(rig, keys, stack, emit)
     player = SpeechPlayer(speaker, jaw, rig.audio.peak_db)
     return Booth(microphone, speaker, jaw, board, head, emergency, keys, player)

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
 from console import commands as cmd
 
@@ -14,6 +16,11 @@ _ANSWER_S = 10.0
 """A show answers within milliseconds, a turn within its own time-out; one that is later than this hangs."""
 _LINE_LIMIT = 64 << 20
 """Bytes of one answer: minutes of speech in base64."""
+
+
+_HANGS = "the show is there but does not answer; end it with: console.py stop"
+_WENT = "the show went away before it answered"
+_ANSWER_KEYS = frozenset(cmd.Answer.__struct_fields__)
 
 
 class NoShow(Exception):
@@ -27,18 +34,23 @@ class OperatorClient:
         self._socket = socket
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
+        self._beside: dict[int, asyncio.Future[cmd.Answer]] = {}
+        self._numbers = count(1)
 
     async def __aenter__(self) -> "OperatorClient":
         """Raises NoShow."""
         try:
             self._reader, self._writer = await asyncio.open_unix_connection(self._socket, limit=_LINE_LIMIT)
-        except (FileNotFoundError, ConnectionError):
-            raise NoShow(f"nothing listens on {self._socket}") from None
+        except OSError as error:  # also of a folder that was closed, or made a file
+            raise NoShow(f"nothing listens on {self._socket} ({error.strerror or error})") from None
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
     ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
         if self._writer is not None:
             self._writer.close()
 
@@ -46,24 +58,62 @@ class OperatorClient:
         """The result. Raises CommandError, or NoShow when the show goes away meanwhile or does not answer."""
         assert self._reader is not None and self._writer is not None
         try:
-            async with asyncio.timeout(getattr(command, "timeout_s", 0.0) + _ANSWER_S):
+            async with asyncio.timeout(_patience_s(command)):
                 self._writer.write(msgspec.json.encode(command) + b"\n")
                 await self._writer.drain()
                 line = await self._reader.readline()
         except TimeoutError:
-            raise NoShow("the show is there but does not answer; end it with: console.py stop") from None
+            raise NoShow(_HANGS) from None
         except ConnectionError:
             line = b""
         if not line:
-            raise NoShow("the show went away before it answered")
-        answer = msgspec.json.decode(line, type=cmd.Answer)
-        if answer.error is not None:
-            raise cmd.CommandError(answer.error.code, answer.error.message)
-        return answer.result
+            raise NoShow(_WENT)
+        return _result(msgspec.json.decode(line, type=cmd.Answer))
+
+    async def call_beside(self, command: cmd.Command) -> Any:
+        """As `call`, while somebody reads the `events` of this connection: for when no other can be had."""
+        assert self._writer is not None
+        number = next(self._numbers)
+        answer = self._beside[number] = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(_patience_s(command)):
+                self._writer.write(msgspec.json.encode(structs.replace(command, id=number)) + b"\n")
+                await self._writer.drain()
+                return _result(await answer)
+        except TimeoutError:
+            raise NoShow(_HANGS) from None
+        except ConnectionError:
+            raise NoShow(_WENT) from None
+        finally:
+            del self._beside[number]
 
     async def events(self, telemetry: bool = True) -> AsyncIterator[dict[str, Any]]:
         """The snapshot, then events and telemetry, until the show hangs up."""
         assert self._reader is not None and self._writer is not None
         self._writer.write(msgspec.json.encode(cmd.Subscribe(telemetry=telemetry)) + b"\n")
-        while line := await self._reader.readline():
-            yield msgspec.json.decode(line)
+        try:
+            while line := await self._reader.readline():
+                row = msgspec.json.decode(line)
+                if row.keys() <= _ANSWER_KEYS:
+                    self._take_answer(msgspec.convert(row, cmd.Answer))
+                else:
+                    yield row
+        finally:
+            for answer in self._beside.values():
+                if not answer.done():
+                    answer.set_exception(NoShow(_WENT))
+
+    def _take_answer(self, answer: cmd.Answer) -> None:
+        waiting = self._beside.get(answer.id)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(answer)
+
+
+def _patience_s(command: cmd.Command) -> float:
+    return float(getattr(command, "timeout_s", 0.0)) + _ANSWER_S
+
+
+def _result(answer: cmd.Answer) -> Any:
+    if answer.error is not None:
+        raise cmd.CommandError(answer.error.code, answer.error.message)
+    return answer.result

@@ -20,9 +20,9 @@ from msgspec import Struct
 from clients.chat import ChatModel
 from console import body_commands as body
 from console import commands as cmd
-from console.background import DEFAULT_RIG, find
+from console.background import DEFAULT_RIG, find, line
 from console.body_view import Row
-from console.client import NoShow, OperatorClient
+from console.client import NoShow
 from console.connected import connected
 from console.last_show import given
 from console.presence import ShowFile
@@ -123,7 +123,7 @@ def _show(show: ShowFile | None, arguments: Namespace) -> Row:
 async def _live(show: ShowFile, command: body.Preflight) -> list[Row]:
     """Everything tried once, by the show that has it open."""
     try:
-        async with OperatorClient(Path(show.socket)) as client:
+        async with line(show, Home.from_environment()) as client:
             return msgspec.convert(await client.call(command), list[Row])
     except cmd.CommandError as error:
         return [Row(what="preflight", state="todo", detail=str(error), mend="check again in a while")]

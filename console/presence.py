@@ -1,17 +1,25 @@
-"""Which shows run on this machine: one lock and one small file per rig."""
+"""Which shows run on this machine: one lock and one small file per rig, both made anew where they are taken away."""
 
 import fcntl
 import os
+import signal
+import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from profiles.home import Home
+from supervisors import kernel
 
 _FAREWELL = "stopped-"
+STOP_SIGNAL = signal.SIGUSR1
+"""Motors off, for a show whose sockets are gone."""
+_RECORD_BYTES = 256
+"""Always as long, so that a full disk has no say in it."""
 
 
 class ShowFile(Struct, frozen=True, kw_only=True):
@@ -27,8 +35,32 @@ class ShowFile(Struct, frozen=True, kw_only=True):
     """As `--character` takes it: a name, or a file."""
     stop_socket: str = ""
     """Where the emergency stop listens; see devices/estop.py."""
+    started: str = ""
+    boot_id: str = ""
+    """With the pid: which process it is; see supervisors/kernel.py."""
     kept: bool = False
     """systemd keeps it alive (systemd.exec(5): SYSTEMD_EXEC_PID is its number); nobody else is to start it again."""
+
+    @property
+    def holder(self) -> "Holder":
+        return Holder(pid=self.pid, started=self.started, boot_id=self.boot_id)
+
+
+class Holder(Struct, frozen=True, kw_only=True):
+    """Who holds the lock, as it stands in the lock's own file."""
+
+    pid: int
+    started: str = ""
+    boot_id: str = ""
+    takes_signal: bool = False
+    """STOP_SIGNAL stops its motors; before that it would end it."""
+    stopped_at: int = 0
+    """When its motors were last stopped by the signal, ns of the monotonic clock."""
+
+    @property
+    def lives(self) -> bool:
+        """Whether this very process does, not another with its number."""
+        return bool(self.started) and self.boot_id == kernel.boot_id() and kernel.is_alive(self.pid, self.started)
 
 
 class AlreadyRunning(Exception):
@@ -42,13 +74,20 @@ class Presence:
         self._folder = home.state(rig)
         self._rig = rig
         self._lock = -1
+        me = kernel.read_proc(os.getpid())
+        self.holder = Holder(pid=os.getpid(), started=me.started if me else "", boot_id=kernel.boot_id())
+        self._told: bytes = b""
+        self._turn = threading.Lock()
+        """The show's loop and its lookout both write."""
+        self.lost = False
+        """Another show has taken the lock, after its file had been taken away from us."""
 
     def __enter__(self) -> "Presence":
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._lock = os.open(self._folder / "show.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        if not _lock_soon(self._lock):
+        self._lock = self._open()
+        other = _read(self._folder / "show.json")
+        if not _lock_soon(self._lock) or (other is not None and other.holder.lives):
             os.close(self._lock)
-            other = _read(self._folder / "show.json")
             who = f" (pid {other.pid})" if other else ""
             raise AlreadyRunning(
                 f"a show of the rig {self._rig} is running already{who}; stop it first: console.py stop"
@@ -56,16 +95,70 @@ class Presence:
         (self._folder / "show.json").unlink(missing_ok=True)  # a killed show's: its pid may be anybody's by now
         for mark in self._folder.glob(f"{_FAREWELL}*"):  # its pid may come round again
             mark.unlink(missing_ok=True)
+        self._sign()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        (self._folder / "show.json").unlink(missing_ok=True)
+        with self._turn, suppress(OSError):
+            if self._told and (self._folder / "show.json").read_bytes() == self._told:  # not another show's
+                (self._folder / "show.json").unlink(missing_ok=True)
         os.close(self._lock)
 
     def announce(self, show: ShowFile) -> None:
-        """Once the operator's socket listens."""
+        """Once the operator's socket listens, and whenever something has changed. Raises OSError."""
+        with self._turn:
+            self._told = msgspec.json.encode(show)
+            self._tell()
+
+    def mend(self, show: ShowFile | None = None) -> None:
+        """Make anew what others find us by, if it was taken away, or is not `show`. Raises OSError."""
+        with self._turn:
+            self._told = self._told if show is None else msgspec.json.encode(show)
+            if not self._holds():
+                self._hold_anew()
+            path = self._folder / "show.json"
+            if self._told and not self.lost and not (path.exists() and path.read_bytes() == self._told):
+                self._tell()
+
+    def take_signal(self) -> None:
+        """From now on the emergency stop may come as a signal."""
+        with self._turn:
+            self.holder = structs.replace(self.holder, takes_signal=True)
+            self._sign()
+
+    def confirm_stop(self) -> None:
+        """Whoever sent the signal waits for this."""
+        with self._turn:
+            self.holder = structs.replace(self.holder, stopped_at=time.monotonic_ns())
+            self._sign()
+
+    def _open(self) -> int:
+        return os.open(self._folder / "show.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def _holds(self) -> bool:
+        try:
+            return os.path.samestat(os.stat(self._folder / "show.lock"), os.fstat(self._lock))
+        except OSError:
+            return False
+
+    def _hold_anew(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        lock = self._open()
+        if not _lock_soon(lock):
+            os.close(lock)
+            other = holder(self._folder)
+            self.lost = other is not None and other.pid != self.holder.pid
+            return
+        before, self._lock = self._lock, lock
+        os.close(before)
+        self._sign()
+
+    def _sign(self) -> None:
+        os.pwrite(self._lock, msgspec.json.encode(self.holder).ljust(_RECORD_BYTES), 0)
+
+    def _tell(self) -> None:
         part = self._folder / "show.json.part"
-        part.write_bytes(msgspec.json.encode(show))
+        part.write_bytes(self._told)
         part.replace(self._folder / "show.json")
 
 
@@ -81,7 +174,7 @@ def running(home: Home) -> list[ShowFile]:
 
 def starting(home: Home) -> bool:
     """Whether some show holds its lock, but cannot be asked yet."""
-    return any(held(f) for f in (home.root / "state").glob("*") if not (f / "show.json").exists())
+    return any(held(f) for f in (home.root / "state").glob("*") if _read(f / "show.json") is None)
 
 
 def alive(folder: Path) -> ShowFile | None:
@@ -96,13 +189,30 @@ def held(folder: Path) -> bool:
     Looks with a shared lock: two who only look at the same moment do not take each other for a show.
     """
     try:
-        lock = os.open(folder / "show.lock", os.O_RDWR | os.O_CLOEXEC)
+        lock = os.open(folder / "show.lock", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
-        return False
+        return _is_told(folder)
     try:
-        return not _try_lock(lock, fcntl.LOCK_SH)
+        return not _try_lock(lock, fcntl.LOCK_SH) or _is_told(folder)
     finally:
         os.close(lock)
+
+
+def _is_told(folder: Path) -> bool:
+    """For the moment in which the lock has been taken away: whether the process lives all the same."""
+    show = _read(folder / "show.json")
+    return show is not None and show.holder.lives
+
+
+def holder(folder: Path) -> Holder | None:
+    """The process behind a show of this rig, if it is known for sure."""
+    if not held(folder):
+        return None
+    try:
+        found = msgspec.json.decode((folder / "show.lock").read_bytes(), type=Holder)
+    except (OSError, msgspec.DecodeError):
+        found = show.holder if (show := _read(folder / "show.json")) is not None else Holder(pid=0)
+    return found if found.lives else None
 
 
 def _lock_soon(lock: int) -> bool:

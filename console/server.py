@@ -1,7 +1,9 @@
 """The show's end of the operator API: newline-delimited JSON on a unix socket, any number of clients."""
 
 import asyncio
+import logging
 import os
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,11 +12,15 @@ import msgspec
 
 from console import commands as cmd
 from console.bus import Bus
+from supervisors.door import Door
 
 LINE_LIMIT = 4 << 20
 """Bytes of one command: 30 s of sound in base64 are 1.3 MB."""
 _BACKLOG = 512
 """Clients that may knock at the same moment."""
+_LOOK_S = 0.5
+"""How often the name of the socket is looked at."""
+_LOG = logging.getLogger(__name__)
 
 
 class Operated(Protocol):
@@ -32,23 +38,48 @@ class Operated(Protocol):
 class OperatorServer:
     """Listens while its block lasts. The folder keeps others out (0700); the socket itself is 0600."""
 
-    def __init__(self, path: Path, show: Operated) -> None:
-        self._path, self._show = path, show
+    def __init__(self, path: Path, show: Operated, anew: Callable[[], Path] | None = None) -> None:
+        """`anew`: where to listen when the name has been taken away; may raise OSError."""
+        self._show = show
+        self.path = path
+        """Where it listens now."""
+        self._anew = anew or (lambda: path)
         self._numbers = count(1)
         self._writers: set[asyncio.StreamWriter] = set()
         self._decoder: msgspec.json.Decoder[cmd.AnyCommand] = msgspec.json.Decoder(cmd.AnyCommand)
 
     async def serve(self, started: asyncio.Event) -> None:
-        """Until cancelled. The caller holds the show's lock, so a socket that is already there is a dead one."""
-        self._path.unlink(missing_ok=True)
-        server = await asyncio.start_unix_server(self._client, self._path, limit=LINE_LIMIT, backlog=_BACKLOG)
-        os.chmod(self._path, 0o600)
+        """Until cancelled. The caller holds the show's lock, so a socket that is already there is a dead one. One whose
+        name is taken away is made anew; those who are connected stay so.
+        """
+        door, server = await self._open(self.path)
         try:
-            async with server:
-                started.set()
-                await server.serve_forever()
+            started.set()
+            missed = False
+            while True:
+                await asyncio.sleep(_LOOK_S)
+                if door.stands:
+                    continue
+                try:
+                    new_door, new_server = await self._open(self._anew())
+                except OSError as error:
+                    if not missed:
+                        _LOG.warning("the operators' socket is gone and cannot be made anew: %s", error)
+                    missed = True
+                    continue
+                server.close()
+                door, server, missed = new_door, new_server, False
+                _LOG.warning("the operators' socket was gone; it is at %s now", self.path)
         finally:
-            self._path.unlink(missing_ok=True)
+            door.forget()
+            server.close()
+            await server.wait_closed()
+
+    async def _open(self, path: Path) -> tuple[Door, asyncio.Server]:
+        door = Door(os.fspath(path), backlog=_BACKLOG)
+        server = await asyncio.start_unix_server(self._client, sock=door.socket, limit=LINE_LIMIT, backlog=_BACKLOG)
+        self.path = path
+        return door, server
 
     def hang_up(self) -> None:
         """Before the end of `serve`: from Python 3.12 on it waits for every connection."""

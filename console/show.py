@@ -29,10 +29,11 @@ from console.events import (
     ShowStopping,
 )
 from console.eyes import Eyes
+from console.lookout import Lookout
 from console.meters import Meters
 from console.models_desk import ModelsDesk
 from console.operate import Operator
-from console.presence import Presence, ShowFile
+from console.presence import Presence
 from console.server import OperatorServer
 from console.show_log import show_log
 from console.telemetry import Sampler
@@ -78,7 +79,7 @@ class Show:
         self.meters = Meters()
         self.senses = services.Senses(busy=self.engines.busy, idle=self.idle, vram=self.meters.vram)
         self._stopping = asyncio.Event()
-        self._presence: Presence
+        self._lookout: Lookout
         self._not_fetched: dict[str, int] = {}
         self.was_ready = False
         """Whether the show has ever been READY; from then on a lost engine means a degraded turn, not a wait."""
@@ -93,12 +94,14 @@ class Show:
     async def run(self) -> None:
         """Raises AlreadyRunning, OSError (no room for the log)."""
         async with AsyncExitStack() as stack:
-            self._presence = stack.enter_context(Presence(self.home, self.rig.name))
+            presence = stack.enter_context(Presence(self.home, self.rig.name))
+            self._lookout = stack.enter_context(Lookout(self, presence))
             log = stack.enter_context(EventLog(self.logs))
             self.bus.add_sink(log.write)
             stack.enter_context(show_log(self.logs / "show.log"))
-            stop_socket = self.home.socket(self.rig.name, "estop")
+            stop_socket = partial(self.home.socket, self.rig.name, "estop")
             booth = open_booth(self.rig.value, stop_socket, stack.enter_context(ExitStack()), self.bus.publish)
+            self._lookout.mind(booth.emergency)
             detector = SileroDetector()
             loop = ConversationLoop(lambda: self._hands(booth, detector), booth.microphone)
             stack.push_async_callback(self.engines.aclose)
@@ -108,7 +111,8 @@ class Show:
             eyes = Eyes(self.rig.value, self.shop.environments, self.bus, booth.head)
             operator = Operator(self, loop, group, booth.jaw, desk, BodyDesk(self, booth, eyes))
             sampler = Sampler(self.bus, booth, group, self.meters)
-            server = OperatorServer(self.home.socket(self.rig.name, "show"), operator)
+            place = partial(self.home.socket, self.rig.name, "show")
+            server = OperatorServer(place(), operator, place)
             async with asyncio.TaskGroup() as tasks:
                 listening = asyncio.Event()
                 keys = booth.keys.run(operator, self.warn)
@@ -117,7 +121,8 @@ class Show:
                 tasks.create_task(asyncio.to_thread(detector.warm))  # 0.15 s that no adopted engine should wait for
                 try:
                     await listening.wait()
-                    self._announce()
+                    self._lookout.announce(server)
+                    last_show.remember(self.home, self.rig, self.character)
                     self._tell_started(group)
                     booth.player.open()
                     group.start()
@@ -128,23 +133,6 @@ class Show:
                     server.hang_up()  # also in a crash: nobody may keep it from its end
                 for task in background:
                     task.cancel()
-
-    def _announce(self) -> None:
-        """For those who look for a show, and for the one that comes after a power cut."""
-        self._presence.announce(
-            ShowFile(
-                pid=os.getpid(),
-                rig=self.rig.name,
-                rig_file=self.rig.file,
-                character=self.character.name,
-                character_given=last_show.given(self.character),
-                socket=str(self.home.socket(self.rig.name, "show")),
-                logs=str(self.logs),
-                stop_socket=str(self.home.socket(self.rig.name, "estop")),
-                kept=os.environ.get("SYSTEMD_EXEC_PID") == str(os.getpid()),
-            )
-        )
-        last_show.remember(self.home, self.rig, self.character)
 
     def _tell_started(self, group: ServiceGroup) -> None:
         self.bus.publish(
@@ -192,7 +180,8 @@ class Show:
     def play(self, character: Loaded[Character]) -> None:
         """Change the character between two turns; one that runs ends in the old one's voice."""
         self._cast(character)
-        self._announce()
+        self._lookout.announce()
+        last_show.remember(self.home, self.rig, self.character)
         self.bus.publish(CharacterChanged(character=character.name, character_name=character.value.name))
 
     def warn(self, text: str) -> None:

@@ -15,14 +15,14 @@ import msgspec
 
 from console import background
 from console import commands as cmd
-from console.client import NoShow, OperatorClient
-from console.presence import ShowFile
+from console.client import NoShow
+from console.emergency import stop_motors
+from console.presence import ShowFile, held
 from console.setting_up import tell_progress
 from console.signals import heeded
 from console.status import in_words
 from console.surroundings import for_stdout
 from conversation.stages import Outcome
-from devices.estop import request
 from profiles.home import Home
 
 _NO_SHOW = "no show is running; start one with: make show"
@@ -107,13 +107,15 @@ def panic(arguments: Namespace) -> int:
 
 
 def estop(arguments: Namespace) -> int:
-    """Not through the operator API: a show whose loop hangs hears this all the same."""
-    show = _running(arguments)
-    try:
-        stopped = request(Path(show.stop_socket))
-    except OSError as error:
-        raise cmd.CommandError(cmd.TURN_FAILED, f"the show did not hear it ({error}); switch the servo off") from None
-    if not stopped:
+    """Not through the operator API: a show whose loop hangs, or whose sockets are gone, hears this all the same. Where
+    several run and none is named, all of them stop.
+    """
+    home = Home.from_environment()
+    folders = [home.state(Path(arguments.rig).stem)] if arguments.rig else list((home.root / "state").glob("*"))
+    shows = [folder for folder in folders if held(folder)]
+    if not shows:
+        raise NoShow(_NO_SHOW)
+    if not all([stop_motors(folder) for folder in shows]):  # of several shows, each is told
         raise cmd.CommandError(cmd.TURN_FAILED, "the show did not confirm it; switch the servo off")
     print("The motors are off; acknowledge it on the rig page of the screen (3, then K).", file=sys.stderr)
     return cmd.DONE
@@ -209,7 +211,7 @@ def _running(arguments: Namespace) -> ShowFile:
 
 
 async def _call(show: ShowFile, command: cmd.Command) -> Any:
-    async with OperatorClient(Path(show.socket)) as client:
+    async with background.line(show, Home.from_environment()) as client:
         return await client.call(command)
 
 

@@ -1,4 +1,7 @@
-"""The emergency stop: a datagram socket and a thread of its own, so that it works while everything else hangs."""
+"""The emergency stop: a datagram socket and a thread of its own, so that it works while everything else hangs.
+
+The name of the socket may be taken away; the thread looks twice a second, and makes it anew.
+"""
 
 import logging
 import os
@@ -10,9 +13,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from supervisors.door import Door
+
 _LOG = logging.getLogger(__name__)
 STOP = b"stop"
 DONE = b"stopped"
+_LOOK_S = 0.5
 
 
 class EmergencyStop:
@@ -21,28 +27,40 @@ class EmergencyStop:
     The folder of the socket protects it: only its owner gets in.
     """
 
-    def __init__(self, path: Path, stops: Sequence[Callable[[], object]], heard: Callable[[], None]) -> None:
-        self._path, self._stops, self._heard = path, stops, heard
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    def __init__(
+        self,
+        path: Path,
+        stops: Sequence[Callable[[], object]],
+        heard: Callable[[], None],
+        anew: Callable[[], Path] | None = None,
+    ) -> None:
+        """`anew`: where to listen when the name has been taken away; may raise OSError."""
+        self._first, self._stops, self._heard = path, stops, heard
+        self._anew = anew or (lambda: path)
+        self._door: Door
         self._ending = threading.Event()
+        self._missed = False
         self._thread = threading.Thread(target=self._run, name="e-stop", daemon=True)
+
+    @property
+    def path(self) -> Path:
+        """Where it listens now."""
+        return Path(self._door.path)
 
     def __enter__(self) -> Self:
         """Raises OSError when the socket cannot be made."""
-        self._path.unlink(missing_ok=True)
-        self._socket.bind(os.fspath(self._path))
+        self._door = self._open(self._first)
         self._thread.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._ending.set()
         with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
-            line.sendto(b"", os.fspath(self._path))  # wakes the thread
+            line.sendto(b"", os.fspath(self.path))  # wakes the thread
         with suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
+            self._door.socket.shutdown(socket.SHUT_RDWR)
         self._thread.join(1.0)
-        self._socket.close()
-        self._path.unlink(missing_ok=True)
+        self._door.close()
 
     def stop(self) -> None:
         """All motors, now; of several, one that fails does not keep the others from it."""
@@ -54,21 +72,40 @@ class EmergencyStop:
         self._heard()
 
     def _run(self) -> None:
-        while True:
+        while not self._ending.is_set():
             try:
-                word, sender = self._socket.recvfrom(64)
+                word, sender = self._door.socket.recvfrom(64)
+            except TimeoutError:
+                word, sender = b"", None
             except OSError:
                 return
-            if self._ending.is_set():
-                return
-            if word == STOP:
+            if word == STOP and not self._ending.is_set():
                 self.stop()
                 self._answer(sender)
+            if not self._ending.is_set() and not self._door.stands:
+                self._reopen()
+
+    def _reopen(self) -> None:
+        try:
+            door = self._open(self._anew())
+        except OSError as error:
+            if not self._missed:
+                _LOG.warning("the emergency stop's socket is gone and cannot be made anew: %s", error)
+            self._missed = True
+            return
+        _LOG.warning("the emergency stop's socket was gone; it listens at %s now", door.path)
+        before, self._door, self._missed = self._door, door, False
+        before.close()
+
+    def _open(self, path: Path) -> Door:
+        door = Door(os.fspath(path), socket.SOCK_DGRAM)
+        door.socket.settimeout(_LOOK_S)
+        return door
 
     def _answer(self, sender: Any) -> None:
         if sender:
             try:
-                self._socket.sendto(DONE, sender)
+                self._door.socket.sendto(DONE, sender)
             except OSError as error:
                 _LOG.info("whoever stopped us has gone: %s", error)
 

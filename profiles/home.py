@@ -5,6 +5,7 @@ import hashlib
 import os
 import stat
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -12,6 +13,8 @@ import platformdirs
 
 _LONGEST_BASE = 60
 """Bytes; our own folder and name take up to 40 of the 104."""
+_LONGEST_OWN = 78
+"""Bytes; the name takes 22 of the 104, and a shim's first name one more."""
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 
@@ -54,15 +57,49 @@ class Home(msgspec.Struct, frozen=True):
         return self.root / "logs" if os.environ.get("GALACTUS_HOME") else CHECKOUT / "logs"
 
     def socket(self, *words: str) -> Path:
-        """A short path for a unix socket (the limit is 104-108 bytes) in a folder that only we may enter (0700)."""
-        base = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
-        if len(os.fsencode(base)) > _LONGEST_BASE or not base.is_dir():
-            base = Path("/tmp")
-        folder = base / f"galactus-{os.getuid()}"
-        folder.mkdir(mode=0o700, exist_ok=True)
-        found = folder.lstat()  # not stat: somebody may have put a link there
-        if found.st_uid != os.getuid() or found.st_mode & 0o077 or not stat.S_ISDIR(found.st_mode):
-            why = "this folder is open to others or not ours; remove it"
-            raise PermissionError(errno.EPERM, why, str(folder))
+        """A short path for a unix socket (the limit is 104-108 bytes) in a folder that only we may enter (0700), which
+        is made. Ask again rather than remember: folders for sockets are cleared away, and then it may be another one.
+        Raises OSError when there is none for us.
+        """
         name = hashlib.sha256("\0".join((str(self.root), *words)).encode()).hexdigest()[:16]
-        return folder / f"{name}.sock"
+        refusal: OSError | None = None
+        for folder in self._socket_folders():
+            try:
+                _make_private(folder)
+            except OSError as error:
+                refusal = refusal or error
+            else:
+                return folder / f"{name}.sock"
+        assert refusal is not None
+        raise refusal
+
+    def _socket_folders(self) -> Iterator[Path]:
+        """The best first: the system's for such things, then those of temporary files, and our own, which may be on a
+        disk that knows no sockets.
+        """
+        bases = [os.environ.get("XDG_RUNTIME_DIR") or "", _temporary(), "/tmp"]
+        for base in map(Path, filter(None, bases)):
+            if len(os.fsencode(base)) <= _LONGEST_BASE and base.is_dir():
+                yield base / f"galactus-{os.getuid()}"
+        own = self.root / "run"
+        if len(os.fsencode(own)) <= _LONGEST_OWN:
+            yield own
+
+
+def _temporary() -> str:
+    try:
+        return tempfile.gettempdir()
+    except OSError:  # none can be written
+        return ""
+
+
+def _make_private(folder: Path) -> None:
+    """Raises OSError. A folder of ours that was opened to others is closed again."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = folder.lstat()  # not stat: somebody may have put a link there
+    if found.st_uid != os.getuid() or not stat.S_ISDIR(found.st_mode):
+        raise PermissionError(errno.EPERM, "this folder is not ours; remove it, or set XDG_RUNTIME_DIR", str(folder))
+    if stat.S_IMODE(found.st_mode) != 0o700:
+        folder.chmod(0o700)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, "this folder cannot be written; set XDG_RUNTIME_DIR", str(folder))

@@ -66,6 +66,7 @@ async def adopt(places: Places, spec: ServiceSpec) -> ShimProcess | None:
             raise
         process.let_go()
         await asyncio.sleep(_AGAIN_S)
+        found = kept(places, spec) or found  # where its socket was cleared away it makes another one, and says so
     await process.bury()
     return None
 

@@ -133,8 +133,10 @@ class ShimProcess(asyncio.Protocol):
             self._exit.set_result(Exit(shim="stuck"))
 
     def _forget(self) -> None:
-        self._places.state_file(self.name).unlink(missing_ok=True)
-        self._places.socket(self.name).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # their folders may have been cleared away, or be full or closed
+            self._places.state_file(self.name).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self._places.socket(self.name).unlink(missing_ok=True)
 
     # asyncio.Protocol
 

@@ -17,11 +17,13 @@ import time
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from supervisors import kernel, state_file
+from supervisors.door import LONGEST, Door
 from supervisors.engine_process import EngineProcess
 from supervisors.link import Link, Message
 from supervisors.log_file import LogFile
 
 PROGRESS_EVERY_S = 0.2
+LOOK_EVERY_S = 0.5
 STOP_TICK_S = 0.02
 
 
@@ -32,7 +34,9 @@ class Shim:
         self._orphan_since = 0.0
         self._selector = selectors.DefaultSelector()
         self._engine = EngineProcess(order, LogFile(order["log"], order.get("log_limit", 20_000_000)), self._selector)
-        self._listener: socket.socket | None = None
+        self._door: Door | None = None
+        self._wanted: str = order["socket"]
+        self._look_at = 0.0
         self._ready = 0.0
         """The show has found it READY, with answers due within so many seconds; whoever adopts it need not ask."""
         self._told = False
@@ -95,12 +99,16 @@ class Shim:
         link.close()
         if link is self._owner:
             self._owner = None
-            self._orphan_since = time.monotonic()
+            self._orphan_since = self._look_at = time.monotonic()
 
     def _mind_owner(self) -> None:
         if self._owner and self._owner.closed:
             self._lose(self._owner)
-        if self._owner is None and not self._adoptable():
+        if self._owner is not None:
+            return
+        if self._adoptable():
+            self._mind_door()
+        else:
             self._engine.kill_tree()
 
     def _adoptable(self) -> bool:
@@ -150,22 +158,36 @@ class Shim:
 
     def _open_door(self) -> None:
         """The socket gets its name after the state file has: whoever finds it finds a whole shim."""
-        path, early = self._order["socket"], f"{self._order['socket']}~"
-        try:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(early)  # of a shim that was killed in this very place
-            listener = socket.socket(socket.AF_UNIX)
-            listener.bind(early)
-            os.chmod(early, 0o600)
-            listener.listen()
-            listener.setblocking(False)
-            state_file.write(self._order["state"], self._identity())
-            os.replace(early, path)
-        except OSError as error:
-            self._engine.log.note(f"nobody can adopt this service: {error}")
+        wanted, beside = self._wanted, self._order["state"].removesuffix(".json") + ".sock"
+        complaint: OSError | None = None
+        for path in (wanted, beside) if len(os.fsencode(beside)) <= LONGEST else (wanted,):
+            self._order["socket"] = path
+            try:
+                state_file.write(self._order["state"], self._identity())
+                self._stand_at(Door(path))
+            except OSError as error:
+                complaint = complaint or error
+            else:
+                return
+        self._engine.log.note(f"nobody can adopt this service: {complaint}")
+
+    def _stand_at(self, door: Door) -> None:
+        if self._door:
+            self._selector.unregister(self._door.socket)
+            self._door.close()
+        self._door = door
+        self._selector.register(door.socket, selectors.EVENT_READ, lambda: self._watch(Link(door.socket.accept()[0])))
+
+    def _mind_door(self) -> None:
+        """Whoever comes to adopt looks for a file and a socket; both may have been cleared away meanwhile."""
+        if time.monotonic() < self._look_at:
             return
-        self._listener = listener
-        self._selector.register(listener, selectors.EVENT_READ, lambda: self._watch(Link(listener.accept()[0])))
+        self._look_at = time.monotonic() + LOOK_EVERY_S
+        found = state_file.read(self._order["state"]).get("token")
+        if found not in (None, self._order["token"]):
+            return  # the place is another's by now
+        if found is None or self._door is None or not self._door.stands:
+            self._open_door()
 
     def _identity(self) -> Message:
         shim = kernel.read_proc(os.getpid())
@@ -177,7 +199,8 @@ class Shim:
         if self._engine.kill_at is not None:
             return STOP_TICK_S
         if self._owner is None:
-            return max(0.0, self._orphan_since + float(self._order["adopt_window_s"]) - time.monotonic())
+            left = self._orphan_since + float(self._order["adopt_window_s"]) - time.monotonic()
+            return max(0.0, min(left, LOOK_EVERY_S))
         if self._engine.exited or self._owner.behind:
             return STOP_TICK_S
         return PROGRESS_EVERY_S if self._engine.heard != self._reported else None
@@ -193,10 +216,10 @@ class Shim:
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
         # The next shim of this service may have put its own files there already.
-        if self._listener and state_file.read(self._order["state"]).get("token") == self._order["token"]:
-            for path in (self._order["socket"], self._order["state"]):
-                with contextlib.suppress(OSError):
-                    os.unlink(path)
+        if self._door and state_file.read(self._order["state"]).get("token") == self._order["token"]:
+            self._door.forget()
+            with contextlib.suppress(OSError):
+                os.unlink(self._order["state"])
         self._engine.log.close()
 
 

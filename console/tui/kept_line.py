@@ -1,7 +1,7 @@
 """A connection that stays: what is asked for on it ends with this screen, however that ends."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +9,17 @@ from console.client import NoShow, OperatorClient
 from console.command import Command
 
 
+async def no_line(command: Command) -> Any:
+    """For a screen without another one."""
+    raise NoShow("no show is running")
+
+
 class KeptLine:
     """For short commands alone: one after another. Opened with the first, and anew after the show went away."""
 
-    def __init__(self, socket: Callable[[], Path]) -> None:
-        self._socket = socket
+    def __init__(self, socket: Callable[[], Path], spare: Callable[[Command], Awaitable[Any]] = no_line) -> None:
+        """`spare`: another line that lasts as long as this screen, for when none can be opened."""
+        self._socket, self._spare = socket, spare
         self._client: OperatorClient | None = None
         self._turn = asyncio.Lock()
 
@@ -25,7 +31,10 @@ class KeptLine:
                     return await self._client.call(command)
                 except NoShow:
                     await self.close()  # the line broke meanwhile: once more with a new one
-            self._client = await OperatorClient(self._socket()).__aenter__()
+            try:
+                self._client = await OperatorClient(self._socket()).__aenter__()
+            except NoShow:
+                return await self._spare(command)
             return await self._client.call(command)
 
     async def close(self) -> None:

@@ -14,7 +14,7 @@ import msgspec
 from console import background
 from console.bus import VERSION
 from console.client import NoShow, OperatorClient
-from console.commands import CommandError
+from console.commands import Command, CommandError
 from console.events import AnyEvent
 from console.presence import ShowFile, alive, held
 from console.readings import CameraReading, History, JawReading, Levels, Memory
@@ -62,7 +62,7 @@ class Link:
         """The one that was, while another comes up in its place."""
         self.born: background.Newborn | None = None
         """The last that this screen started."""
-        self._connected = False
+        self._client: OperatorClient | None = None
 
     @property
     def picture(self) -> Picture:
@@ -80,7 +80,7 @@ class Link:
             link=self._link,
             trouble=self._trouble,
             crashed=self._crashed,
-            hangs=(self._connected or self._link == "live") and monotonic() - self._heard > HANGS_S,
+            hangs=(self._client is not None or self._link == "live") and monotonic() - self._heard > HANGS_S,
         )
 
     def take_over(self, folder: Path, newborn: background.Newborn) -> None:
@@ -91,6 +91,12 @@ class Link:
         self._zero = monotonic()
         self._become("starting")
 
+    async def call(self, command: Command) -> Any:
+        """Over the line that we have: for when no other can be had. Raises CommandError, NoShow."""
+        if self._client is None:
+            raise NoShow("there is no line to a show")
+        return await self._client.call_beside(command)
+
     async def run(self) -> None:
         """Until cancelled."""
         while True:
@@ -98,7 +104,7 @@ class Link:
                 await self._find()
                 assert self.show is not None
                 async with OperatorClient(Path(self.show.socket)) as client:
-                    self._connected, self._heard = True, monotonic()
+                    self._client, self._heard = client, monotonic()
                     async for row in client.events():
                         self._take(row)
             except (NoShow, OSError):
@@ -108,7 +114,7 @@ class Link:
             except CommandError as error:
                 self._become("failed", str(error))
             finally:
-                self._connected = False
+                self._client = None
             if self._link == "live":
                 await self._mourn()
             else:

@@ -1,7 +1,7 @@
 """What the operator wants, as commands to the show. A held button has a connection of its own and ends with it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -9,29 +9,35 @@ from typing import Any
 from console import commands as cmd
 from console.body_commands import EStop
 from console.client import NoShow, OperatorClient
+from console.emergency import stop_motors
 from console.presence import ShowFile
-from console.tui.kept_line import KeptLine
-from devices.estop import request
+from console.tui.kept_line import KeptLine, no_line
+from profiles.home import Home
 
 
 class Steering:
     """`press` and `send` raise CommandError with one plain sentence; NoShow when the show is gone."""
 
-    def __init__(self, show: Callable[[], ShowFile | None]) -> None:
-        self._show = show
+    def __init__(
+        self, show: Callable[[], ShowFile | None], spare: Callable[[cmd.Command], Awaitable[Any]] = no_line
+    ) -> None:
+        """`spare`: the line that the screen has anyway, for when no other can be had: the show's sockets are gone."""
+        self._show, self._spare = show, spare
         self._button: OperatorClient | None = None
         self._turn = asyncio.Lock()
         """One key press after another: a connection takes one command at a time."""
         self._ours = False
         """The microphone was opened by us, as far as we know."""
-        self._kept = KeptLine(self._socket)
+        self._on_spare = False
+        """The button was pressed there."""
+        self._kept = KeptLine(self._socket, self._spare)
 
     async def press(self) -> int:
         """The talk button goes down. While a question is being recorded, whoever asks it, that is its end, and 0; else
         the microphone opens, whoever is being answered, and it is the turn's number.
         """
         async with self._turn:
-            self._ours = False
+            self._ours = self._on_spare = False
             if (await self._surely(cmd.Release(whoever=True)))["released"]:
                 return 0
             turn: int = (await self._on_button(cmd.Press()))["turn"]
@@ -50,20 +56,26 @@ class Steering:
                 return False
 
     async def send(self, command: cmd.Command) -> Any:
-        async with OperatorClient(self._socket()) as client:
+        try:
+            client = await OperatorClient(self._socket()).__aenter__()
+        except NoShow:
+            return await self._spare(command)
+        try:
             return await client.call(command)
+        finally:
+            await client.close()
 
     async def keep(self, command: cmd.Command) -> Any:
         """As `send`, but what it asks for lasts as long as this screen: a camera that is watched, a wider travel."""
         return await self._kept.send(command)
 
     async def stop_motors(self) -> None:
-        """The emergency stop, on a line of its own: it works also while the show's loop hangs."""
+        """The emergency stop, on a way of its own: the show's loop may hang, and its sockets may be gone."""
         show = self._show()
-        if show is not None and show.stop_socket:
-            with suppress(OSError):
-                if await asyncio.to_thread(request, Path(show.stop_socket)):
-                    return
+        if show is not None:
+            folder = Home.from_environment().state(show.rig)
+            if await asyncio.to_thread(stop_motors, folder):
+                return
         await self.send(EStop())
 
     async def close(self) -> None:
@@ -81,8 +93,13 @@ class Steering:
             return await self._on_button(command)
 
     async def _on_button(self, command: cmd.Command) -> Any:
+        if self._button is None and not self._on_spare:
+            try:
+                self._button = await OperatorClient(self._socket()).__aenter__()
+            except NoShow:
+                self._on_spare = True
         if self._button is None:
-            self._button = await OperatorClient(self._socket()).__aenter__()
+            return await self._spare(command)
         try:
             return await self._button.call(command)
         except NoShow:

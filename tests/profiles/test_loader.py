@@ -257,8 +257,8 @@ def test_sockets_live_in_a_folder_of_ours_alone(tmp_path: Path, monkeypatch: pyt
         assert socket not in others and len(others) == 2
         assert Home(tmp_path).socket("a", "b") != Home(tmp_path).socket("ab")
         folder.chmod(0o755)
-        with pytest.raises(PermissionError, match="open to others"):
-            Home(tmp_path).socket("rehearsal", "show")
+        assert Home(tmp_path).socket("rehearsal", "show") == socket, "it is ours: closed to others again"
+        assert folder.stat().st_mode & 0o777 == 0o700
         folder.rmdir()
     finally:
         short.rmdir()

@@ -3,15 +3,17 @@
 import asyncio
 import json
 import os
+import shutil
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 import pytest
 
-from supervisors import kernel, reaper, state_file
+from supervisors import adoption, kernel, reaper, state_file
 from supervisors.group import ServiceGroup
 from supervisors.spec import Places, ServiceSpec
 from supervisors.states import ServiceState
@@ -80,6 +82,59 @@ async def test_its_log_goes_on_in_the_next_run(home: Path) -> None:
                 await asyncio.sleep(0.02)
         assert old.stat().st_size == size and f"goes on in {new}" in old.read_text()
         assert f"began in {old}" in new.read_text().splitlines()[0]
+
+
+def no_socket(home: Path) -> None:
+    places_in(home).socket("a").unlink()
+
+
+def no_state_file(home: Path) -> None:
+    places_in(home).state_file("a").unlink()
+
+
+def half_a_state_file(home: Path) -> None:
+    places_in(home).state_file("a").write_text('{"token": "x", "boo')
+
+
+def no_state_folder(home: Path) -> None:
+    shutil.rmtree(places_in(home).state)
+
+
+def a_folder_in_place_of_the_socket(home: Path) -> None:
+    no_socket(home)
+    places_in(home).socket("a").mkdir()
+    (places_in(home).socket("a") / "something").touch()
+
+
+@pytest.mark.parametrize(
+    "clear", [no_socket, no_state_file, half_a_state_file, no_state_folder, a_folder_in_place_of_the_socket]
+)
+@pytest.mark.parametrize("while_it_ran", [True, False])
+async def test_it_is_found_although_what_it_is_found_by_was_cleared_away(
+    home: Path, clear: Callable[[Path], None], while_it_ran: bool
+) -> None:
+    """By a login manager, a cleaner of temporary files, a person: the model stays in memory all the same."""
+    show, pids = await start_show(home, WINDOW)
+    if while_it_ran:
+        clear(home)
+    show.kill()
+    await show.wait()
+    if not while_it_ran:
+        clear(home)
+        await asyncio.sleep(1.0)  # it looks twice a second
+    try:
+        async with asyncio.timeout(5):
+            while adoption.kept(elsewhere(home), specs()[0]) is None:
+                await asyncio.sleep(0.02)
+        async with ServiceGroup(elsewhere(home), specs()) as group:
+            group.start()
+            await group.wait_ready(timeout=10)
+            assert group["a"].status.pid == pids[1] and group["a"].status.adopted
+            assert len({p.environ()["GALACTUS_SERVICE"] for p in working(places_in(home).prefix)}) == 2
+        assert eventually_gone(places_in(home).prefix, 0.0) == []
+    finally:
+        if places_in(home).socket("a").is_dir():
+            shutil.rmtree(places_in(home).socket("a"))
 
 
 async def test_another_command_means_another_engine(home: Path) -> None:

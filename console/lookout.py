@@ -1,0 +1,102 @@
+"""Keeps the show findable, and stops the motors at a signal: in a thread of its own, for the loop may hang."""
+
+import asyncio
+import logging
+import os
+from contextlib import suppress
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from console import last_show
+from console.presence import STOP_SIGNAL, Presence, ShowFile
+from console.server import OperatorServer
+from devices.estop import EmergencyStop
+from devices.watch import Watch
+
+if TYPE_CHECKING:
+    from console.show import Show
+
+_LOG = logging.getLogger(__name__)
+
+
+class Lookout:
+    """While its block lasts. Enter it in the main thread, or no signal is heard; it needs a running event loop."""
+
+    def __init__(self, show: "Show", presence: Presence) -> None:
+        self._show, self._presence = show, presence
+        self._loop = asyncio.get_running_loop()
+        self._server: OperatorServer | None = None
+        self._emergency: EmergencyStop | None = None
+        self._stopped_early = False
+        self._missed = ""
+        self._watch = Watch(STOP_SIGNAL, self._stop, self._mend)
+
+    def mind(self, emergency: EmergencyStop) -> None:
+        """What a signal stops from now on; one that came before there were motors counts, too."""
+        self._emergency = emergency
+        if self._stopped_early:
+            emergency.stop()
+
+    def announce(self, server: OperatorServer | None = None) -> None:
+        """For those who look for a show: once it listens at `server`, and when what is told has changed. A disk that is
+        full keeps the old words; the thread tries again.
+        """
+        first, self._server = self._server is None, server or self._server
+        try:
+            self._presence.mend(self._file())
+        except OSError:
+            if first:
+                raise
+
+    def __enter__(self) -> "Lookout":
+        self._watch.__enter__()
+        if self._watch.hears:
+            self._presence.take_signal()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._watch.__exit__(kind, error, tb)
+
+    def _stop(self) -> None:
+        if self._emergency is None:
+            self._stopped_early = True
+        else:
+            self._emergency.stop()
+        self._mend()  # who waits for our word looks for it in the lock's file
+        try:
+            self._presence.confirm_stop()
+        except OSError as error:
+            _LOG.warning("the motors were stopped by a signal, which could not be confirmed: %s", error)
+
+    def _mend(self) -> None:
+        was_lost = self._presence.lost
+        try:
+            self._presence.mend(self._file())
+            self._missed = ""
+        except OSError as error:
+            if str(error) != self._missed:
+                _LOG.warning("others may not find this show: %s", error)
+            self._missed = str(error)
+        if self._presence.lost and not was_lost:
+            why = "another show of this rig has taken its place"
+            with suppress(RuntimeError):  # its loop has ended meanwhile
+                self._loop.call_soon_threadsafe(self._show.stop, why)
+
+    def _file(self) -> ShowFile | None:
+        """None before it listens."""
+        show = self._show
+        if self._server is None or self._emergency is None:
+            return None
+        return ShowFile(
+            pid=os.getpid(),
+            started=self._presence.holder.started,
+            boot_id=self._presence.holder.boot_id,
+            rig=show.rig.name,
+            rig_file=show.rig.file,
+            character=show.character.name,
+            character_given=last_show.given(show.character),
+            socket=str(self._server.path),
+            logs=str(show.logs),
+            stop_socket=str(self._emergency.path),
+            kept=os.environ.get("SYSTEMD_EXEC_PID") == str(os.getpid()),
+        )

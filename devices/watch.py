@@ -1,0 +1,69 @@
+"""A thread beside the event loop: hears one signal and looks around twice a second, also while the loop hangs.
+
+Signals come by a pipe, whichever thread they hit: Python's own handlers wait for the main thread, which may be stuck.
+Nothing is blocked or ignored for that, so nothing is inherited by child processes.
+"""
+
+import os
+import select
+import signal
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+_LOOK_S = 0.5
+
+
+class Watch:
+    """While its block lasts. Enter it in the main thread, or no signal is heard."""
+
+    def __init__(self, number: signal.Signals, heard: Callable[[], None], look: Callable[[], None]) -> None:
+        """Both are called in its thread, and must not raise."""
+        self._number, self._heard, self._look = number, heard, look
+        self._hear, self._speak = os.pipe()
+        self._before = -1
+        """Where signals were told before: asyncio's loop, which goes on hearing of them."""
+        self._ending = False
+        self.hears = threading.current_thread() is threading.main_thread()
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+
+    def __enter__(self) -> Self:
+        for end in (self._hear, self._speak):
+            os.set_blocking(end, False)
+        self._thread.start()
+        if self.hears:
+            self._before = signal.set_wakeup_fd(self._speak, warn_on_full_buffer=False)
+            signal.signal(self._number, lambda number, frame: None)  # stays: one that comes late must not kill us
+            signal.siginterrupt(self._number, False)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {self._number})
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        if self.hears:
+            signal.set_wakeup_fd(self._before)
+        self._ending = True
+        with suppress(BlockingIOError):
+            os.write(self._speak, b"\0")
+        self._thread.join(2.0)
+        if not self._thread.is_alive():
+            os.close(self._hear)
+            os.close(self._speak)
+
+    def _run(self) -> None:
+        while not self._ending:
+            select.select([self._hear], [], [], _LOOK_S)
+            numbers = b""
+            with suppress(BlockingIOError):
+                numbers = os.read(self._hear, 512)
+            if self._number in numbers:
+                self._heard()
+            if others := numbers.replace(bytes([self._number]), b"").replace(b"\0", b""):
+                self._pass_on(others)
+            self._look()
+
+    def _pass_on(self, numbers: bytes) -> None:
+        if self._before >= 0:
+            with suppress(OSError):
+                os.write(self._before, numbers)
