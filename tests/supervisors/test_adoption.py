@@ -56,7 +56,7 @@ async def test_next_show_takes_over_within_a_second(home: Path, story: Story) ->
     async with ServiceGroup(elsewhere(home), specs(canary=canary), story) as group:
         assert not {shim_a, engine_a, engine_b} & set(group.reaped)
         group.start()
-        await group.wait_ready(timeout=5)
+        await group.wait_ready(timeout=30)
         took = time.monotonic() - began
         a, b = group["a"].status, group["b"].status
         assert (a.pid, b.pid, a.shim_pid) == (engine_a, engine_b, shim_a) and a.adopted and b.adopted
@@ -74,7 +74,7 @@ async def test_its_log_goes_on_in_the_next_run(home: Path) -> None:
     await killed_show(home, "--chatter", "0.05")
     async with ServiceGroup(elsewhere(home), specs("--chatter", "0.05")) as group:
         group.start()
-        await group.wait_ready(timeout=5)
+        await group.wait_ready(timeout=30)
         old, new = places_in(home).log("a"), elsewhere(home).log("a")
         size = old.stat().st_size
         async with asyncio.timeout(2):
@@ -141,7 +141,7 @@ async def test_another_command_means_another_engine(home: Path) -> None:
     _, engine_a, _, engine_b = await killed_show(home)
     async with ServiceGroup(elsewhere(home), specs("--chatter", "9")) as group:
         group.start()
-        await group.wait_ready(timeout=10)
+        await group.wait_ready(timeout=30)
         assert group["a"].status.pid != engine_a and not group["a"].status.adopted
         assert group["b"].status.pid == engine_b
         assert not psutil.pid_exists(engine_a)
@@ -152,7 +152,7 @@ async def test_service_that_the_next_rig_has_not_is_ended(home: Path) -> None:
     async with ServiceGroup(elsewhere(home), specs()[:1]) as group:
         assert engine_b in group.reaped and engine_a not in group.reaped
         group.start()
-        await group.wait_ready(timeout=5)
+        await group.wait_ready(timeout=30)
 
 
 async def test_what_died_meanwhile_is_explained_and_started_again(home: Path, story: Story) -> None:
@@ -161,7 +161,7 @@ async def test_what_died_meanwhile_is_explained_and_started_again(home: Path, st
     await asyncio.sleep(0.2)
     async with ServiceGroup(elsewhere(home), specs(), story, rules=EAGER) as group:
         group.start()
-        await group.wait_ready(timeout=10)
+        await group.wait_ready(timeout=30)
         assert group["a"].status.last_error == "a: killed by SIGSEGV" and group["a"].status.pid != engine_a
 
 
@@ -181,7 +181,7 @@ async def test_shim_that_hangs_is_ended_with_all_it_keeps(home: Path) -> None:
     os.kill(shim_a, signal.SIGSTOP)
     async with ServiceGroup(elsewhere(home), specs(), rules=EAGER) as group:
         group.start()
-        await group.wait_ready(timeout=10)
+        await group.wait_ready(timeout=30)
         assert group["a"].status.pid != engine_a
         assert len({p.environ()["GALACTUS_SERVICE"] for p in working(places_in(home).prefix)}) == 2
 
@@ -197,7 +197,7 @@ async def test_shim_that_dies_between_the_sweep_and_its_adoption(home: Path) -> 
             while psutil.pid_exists(shim_a) and psutil.Process(shim_a).status() != psutil.STATUS_ZOMBIE:
                 await asyncio.sleep(0.005)
         group.start()
-        await group.wait_ready(timeout=10)
+        await group.wait_ready(timeout=30)
         assert group["a"].status.pid != engine_a and group["b"].status.pid == engine_b
         assert not psutil.pid_exists(children[0])
         assert len({p.environ()["GALACTUS_SERVICE"] for p in working(places_in(home).prefix)}) == 2
@@ -220,7 +220,7 @@ async def test_engine_that_was_still_loading_is_asked_as_always(home: Path) -> N
 
     async with ServiceGroup(elsewhere(home), specs("--slow-start", "1.5", canary=canary)) as group:
         group.start()
-        await group.wait_ready(["a"], timeout=10)
+        await group.wait_ready(["a"], timeout=30)
         assert group["a"].status.pid == pid and group["a"].status.adopted and asked
 
 
@@ -237,7 +237,7 @@ async def test_who_is_not_known_for_sure_is_neither_adopted_nor_signalled(home: 
     state_file.write(str(places.state_file("a")), content)
     async with ServiceGroup(places, [fake("a", adopt_window_s=5.0)]) as group:
         group.start()
-        await group.wait_ready(timeout=10)
+        await group.wait_ready(timeout=30)
         assert not group["a"].status.adopted
     assert stranger.returncode is None
     stranger.kill()
@@ -262,7 +262,7 @@ async def test_show_that_dies_of_an_error_of_its_own(home: Path) -> None:
     assert show.returncode == 1 and b"this show was told to crash" in said
     async with ServiceGroup(elsewhere(home), specs()) as group:
         group.start()
-        await group.wait_ready(timeout=5)
+        await group.wait_ready(timeout=30)
         assert [s.pid for s in group.statuses] == pids[1::2]
 
 

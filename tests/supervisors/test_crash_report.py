@@ -38,7 +38,7 @@ async def test_killed_in_the_middle_of_a_turn(places: Places, fake: Fake) -> Non
     group = ServiceGroup(places, [spec], on_crash=desk, during=lambda: "turn 3, SPEAKING", rules=EAGER)
     async with group:
         group.start()
-        await group.wait_ready(timeout=10)
+        await group.wait_ready(timeout=30)
         await asyncio.sleep(2.5)
         pid, killed = group["a"].status.pid or 0, time.monotonic()
         os.kill(pid, signal.SIGSEGV)
@@ -72,7 +72,7 @@ async def test_one_that_was_ended_for_its_silence(places: Places, fake: Fake) ->
     desk = Desk()
     async with ServiceGroup(places, [fake("a", "--deaf", "1.0")], on_crash=desk, rules=EAGER) as group:
         group.start()
-        await group.wait_ready(timeout=10)
+        await group.wait_ready(timeout=30)
         _, report, _ = await desk.next(within_s=10)
         assert report.end == "no answer to 3 probes of /health in a row"
         assert report.code is None and report.signal is None
@@ -82,10 +82,10 @@ async def test_stop_by_the_operator_is_no_crash(places: Places, fake: Fake) -> N
     desk = Desk()
     async with ServiceGroup(places, [fake("a")], on_crash=desk, rules=EAGER) as group:
         group.start()
-        await group.wait_ready(timeout=10)
+        await group.wait_ready(timeout=30)
         group["a"].restart()
         await until(group, lambda s: s.state.value == "STARTING")
-        await group.wait_ready(timeout=10)
+        await group.wait_ready(timeout=30)
     assert desk.came == [] and crash_report.listed(places.logs) == []
 
 
@@ -93,7 +93,7 @@ async def test_full_disk_costs_the_file_and_not_the_word(places: Places, fake: F
     desk = Desk()
     async with ServiceGroup(places, [fake("a")], on_crash=desk, rules=EAGER) as group:
         group.start()
-        await group.wait_ready(timeout=10)
+        await group.wait_ready(timeout=30)
         crash_report.folder(places.logs).write_text("in the way, as no room would be")
         os.kill(group["a"].status.pid or 0, signal.SIGKILL)
         _, report, path = await desk.next()

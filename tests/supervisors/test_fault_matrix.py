@@ -65,7 +65,7 @@ async def test_disk_that_is_full(places: Places, fake: Fake) -> None:
     places.log("a").symlink_to("/dev/full")
     async with ServiceGroup(places, [fake("a", "--chatter", "0.01")], rules=EAGER) as group:
         group.start()
-        await group.wait_ready(timeout=10)
+        await group.wait_ready(timeout=30)
         before = group["a"].status
         os.kill(before.pid or 0, signal.SIGKILL)
         await came_back(group, before)
@@ -76,7 +76,7 @@ async def test_wall_clock_that_jumps(places: Places, fake: Fake, story: Story, m
     real = time.time
     async with ServiceGroup(places, [fake("a")], story, rules=EAGER) as group:
         group.start()
-        await group.wait_ready(timeout=10)
+        await group.wait_ready(timeout=30)
         for jump in (-86_400.0, 864_000.0):
             monkeypatch.setattr(time, "time", lambda jump=jump: real() + jump)
             await asyncio.sleep(1.2)
@@ -91,7 +91,7 @@ async def test_memory_that_runs_out_takes_an_engine_and_not_the_show(places: Pla
         pytest.skip("only Linux can be asked for this")
     async with ServiceGroup(places, [fake("a", "--fork-grandchild")], rules=EAGER) as group:
         group.start()
-        await group.wait_ready(timeout=10)
+        await group.wait_ready(timeout=30)
         status = group["a"].status
         kin = [status.pid, *(p.pid for p in psutil.Process(status.pid).children(recursive=True))]
         assert {Path(f"/proc/{pid}/oom_score_adj").read_text().strip() for pid in kin} == {"500"}
@@ -106,7 +106,7 @@ async def test_two_of_which_one_waits_for_the_other_start_and_stop_in_order(
     specs = [fake("b", after=("a",)), fake("a")]
     async with ServiceGroup(places, specs, story, rules=EAGER) as group:
         group.start()
-        await group.wait_ready(timeout=10)
+        await group.wait_ready(timeout=30)
         first_b_start = next(n for n, s in enumerate(story.told) if s.name == "b" and s.state == "STARTING")
         assert any(s.name == "a" and s.state == "READY" for s in story.told[:first_b_start])
         before = group["b"].status

@@ -36,7 +36,7 @@ def down(status: ServiceStatus) -> bool:
 async def test_well_behaved(places: Places, fake: Fake, story: Story) -> None:
     async with ServiceGroup(places, [fake("a")], story) as group:
         group.start()
-        await group.wait_ready(timeout=10)
+        await group.wait_ready(timeout=30)
         status = await until(group, lambda s: bool(s.rss_bytes))
         assert status.pid and status.shim_pid and status.port and status.rss_bytes
         assert status.restarts == 0 and status.last_error is None
@@ -51,7 +51,7 @@ async def test_slow_start_and_503_are_loading_not_failing(places: Places, fake: 
         group.start()
         await until(group, lambda s: s.state is ServiceState.LOADING)
         assert group["a"].status.state is ServiceState.LOADING
-        await group.wait_ready(timeout=10)
+        await group.wait_ready(timeout=30)
     assert "BACKOFF" not in story.states()
 
 
@@ -66,13 +66,13 @@ async def test_words_in_the_log_put_the_stall_off(places: Places, fake: Fake) ->
     spec = fake("a", "--slow-start", "2", "--chatter", "0.2", stall_s=0.7)
     async with ServiceGroup(places, [spec], rules=ONE_CRASH) as group:
         group.start()
-        await group.wait_ready(timeout=10)
+        await group.wait_ready(timeout=30)
 
 
 async def test_ignores_term(places: Places, fake: Fake) -> None:
     async with ServiceGroup(places, [fake("a", "--ignore-term", stop_grace_s=0.3)]) as group:
         group.start()
-        await group.wait_ready(timeout=10)
+        await group.wait_ready(timeout=30)
         began = time.monotonic()
         await group.stop()
         assert 0.3 <= time.monotonic() - began < 1.0
@@ -99,13 +99,13 @@ async def test_crash_in_words(places: Places, fake: Fake, flags: tuple[str, ...]
 async def test_killed_is_seen_at_once(places: Places, fake: Fake) -> None:
     async with ServiceGroup(places, [fake("a", "--fork-grandchild")], rules=EAGER) as group:
         group.start()
-        await group.wait_ready(timeout=10)
+        await group.wait_ready(timeout=30)
         first = group["a"].status
         began = time.monotonic()
         os.kill(first.pid or 0, signal.SIGKILL)
         await until(group, down)
         assert time.monotonic() - began < 0.3
-        await group.wait_ready(timeout=10)
+        await group.wait_ready(timeout=30)
         again = group["a"].status
         assert again.pid != first.pid and again.port == first.port and again.restarts == 1
         assert again.last_error == "a: killed by SIGKILL"
@@ -114,7 +114,7 @@ async def test_killed_is_seen_at_once(places: Places, fake: Fake) -> None:
 async def test_deaf_after_ready(places: Places, fake: Fake, story: Story) -> None:
     async with ServiceGroup(places, [fake("a", "--deaf", "1.5")], story, rules=EAGER) as group:
         group.start()
-        await group.wait_ready(timeout=10)
+        await group.wait_ready(timeout=30)
         await until(group, down)
         assert "no answer to 3 probes of /health" in str(group["a"].status.last_error)
     assert "DEGRADED" in story.states()
@@ -124,7 +124,7 @@ async def test_stopped_by_a_signal_but_busy_is_left_alone(places: Places, fake: 
     busy = True
     async with ServiceGroup(places, [fake("a", busy=lambda: busy, stop_grace_s=0.2)], rules=EAGER) as group:
         group.start()
-        await group.wait_ready(timeout=10)
+        await group.wait_ready(timeout=30)
         pid = group["a"].status.pid or 0
         os.kill(pid, signal.SIGSTOP)
         await asyncio.sleep(4.5)
@@ -138,7 +138,7 @@ async def test_stopped_by_a_signal_but_busy_is_left_alone(places: Places, fake: 
 async def test_flood_neither_blocks_the_engine_nor_the_stop(places: Places, fake: Fake) -> None:
     async with ServiceGroup(places, [fake("a", "--flood-log")]) as group:
         group.start()
-        await group.wait_ready(timeout=10)
+        await group.wait_ready(timeout=30)
         await asyncio.sleep(0.5)
         began = time.monotonic()
         await group.stop()
@@ -164,7 +164,7 @@ async def test_canary_decides(places: Places, fake: Fake) -> None:
 
     async with ServiceGroup(places, [fake("a", canary=canary)]) as group:
         group.start()
-        await group.wait_ready(timeout=10)
+        await group.wait_ready(timeout=30)
         assert asked == [group["a"].base_url] * 2
 
 

@@ -32,7 +32,7 @@ async def test_canary_sings_when_idle_and_never_for_a_visitor(places: Places, fa
     spec = fake("a", canary=counted(asked), canary_every_s=0.3, idle=lambda: idle)
     async with ServiceGroup(places, [spec]) as group:
         group.start()
-        await group.wait_ready(timeout=10)
+        await group.wait_ready(timeout=30)
         await asyncio.sleep(1.0)
         assert len(asked) == 1, "only the one before READY"
         idle = True
@@ -55,7 +55,7 @@ async def test_visitor_who_comes_is_not_kept_waiting(places: Places, fake: Fake)
     spec = fake("a", "--mute", "0.6", canary=canary, canary_every_s=0.8, idle=lambda: idle)
     async with ServiceGroup(places, [spec], rules=EAGER) as group:
         group.start()
-        await group.wait_ready(timeout=10)
+        await group.wait_ready(timeout=30)
         await asyncio.sleep(1.6)
         idle = False
         await asyncio.sleep(0.3)
@@ -68,7 +68,7 @@ async def test_health_says_200_and_nothing_else_is_answered(places: Places, fake
     spec = fake("a", "--mute", "1.0", canary=ask, canary_every_s=1.5)
     async with ServiceGroup(places, [spec], story, rules=EAGER) as group:
         group.start()
-        await group.wait_ready(timeout=10)
+        await group.wait_ready(timeout=30)
         began = time.monotonic()
         status = await until(group, down, within_s=9)
         assert time.monotonic() - began < 1.5 + 5.0
@@ -79,7 +79,7 @@ async def test_failed_request_is_looked_into_at_once(places: Places, fake: Fake)
     spec = fake("a", "--mute", "0.5", canary=ask)
     async with ServiceGroup(places, [spec], rules=EAGER) as group:
         group.start()
-        await group.wait_ready(timeout=10)
+        await group.wait_ready(timeout=30)
         await asyncio.sleep(0.6)
         began = time.monotonic()
         group["a"].suspect("THINKING failed")
@@ -92,7 +92,7 @@ async def test_cuda_error_and_then_silence(places: Places, fake: Fake) -> None:
     spec = fake("a", "--mute", "1.0", "--say", "CUDA error: an illegal memory access", canary=ask)
     async with ServiceGroup(places, [spec], rules=EAGER) as group:
         group.start()
-        await group.wait_ready(timeout=10)
+        await group.wait_ready(timeout=30)
         status = await until(group, down)
         assert 'its log says "CUDA error: an illegal memory access", and it did not' in str(status.last_error)
 
@@ -103,7 +103,7 @@ async def test_words_alone_end_nobody(places: Places, fake: Fake) -> None:
     spec = fake("a", "--say", "user: I am out of memory", canary=counted(asked))
     async with ServiceGroup(places, [spec], rules=EAGER) as group:
         group.start()
-        await group.wait_ready(timeout=10)
+        await group.wait_ready(timeout=30)
         async with asyncio.timeout(4):
             while len(asked) < 2:
                 await asyncio.sleep(0.05)
@@ -126,7 +126,7 @@ async def test_one_that_computes_is_given_more_time(places: Places, fake: Fake) 
     spec = fake("a", "--slow-answer", "5", "--work", canary=canary)
     async with ServiceGroup(places, [spec], rules=EAGER) as group:
         group.start()
-        await group.wait_ready(timeout=10)
+        await group.wait_ready(timeout=30)
         group["a"].suspect("somebody was impatient")
         await asyncio.sleep(6.5)
         assert group["a"].status.restarts == 0
@@ -135,7 +135,7 @@ async def test_one_that_computes_is_given_more_time(places: Places, fake: Fake) 
 async def test_stopped_by_a_signal_is_found_in_time(places: Places, fake: Fake) -> None:
     async with ServiceGroup(places, [fake("a", stop_grace_s=0.2)], rules=EAGER) as group:
         group.start()
-        await group.wait_ready(timeout=10)
+        await group.wait_ready(timeout=30)
         os.kill(group["a"].status.pid or 0, signal.SIGSTOP)
         began = time.monotonic()
         await until(group, down)
@@ -165,12 +165,12 @@ async def test_stop_lets_a_request_end_but_no_longer_than_its_grace(places: Plac
     busy = True
     async with ServiceGroup(places, [fake("a", busy=lambda: busy, drain_s=0.8)], story) as group:
         group.start()
-        await group.wait_ready(timeout=10)
+        await group.wait_ready(timeout=30)
         began = time.monotonic()
         group["a"].restart()
         await until(group, lambda s: s.state is ServiceState.STARTING)
         assert 0.7 < time.monotonic() - began < 2.0
-        await group.wait_ready(timeout=10)
+        await group.wait_ready(timeout=30)
         busy = True
         group["a"].restart()
         await until(group, lambda s: s.state is ServiceState.DRAINING)
@@ -187,7 +187,7 @@ async def test_shim_that_hangs_is_found_before_its_engine_does(
     monkeypatch.setattr("supervisors.tending.SHIM_S", 0.5)
     async with ServiceGroup(places, [fake("a", "--fork-grandchild", stop_grace_s=0.2)], rules=EAGER) as group:
         group.start()
-        await group.wait_ready(timeout=10)
+        await group.wait_ready(timeout=30)
         before = group["a"].status
         os.kill(before.shim_pid or 0, signal.SIGSTOP)
         status = await until(group, down)

@@ -41,7 +41,7 @@ async def test_taken_port_is_one_line_and_no_loop(places: Places, fake: Fake, ta
         assert status.last_error and status.last_error.startswith(f"a: port {taken} is taken by ")
         assert f"pid {os.getpid()}" in status.last_error and "\n" not in status.last_error
         with pytest.raises(ServiceError, match="is taken by"):
-            await group.wait_ready(timeout=5)
+            await group.wait_ready(timeout=30)
     assert "BACKOFF" not in story.states() and story.told[-2].restarts == 0
 
 
@@ -60,7 +60,7 @@ async def test_a_stranger_who_answers_does_not_make_us_ready(
 
     async with ServiceGroup(places, [ServiceSpec(name="a", role="a", command=command)], story, rules=EAGER) as group:
         group.start()
-        await group.wait_ready(timeout=10)
+        await group.wait_ready(timeout=30)
         status = group["a"].status
         assert status.port != port and f"port {port} is taken by" in str(status.last_error)
         assert f"pid {stranger.pid}" in str(status.last_error)
@@ -89,7 +89,7 @@ async def test_attached_is_probed_and_never_stopped(places: Places, fake: Fake, 
             f"a: nothing answers at http://127.0.0.1:{port}/health; start that server or correct its address in the rig"
         )
         theirs = await start_fake(port)
-        await group.wait_ready(timeout=10)
+        await group.wait_ready(timeout=30)
         await group.stop()
         assert group["a"].status.state is ServiceState.STOPPED
         assert theirs.returncode is None and probes.somebody_listens(port)

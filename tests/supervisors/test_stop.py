@@ -98,7 +98,7 @@ async def test_held_starts_again_when_told(places: Places, fake: Fake) -> None:
 async def test_restart_is_a_new_process(places: Places, fake: Fake, story: Story) -> None:
     async with ServiceGroup(places, [fake("a")], story) as group:
         group.start()
-        await group.wait_ready(timeout=10)
+        await group.wait_ready(timeout=30)
         first = group["a"].status
         group["a"].restart()
         await until(group, lambda s: s.state is ServiceState.READY and s.pid != first.pid)
@@ -109,7 +109,7 @@ async def test_cancelled_show(places: Places, fake: Fake) -> None:
     async def show() -> None:
         async with ServiceGroup(places, [fake("a", "--fork-grandchild"), fake("b")]) as group:
             group.start()
-            await group.wait_ready(timeout=10)
+            await group.wait_ready(timeout=30)
             ready.set()
             await asyncio.sleep(3600)
 
@@ -149,7 +149,7 @@ async def test_no_thread_no_handle_stays(places: Places, fake: Fake) -> None:
     async def once() -> None:
         async with ServiceGroup(places, [fake("a")]) as group:
             group.start()
-            await group.wait_ready(timeout=10)
+            await group.wait_ready(timeout=30)
 
     await once()
     before = len(os.listdir("/proc/self/fd"))
