@@ -137,6 +137,6 @@ class ChatModel(Engine):
 
 
 async def _computes(pid: int) -> bool:
-    used = probes.tree_cpu_s(pid)
+    used = probes.tree_work_s(pid)
     await asyncio.sleep(_LOOK_S)
-    return probes.tree_cpu_s(pid) - used > _COMPUTES * _LOOK_S
+    return probes.tree_work_s(pid) - used > _COMPUTES * _LOOK_S

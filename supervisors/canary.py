@@ -99,10 +99,10 @@ class Canary:
 
     async def _wait(self, song: asyncio.Task[Exception | None], *, urgent: bool) -> None:
         for _ in range(2):
-            began, used = self._clock(), probes.tree_cpu_s(self._pid)
+            began, used = self._clock(), probes.tree_work_s(self._pid)
             while not song.done() and not self._disturbs(urgent=urgent) and self._clock() - began < self.due_s:
                 await asyncio.wait([song], timeout=_LOOK_S)
-            if song.done() or self._disturbs(urgent=urgent) or probes.tree_cpu_s(self._pid) - used < BUSY * self.due_s:
+            if song.done() or self._disturbs(urgent=urgent) or probes.tree_work_s(self._pid) - used < BUSY * self.due_s:
                 return
 
     def _disturbs(self, *, urgent: bool) -> bool:

@@ -190,6 +190,16 @@ def cpu_s(pid: int) -> float:
     return (int(words[11]) + int(words[12])) / float(os.sysconf("SC_CLK_TCK"))
 
 
+def run_delay_s(pid: int) -> float:
+    """Time that its threads were ready to run and had no core (Linux, scheduler statistics); 0 where it is not told."""
+    total = 0
+    with contextlib.suppress(OSError):
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with contextlib.suppress(OSError, ValueError), open(f"/proc/{pid}/task/{task}/schedstat", "rb") as file:
+                total += int(file.read().split()[1])
+    return total / 1e9
+
+
 def out_of_memory_line(pid: int) -> str:
     """What the kernel's log says of ending this process for want of memory; "" when nothing, or when it is not for us
     to read. Never waits.

@@ -104,9 +104,11 @@ def tree_rss(root: int) -> int:
     return total
 
 
-def tree_cpu_s(root: int) -> float:
-    """Processor time that it has used, seconds; 0 where /proc does not tell."""
-    return sum(map(kernel.cpu_s, tree(root)))
+def tree_work_s(root: int) -> float:
+    """Processor time that it has used, or waited for in the queue of a busy machine, seconds; 0 where /proc does not
+    tell. A server that gets a tenth of a core is at work all the same; one that hangs neither runs nor queues.
+    """
+    return sum(kernel.cpu_s(pid) + kernel.run_delay_s(pid) for pid in tree(root))
 
 
 def owns_port(port: int, pids: Iterable[int]) -> bool:

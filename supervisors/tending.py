@@ -60,12 +60,12 @@ class Tender:
         """
         give_up, misses = self._clock() + BUSY_S, 0
         while misses < MISSES and self._clock() < give_up:
-            used = probes.tree_cpu_s(self._process.pid)
+            used = probes.tree_work_s(self._process.pid)
             if await probes.health(self._health) == 200:
                 return self._owns_port()
             await asyncio.sleep(AGAIN_S)
             # It may still be at work for the show that is gone.
-            misses = 0 if probes.tree_cpu_s(self._process.pid) - used > BUSY * AGAIN_S else misses + 1
+            misses = 0 if probes.tree_work_s(self._process.pid) - used > BUSY * AGAIN_S else misses + 1
         raise ServiceError(self._spec.name, f"no answer to {MISSES} probes of {self._spec.health_path} in a row")
 
     async def until_it_answers(self) -> None:

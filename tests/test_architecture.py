@@ -107,7 +107,7 @@ print(json.dumps({"seen": seen, "threads": threading.active_count(), "modules": 
 def imported(*names: str) -> dict[str, list[str] | int]:
     """What importing `names` does in a fresh interpreter."""
     command = [sys.executable, "-W", "error", "-c", WATCHED_IMPORT, json.dumps(names)]
-    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=115)
     assert done.returncode == 0, done.stderr
     found: dict[str, list[str] | int] = json.loads(done.stdout)
     return found

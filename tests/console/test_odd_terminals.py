@@ -65,7 +65,7 @@ def screen(tmp_path: Path, **more: str) -> Iterator[Terminal]:
         with terminal(tmp_path, home, (100, 30), **more) as window:
             window.command(f"clear; {CONSOLE} --rig {home / 'booth.toml'}")
             yield window
-            due = time.monotonic() + 30
+            due = time.monotonic() + 90
             while not running(Home(home)):  # before that nobody could stop it
                 assert time.monotonic() < due, "the show did not come up"
                 time.sleep(0.05)

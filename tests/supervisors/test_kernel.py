@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -69,3 +70,29 @@ def test_child_of_one_that_dies_while_the_tree_is_read(monkeypatch: pytest.Monke
         monkeypatch.setattr(kernel, "_children", lambda pid: next(lists) if pid == 1 else [])
         assert [proc.pid for proc in kernel.descendants(1)] == [child.pid]
         child.kill()
+
+
+@pytest.mark.skipif(not kernel.LINUX or not os.path.exists("/proc/self/schedstat"), reason="no scheduler statistics")
+def test_one_that_queues_for_a_core_is_at_work() -> None:
+    """Eight that compute on one core get an eighth of it each: as busy as one alone, while a sleeper is not."""
+    core = min(os.sched_getaffinity(0))
+    spin = f"import os; os.sched_setaffinity(0, [{core}]); print(flush=True)\nwhile True: pass"
+    workers = [subprocess.Popen([sys.executable, "-S", "-c", spin], stdout=subprocess.PIPE) for _ in range(8)]
+    try:
+        for worker in workers:
+            assert worker.stdout and worker.stdout.readline()
+        began, used = time.monotonic(), probes.tree_work_s(workers[0].pid)
+        cpu = kernel.cpu_s(workers[0].pid)
+        time.sleep(1.5)
+        wall = time.monotonic() - began
+        assert kernel.cpu_s(workers[0].pid) - cpu < 0.3 * wall, "so little, by the processor's clock alone"
+        assert probes.tree_work_s(workers[0].pid) - used > 0.6 * wall
+        workers[0].send_signal(signal.SIGSTOP)
+        time.sleep(0.1)
+        used = probes.tree_work_s(workers[0].pid)
+        time.sleep(0.5)
+        assert probes.tree_work_s(workers[0].pid) - used < 0.05, "one that is stopped neither runs nor queues"
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.communicate()
