@@ -3,7 +3,30 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 UV := $(VENV)/bin/uv
+PIP := $(PY) -I -m pip --disable-pip-version-check
 SYNC := $(UV) pip sync -q --python $(VENV) --require-hashes --compile-bytecode
+
+# What the operator set for other programs must not move what is installed here; which index is asked stays as it is.
+unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONINSPECT PYTHONOPTIMIZE PYTHONWARNINGS PYTHONSAFEPATH PYTHONUSERBASE
+unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_PYTHON PIP_REQUIREMENT PIP_CONSTRAINT PIP_EDITABLE PIP_PLATFORM
+unexport PIP_PYTHON_VERSION PIP_ABI PIP_IMPLEMENTATION PIP_NO_BINARY PIP_ONLY_BINARY PIP_DRY_RUN PIP_REQUIRE_HASHES
+unexport PIP_REQUIRE_VIRTUALENV PIP_ISOLATED PIP_DEST VIRTUAL_ENV CONDA_PREFIX
+unexport UV_PYTHON UV_SYSTEM_PYTHON UV_BREAK_SYSTEM_PACKAGES UV_TARGET UV_PREFIX UV_CONSTRAINT UV_OVERRIDE UV_NO_BINARY
+unexport UV_BUILD_CONSTRAINT UV_EXCLUDE_NEWER UV_PYTHON_PREFERENCE UV_MANAGED_PYTHON UV_NO_CACHE UV_PROJECT
+unexport UV_PROJECT_ENVIRONMENT UV_WORKING_DIRECTORY UV_DRY_RUN
+
+# Two rules at once would install into one environment; `make -j` gains nothing here.
+.NOTPARALLEL:
+
+# An environment that was moved, whose Python is gone or another one, or that was left half made is made anew.
+WHOLE := import os, sys; at = sys.prefix; lib = "lib/python%d.%d/site-packages" % sys.version_info[:2]; \
+  made = open(at + "/bin/pip", "rb").read(2000); \
+  sys.exit(not os.path.isdir(at + "/" + lib) or os.fsencode(os.path.realpath(at)) not in made)
+STATE := $(shell unset PYTHONHOME PYTHONPATH; test -e $(VENV) || { echo none; exit; }; \
+  $(PY) -I -c '$(WHOLE)' 2>/dev/null && $(UV) --version 2>/dev/null | grep -q "^uv " && echo whole)
+ifneq ($(STATE),whole)
+.PHONY: $(UV)
+endif
 
 .PHONY: show setup test check format lock screenshots snapshots bench-turn bench-console \
   bench-supervision bench-logs bench-swap bench-sync
@@ -56,11 +79,19 @@ bench-sync: $(VENV)/.dev setup
 bench-logs: $(VENV)/.dev
 	@$(PY) -m tests.bench.logs
 
-# uv comes first, by hash; it then installs the rest in a second instead of half a minute.
+# uv comes first, by hash; it then installs the rest in a second instead of half a minute. Its wheel comes from where
+# pip's own settings say, and is then installed without them: a pip.conf may send packages elsewhere.
 $(VENV)/bin/uv: requirements/bootstrap.lock
-	@$(PYTHON) -m venv $(VENV)
-	@$(VENV)/bin/pip install -q --disable-pip-version-check --require-hashes -r requirements/bootstrap.lock
-	@touch $@
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo 'Python 3.11 or newer is needed here; name one, such as: make PYTHON=python3.12' >&2; exit 1; }
+	@test -n '$(STATE)' || echo 'The environment in $(VENV) is not whole (moved, half made, or its Python is gone): making it anew.' >&2
+	@test -d $(VENV) || rm -f $(VENV)
+	@$(PYTHON) -m venv $(if $(STATE),,--clear) $(VENV)
+	@rm -rf $(VENV)/wheels
+	@$(PIP) download -q --no-deps --require-hashes --only-binary :all: -d $(VENV)/wheels -r $<
+	@PIP_CONFIG_FILE=/dev/null $(PIP) install -q --isolated --no-index --find-links $(VENV)/wheels --require-hashes -r $<
+	@rm -rf $(VENV)/wheels
+	@$(UV) --version | grep -q "^uv " && touch $@
 
 # The console's stamp is newer than dev's only when the lock changed: a dev environment serves the console too.
 $(VENV)/.console: $(VENV)/bin/uv requirements/console.lock
