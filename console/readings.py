@@ -1,5 +1,7 @@
 """What the telemetry says; light to import, for those who only read it."""
 
+from typing import Literal
+
 from msgspec import Struct
 
 
@@ -92,6 +94,17 @@ class Memory(Struct, frozen=True, kw_only=True):
     """What there is to say about the GPUs, in plain sentences."""
     stale: bool = False
     """The meters are not read any more; these are the last values."""
+    warn_at: float = 0.90
+    act_at: float = 0.95
+    margin: int = 0
+    """From which share in use on the rig's `[memory]` has it told, and acted upon; and with less free than what."""
+
+    def runs_low(self, free: int, total: int) -> Literal["", "warn", "bad"]:
+        """Of the RAM or a GPU's memory: "bad" where a model would have to step down."""
+        used = 1 - free / total if total else 0.0
+        if used >= self.act_at or (total and free < self.margin):
+            return "bad"
+        return "warn" if used >= self.warn_at else ""
 
 
 class History(Struct, frozen=True, kw_only=True):

@@ -110,7 +110,7 @@ class Show:
             desk = ModelsDesk(self, group)
             eyes = Eyes(self.rig.value, self.shop.environments, self.bus, booth.head)
             operator = Operator(self, loop, group, booth.jaw, desk, BodyDesk(self, booth, eyes))
-            sampler = Sampler(self.bus, booth, group, self.meters)
+            sampler = Sampler(self.bus, booth, group, self.meters, self.rig.value.memory)
             place = partial(self.home.socket, self.rig.name, "show")
             server = OperatorServer(place(), operator, place)
             async with asyncio.TaskGroup() as tasks:

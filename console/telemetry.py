@@ -12,6 +12,7 @@ from console.readings import DeviceMemory, History, JawReading, Levels, Memory
 from conversation.events import Event, StageEntered
 from conversation.stages import Stage
 from devices.levels import NoiseFloor
+from profiles.schema import MemoryRules
 from supervisors.group import ServiceGroup
 from supervisors.meters import history
 from supervisors.meters.ledger import Pool
@@ -28,8 +29,9 @@ _COLUMNS, _HISTORY_S = 60, 10.0
 class Sampler:
     """20 Hz while a turn runs, 5 Hz while a live microphone is open, else 1 Hz; sends only what changed."""
 
-    def __init__(self, bus: Bus, booth: Booth, group: ServiceGroup, meters: Meters) -> None:
+    def __init__(self, bus: Bus, booth: Booth, group: ServiceGroup, meters: Meters, rules: MemoryRules) -> None:
         self._bus, self._booth, self._group, self._meters = bus, booth, group, meters
+        self._rules = rules
         self._floor = NoiseFloor()
         self._wake = asyncio.Event()
         self._levels: Levels | None = None
@@ -141,6 +143,9 @@ class Sampler:
             devices=tuple(map(_device, ledger.devices)) if ledger else (),
             note=reading.note,
             stale=stale,
+            warn_at=self._rules.warn_at,
+            act_at=self._rules.act_at,
+            margin=self._rules.margin_mb * 1_000_000,
         )
 
     def _send_history(self) -> None:

@@ -6,6 +6,7 @@ from typing import Literal
 from msgspec import Struct
 
 from console.events import ServiceChanged
+from console.readings import Memory
 from console.state import Crash, ShowState
 from console.tui.ink import size
 from console.tui.picture import Picture
@@ -15,8 +16,6 @@ from supervisors.states import ServiceState
 
 Level = Literal["bad", "warn", "info"]
 _TOLD_S = 180.0
-_FULL, _TOO_FULL = 0.90, 0.95
-"""Of the memory: where a show may run short of it, and where it is about to."""
 WITHOUT = {
     "stt": "nobody is understood; type a question with A",
     "llm": "canned lines are spoken",
@@ -163,15 +162,15 @@ def _memory(picture: Picture) -> list[Trouble]:
     for device in memory.devices:
         if not device.unified and not device.stale:
             pools.append((f"The memory of {device.name}", device.free, device.total, "take a smaller model"))
-    found = [_nearly_full(*pool) for pool in pools if pool[1] < pool[2] * (1 - _FULL)]
+    found = [_nearly_full(memory, *pool) for pool in pools if memory.runs_low(pool[1], pool[2])]
     if memory.note and memory.note != CPU_MODE:
         found.append(Trouble("info", memory.note))
     return found
 
 
-def _nearly_full(name: str, free: int, total: int, remedy: str) -> Trouble:
+def _nearly_full(memory: Memory, name: str, free: int, total: int, remedy: str) -> Trouble:
     share = 1 - free / total
-    level: Level = "bad" if share >= _TOO_FULL else "warn"
+    level: Level = "bad" if memory.runs_low(free, total) == "bad" else "warn"
     text = f"{name} is {share:.0%} full ({size(free)} left): {remedy}."
     return Trouble(level, text, "see('models')", "models")
 

@@ -1,6 +1,7 @@
 """Lines, figures and troubles: the pure half of the screen."""
 
 import random
+from typing import Any
 
 import pytest
 from rich.cells import cell_len
@@ -12,6 +13,7 @@ from console.tui import bars, figures, ink
 from console.tui.actions import ACTS
 from console.tui.picture import Picture
 from console.tui.troubles import troubles
+from console.tui.widgets.memory import free_words
 from conversation.events import Marks, TurnEnded
 from conversation.stages import Outcome, Stage
 from supervisors.states import ServiceState
@@ -105,6 +107,28 @@ def test_memory_that_runs_out_is_told() -> None:
     full = Memory(services={}, show=0, used=98, total=100, available=2)
     (told,) = troubles(live(ShowState(ready=True), memory=full))
     assert "RAM is 98% full" in told.text and (told.level, told.action) == ("bad", "see('models')")
+
+
+@pytest.mark.parametrize(
+    ("available", "rules", "level"),
+    [
+        (9, {}, "warn"),
+        (11, {}, ""),
+        (5, {}, "bad"),
+        (30, {"warn_at": 0.6}, "warn"),
+        (30, {"warn_at": 0.5, "act_at": 0.7}, "bad"),
+        (4, {"warn_at": 0.97, "act_at": 0.99}, ""),
+        (3, {"warn_at": 0.97, "act_at": 0.99}, "warn"),
+        (30, {"margin": 31}, "bad"),
+    ],
+)
+def test_the_rigs_own_shares_decide_when_memory_is_told_of(available: int, rules: Any, level: str) -> None:
+    ram = Memory(services={}, show=0, used=100 - available, total=100, available=available, **rules)
+    gpu = DeviceMemory(name="RTX", total=100, used=100 - available, free=available)
+    card = Memory(services={}, show=0, used=1, total=1000, available=999, devices=(gpu,), **rules)
+    for memory in (ram, card):
+        assert [one.level for one in troubles(live(ShowState(ready=True), memory=memory))] == ([level] if level else [])
+        assert free_words(memory, available, 100)[1] == level
 
 
 def test_a_gpu_that_runs_full_is_told_before_it_is() -> None:

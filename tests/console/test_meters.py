@@ -12,6 +12,7 @@ from console.bus import Bus
 from console.meters import Meters
 from console.readings import DeviceMemory, History, Memory
 from console.telemetry import Sampler, trembles
+from profiles.schema import MemoryRules
 from supervisors.meters.history import Moment
 from supervisors.meters.meter import CALM_S, FAST_S, Meter
 from supervisors.meters.readings import Device, GpuProcess, Machine, Reading
@@ -110,7 +111,7 @@ def test_a_crash_is_marked_in_the_history() -> None:
     assert [(mark.kind, mark.service) for mark in stage.meters.history.marks] == [("crash", "llm")]
 
 
-def memories(bus: Bus, stage: Stage) -> tuple[Sampler, list[Memory]]:
+def memories(bus: Bus, stage: Stage, rules: MemoryRules = MemoryRules()) -> tuple[Sampler, list[Memory]]:
     """What is sent of the memory, each time the sampler is asked for it."""
     booth = SimpleNamespace(jaw=None, microphone=None)
     group = SimpleNamespace(statuses=tuple(stage.services.values()))
@@ -120,7 +121,15 @@ def memories(bus: Bus, stage: Stage) -> tuple[Sampler, list[Memory]]:
         sent.append(value)
 
     bus.telemetry = keep  # type: ignore[method-assign]
-    return Sampler(bus, cast(Any, booth), cast(Any, group), stage.meters), sent
+    return Sampler(bus, cast(Any, booth), cast(Any, group), stage.meters, rules), sent
+
+
+async def test_screens_are_sent_the_rigs_own_shares() -> None:
+    stage = Stage()
+    stage.read()
+    sampler, sent = memories(Bus(), stage, MemoryRules(warn_at=0.5, act_at=0.75, margin_mb=100))
+    sampler._send_memory()
+    assert (sent[0].warn_at, sent[0].act_at, sent[0].margin) == (0.5, 0.75, 100_000_000)
 
 
 async def test_screens_are_sent_what_changed() -> None:

@@ -7,7 +7,6 @@ from console.tui.ink import width as cells
 from console.tui.panel import Panel
 from console.tui.picture import Picture
 
-FULL, TOO_FULL = 0.9, 0.95
 _LABEL = 6
 
 
@@ -29,12 +28,12 @@ class MemoryPanel(Panel):
         parts = ram_parts(memory, services)
         lines = [
             _machine(memory, width),
-            _bar("RAM", parts, memory.total, memory.available, width),
+            _bar(memory, "RAM", parts, memory.total, memory.available, width),
             ((" " * _LABEL, ""), *legend(parts, width - _LABEL, sizes=False)),
         ]
         for device in memory.devices:
             shares = device_parts(device, services)
-            lines.append(_bar("VRAM", shares, device.total, device.free, width))
+            lines.append(_bar(memory, "VRAM", shares, device.total, device.free, width))
             lines.append(((" " * _LABEL, ""), *legend(shares, width - _LABEL)))
             if len(memory.devices) > 1:
                 lines.append(spread(((" " * _LABEL + short(device), "dim"),), _card(device), width))
@@ -49,15 +48,14 @@ def full(device: DeviceMemory) -> float:
     return 1 - device.free / device.total if device.total else 0.0
 
 
-def free_words(free: int, total: int) -> Span:
+def free_words(memory: Memory, free: int, total: int) -> Span:
     """With a sign where it runs low: its place and colour alone would not say it."""
-    share = 1 - free / total if total else 0.0
-    ink = "bad" if share >= TOO_FULL else "warn" if share >= FULL else ""
+    ink = memory.runs_low(free, total)
     return f"{'▲' if ink else ' '}{size(free):>5} free of {size(total):>5}", ink
 
 
-def _bar(label: str, parts: list[Part], total: int, free: int, width: int) -> Line:
-    words = free_words(free, total)
+def _bar(memory: Memory, label: str, parts: list[Part], total: int, free: int, width: int) -> Line:
+    words = free_words(memory, free, total)
     return (column(label, _LABEL), "dim"), *stack(parts, total, max(4, width - _LABEL - len(words[0]))), words
 
 
