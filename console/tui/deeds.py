@@ -18,6 +18,7 @@ from console.client import NoShow
 from console.last_show import recall
 from console.tui import themes
 from console.tui.actions import ACTS, Act
+from console.tui.ink import clean
 from console.tui.link import Link
 from console.tui.picture import Picture
 from console.tui.screens.questions import Choice, Leave
@@ -60,6 +61,9 @@ class Deeds(Talking):
                 self._say_so("that went wrong on this screen; the show is not touched")
 
         self.run_worker(guarded(), group="deeds")
+
+    def notify(self, message: str, **more: Any) -> None:
+        super().notify("\n".join(map(clean, message.split("\n"))), **more)
 
     def _say_so(self, text: str) -> None:
         self.notify(f"{text[:1].upper()}{text[1:]}.", severity="warning", markup=False, timeout=6)

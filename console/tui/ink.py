@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from rich.cells import cell_len, set_cell_size
 
+from console.tui.glyphs import clean as clean
+
 Span = tuple[str, str]
 """Text, and the names of its styles ("bold good"); see inks.py."""
 Line = tuple[Span, ...]
@@ -11,24 +13,21 @@ Line = tuple[Span, ...]
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
-_CONTROL = {number: " " if number in (9, 10, 13) else None for number in (*range(32), *range(127, 160))}
-
-
-def clean(text: str) -> str:
-    """Without what a terminal would obey: a visitor's or a client's words must not move the cursor."""
-    return text if text.isprintable() else text.translate(_CONTROL)
-
-
 def line(*spans: Span | str) -> Line:
     return tuple((span, "") if isinstance(span, str) else span for span in spans)
 
 
 def width(spans: Sequence[Span]) -> int:
-    return sum(len(text) if text.isascii() else cell_len(text) for text, _ in spans)
+    return sum(_cells(text) for text, _ in spans)
+
+
+def _cells(text: str) -> int:
+    return len(text) if text.isascii() else cell_len(clean(text))
 
 
 def cut(text: str, cells: int) -> str:
     """At most so many cells; what is cut ends in an ellipsis."""
+    text = clean(text)
     if (len(text) if text.isascii() else cell_len(text)) <= cells:
         return text
     return set_cell_size(text, cells - 1).rstrip() + "…" if cells > 0 else ""
@@ -48,7 +47,7 @@ def fit(spans: Line, cells: int) -> Line:
     for text, style in spans:
         if room <= 0:
             break
-        out.append((cut(clean(text), room), style))
+        out.append((cut(text, room), style))
         room -= width(out[-1:])
     return tuple(out)
 
@@ -78,7 +77,7 @@ def wrap(text: str, cells: int) -> list[str]:
     """Words into lines of at most so many cells; a word that is longer than a line is broken."""
     lines: list[str] = []
     now = ""
-    for word in text.split():
+    for word in clean(text).split():
         while cell_len(word) > cells > 1:
             head = set_cell_size(word, cells)
             if now:

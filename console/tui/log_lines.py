@@ -10,7 +10,7 @@ from console.logbook.line import Level, coloured, level, local_time
 from console.logbook.repeats import Row
 from console.logbook.search import Pattern
 from console.tui.ansi import spans
-from console.tui.ink import Line, Span, column, fit
+from console.tui.ink import Line, Span, clean, column, fit
 from console.tui.ink import width as cells_of
 
 _MARKS = {Level.ALL: ("  ", ""), Level.WARNING: ("▲ ", "warn"), Level.ERROR: ("✖ ", "bad")}
@@ -42,6 +42,7 @@ def lines_of(row: Row, look: Look) -> list[Line]:
         body = [(body[0][0], _MARKS[bad][1])]
     if look.pattern is not None:
         body = _marked(body, look.pattern)
+    body = [(text if text.isascii() else clean(text), ink) for text, ink in body]
     names, name_cells = _columns(look.names)
     second = _clock(first.stamp[:19])
     clock = second + first.stamp[19:23].decode() if second and look.exact else second

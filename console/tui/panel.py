@@ -8,7 +8,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from console.tui.ink import Line, fit
+from console.tui.ink import Line, clean, fit
 from console.tui.picture import Picture
 
 
@@ -41,7 +41,7 @@ class Panel(Widget):
         self._picture = picture
         if not self.display or not self.is_attached:
             return
-        if (title := self.title(picture)) != (self.border_title or ""):
+        if (title := clean(self.title(picture))) != (self.border_title or ""):
             self.border_title = title
         width, height = self.content_size
         if width <= 0 or height <= 0:

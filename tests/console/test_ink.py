@@ -1,7 +1,11 @@
 """Lines, figures and troubles: the pure half of the screen."""
 
 import random
+import sys
+import time
+from pathlib import Path
 from typing import Any
+from unicodedata import category, east_asian_width
 
 import pytest
 from rich.cells import cell_len
@@ -11,12 +15,14 @@ from console.readings import DeviceMemory, Memory
 from console.state import Exchange, ShowState, Step, reduce
 from console.tui import bars, figures, ink
 from console.tui.actions import ACTS
+from console.tui.ink import clean
 from console.tui.picture import Picture
 from console.tui.troubles import troubles
 from console.tui.widgets.memory import free_words
 from conversation.events import Marks, TurnEnded
 from conversation.stages import Outcome, Stage
 from supervisors.states import ServiceState
+from tests.console.tmux import needs_tmux, terminal
 
 ODD = ["", "a", "déjà vu", "漢字は広い", "a👻b", "word " * 40, "x" * 200, "e\u0301e\u0301"]
 
@@ -156,3 +162,78 @@ def test_bars_keep_to_their_cells(cells: int, sizes: tuple[int, ...]) -> None:
 def test_every_action_has_a_sentence_and_no_key_does_two_things() -> None:
     assert all(act.sentence.endswith(".") and act.label and act.shown for act in ACTS)
     assert len({act.key for act in ACTS}) == len(ACTS)
+
+
+FAMILY = "👨\u200d👩\u200d👧"
+REDUCED = {
+    "plain, café, 漢字, ¿qué?": "plain, café, 漢字, ¿qué?",
+    f"the {FAMILY} family": "the 👨 family",
+    "👩🏽\u200d⚕\ufe0f 👍🏿 🤷\u200d♀\ufe0f": "👩 👍 🤷",
+    "👩\u200d❤\ufe0f\u200d💋\u200d👨 love": "👩 love",
+    "🏳\ufe0f\u200d🌈 🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f": "🏳 🏴",
+    "I ❤\ufe0f it ☀\ufe0f ✈\ufe0f": "I ❤ it ☀ ✈",
+    "🇩🇪 🇺🇸🇫🇷 🇦": "DE USFR A",
+    "1\ufe0f\u20e3 #\ufe0f\u20e3 9\u20e3": "1 # 9",
+    "e\u0301 n\u0303": "é ñ",
+    "Z\u0338\u0322\u031b\u0354\u0360a": "Z\u0338\u0322a",
+    "\u0301alone": "alone",
+    "\u1112\u1161\u11ab\u1100\u1173\u11af": "한글",
+    "\u1112 \u11ab": "▪ ▪",
+    "क्षत्रिय नमस्ते": "कषतरय नमसत",
+    "สวัสดี": "สวัสดี",
+    "שָׁלוֹם عَرَبِيّ": "שָׁלוֹם عَرَبِيّ",
+    "a\u202ecba\u202c \u200fb\u2066c": "acba bc",
+    "zero\u200bwidth\ufeff soft\u00adhyphen\u2060": "zerowidth softhyphen",
+    "no\u00a0break\u2003wide\u3000ideographic\u2028line": "no break wide ideographic line",
+    "\ue0b0 \ufdfd \u2e3b ☰ \U0001fae9": "▪ ▪ ▪ ▪ ▪",
+    "カ\u3099 が": "ガ が",
+    "\x1b[2Jbell\x07\ttab": "[2Jbell tab",
+}
+
+
+@pytest.mark.parametrize(("text", "seen"), REDUCED.items())
+def test_what_terminals_count_differently_is_reduced(text: str, seen: str) -> None:
+    assert clean(text) == seen and clean(seen) == seen
+    for cells in (1, 2, 5, 8, 12, 40):
+        assert "".join(part for part, _ in ink.fit(ink.line(ink.column(text, cells)), cells)) == ink.column(seen, cells)
+        assert ink.width(ink.fit(ink.line(text), cells)) <= cells
+        assert all(line == clean(line) for line in ink.wrap(text, cells))
+
+
+def test_a_cell_is_what_any_table_says() -> None:
+    for number in (*range(0x20, 0xD800), *range(0xE000, 0x20000), *range(0xE0000, 0xE0200)):
+        shown = clean(chr(number))
+        assert all(category(one) == "Mn" for one in shown[1:]) and cell_len(shown) == cell_len(shown[:1]), hex(number)
+        for one in shown[:1]:
+            assert category(one) not in ("Cc", "Cf", "Mn", "Mc", "Me", "Cn", "Co"), hex(number)
+            assert cell_len(one) == (2 if east_asian_width(one) in "WF" else 1), hex(number)
+
+
+ASK_WHERE = """
+import os, sys, termios, tty
+tty.setraw(0)
+told = []
+for row in open(sys.argv[1], encoding="utf-8").read().split("\\n"):
+    os.write(1, b"\\r\\n" + row.encode() + b"\\x1b[6n")
+    answer = b""
+    while not answer.endswith(b"R"):
+        answer += os.read(0, 100)
+    told.append(answer.split(b";")[1][:-1].decode())
+open(sys.argv[2] + ".new", "w").write(" ".join(told))
+os.rename(sys.argv[2] + ".new", sys.argv[2])
+"""
+
+
+@needs_tmux
+def test_a_real_terminal_has_the_border_where_we_have_it(tmp_path: Path) -> None:
+    rows = [f"│{ink.column(text, 40)}│" for text in REDUCED]
+    (tmp_path / "rows").write_text("\n".join(rows), encoding="utf-8")
+    (tmp_path / "ask.py").write_text(ASK_WHERE)
+    where = tmp_path / "where"
+    with terminal(tmp_path, tmp_path) as window:
+        window.command(f"{sys.executable} {tmp_path / 'ask.py'} {tmp_path / 'rows'} {where}")
+        due = time.monotonic() + 30
+        while not where.exists():
+            assert time.monotonic() < due, window.screen()
+            time.sleep(0.02)
+    assert where.read_text().split() == ["43"] * len(rows)

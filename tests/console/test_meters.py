@@ -111,7 +111,7 @@ def test_a_crash_is_marked_in_the_history() -> None:
     assert [(mark.kind, mark.service) for mark in stage.meters.history.marks] == [("crash", "llm")]
 
 
-def memories(bus: Bus, stage: Stage, rules: MemoryRules = MemoryRules()) -> tuple[Sampler, list[Memory]]:
+def memories(bus: Bus, stage: Stage, rules: MemoryRules | None = None) -> tuple[Sampler, list[Memory]]:
     """What is sent of the memory, each time the sampler is asked for it."""
     booth = SimpleNamespace(jaw=None, microphone=None)
     group = SimpleNamespace(statuses=tuple(stage.services.values()))
@@ -121,7 +121,7 @@ def memories(bus: Bus, stage: Stage, rules: MemoryRules = MemoryRules()) -> tupl
         sent.append(value)
 
     bus.telemetry = keep  # type: ignore[method-assign]
-    return Sampler(bus, cast(Any, booth), cast(Any, group), stage.meters, rules), sent
+    return Sampler(bus, cast(Any, booth), cast(Any, group), stage.meters, rules or MemoryRules()), sent
 
 
 async def test_screens_are_sent_the_rigs_own_shares() -> None:

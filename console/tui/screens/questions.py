@@ -10,6 +10,7 @@ from textual.widgets import Button, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
 from console.tui.actions import ACTS, LOG_ACTS, MODEL_ACTS, RIG_ACTS
+from console.tui.ink import clean
 
 
 class Choice(ModalScreen[str | None]):
@@ -20,11 +21,12 @@ class Choice(ModalScreen[str | None]):
 
     def __init__(self, question: str, options: list[tuple[str, str]], now: str = "") -> None:
         super().__init__()
-        self._question, self._options, self._now = question, options, now
+        self._question, self._now = clean(question), now
+        self._options = [(key, clean(words)) for key, words in options]
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield Label(self._question, classes="question")
+            yield Label(self._question, classes="question", markup=False)
             rows = [Option(f"{'●' if key == self._now else ' '} {words}", id=key) for key, words in self._options]
             yield OptionList(*rows, markup=False)
             yield Label("ENTER choose · ESC leave it", classes="hint")

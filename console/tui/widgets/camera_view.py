@@ -4,7 +4,7 @@ from rich.cells import cell_len
 
 from console.readings import CameraReading
 from console.tui.drivers import AsciiDriver
-from console.tui.ink import Line, cut, seconds, wrap
+from console.tui.ink import Line, clean, cut, seconds, wrap
 from console.tui.panel import Panel
 from console.tui.picture import Picture
 
@@ -59,6 +59,7 @@ def below(camera: CameraReading | None, name: str, width: int) -> list[Line]:
     dark = light is not None and light < _DARK
     bright = ("" if light is None else f"{light}% bright" + (", too dark" if dark else ""), "warn" if dark else "dim")
     facts: Line = (age, ("  ", ""), bright)
+    name = clean(name)
     if cell_len(name) + 2 + sum(cell_len(text) for text, _ in facts) <= room:
         return [(on, ("  ", ""), (name, ""), ("  ", ""), *facts)]
     return [(on, ("  ", ""), (cut(name, max(0, room)), "")), facts]

@@ -34,12 +34,17 @@ class LineBox(Input):
 
     def open(self, purpose: Purpose, name: str) -> None:
         self.purpose = purpose
+        name = clean(name)
         self.placeholder = f"{name} says …" if purpose == "say" else f"Ask {name} …"
         self.border_title = "say, in the character's voice" if purpose == "say" else "ask, in the visitor's place"
         self.border_subtitle = "ENTER send · ESC close"
         self.display = True
         self._before = self.screen.focused
         self.focus()
+
+    def validate_value(self, value: str) -> str:
+        """What is typed, too."""
+        return clean(value)
 
     def action_close(self) -> None:
         self.display = False
