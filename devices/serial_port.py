@@ -1,6 +1,7 @@
 """A serial line: found by what the board is, not by what the system called it today; opened for us alone."""
 
 import errno
+import grp
 import io
 import os
 import select
@@ -24,7 +25,7 @@ _WRITE_S = 1.0
 """For a line that takes a part of a frame and no more; never seen."""
 _MESSAGES = {
     errno.ENOENT: ("is not there", "plug the board in, or set another port in the rig"),
-    errno.EACCES: ("may not be opened by you", "add yourself to the group dialout and log in again"),
+    errno.EPERM: ("is kept from us by the system", "a container must be given the device, as with --device"),
     errno.EBUSY: ("is in use by another program", "close that program"),
     errno.EWOULDBLOCK: ("is in use by another program", "close that program"),
 }
@@ -85,12 +86,34 @@ def moved(path: str, known: Port | None) -> str:
 
 def look(path: str) -> str:
     """`path`, if it could be opened; an Arduino that is opened starts anew, so we only look. Raises DeviceError."""
-    number = 0 if "://" in path or os.access(path, os.R_OK | os.W_OK) else errno.EACCES
-    if number and not os.path.exists(path):
-        number = errno.ENOENT
-    if number:
-        raise DeviceError(path, *_MESSAGES[number])
-    return path
+    if "://" in path or os.access(path, os.R_OK | os.W_OK):
+        return path
+    raise DeviceError(path, *(_denied(path) if os.path.exists(path) else _MESSAGES[errno.ENOENT]))
+
+
+def _denied(path: str) -> tuple[str, str]:
+    """Which group it is whose members may open it differs from system to system: dialout, uucp, plugdev, tty, lock."""
+    what, group, shared = "may not be opened by you", "dialout", True
+    with suppress(OSError):
+        found = os.stat(path)
+        group, shared = _group(found.st_gid), bool(found.st_gid) and found.st_mode & 0o060 == 0o060
+        if shared and found.st_gid in (os.getegid(), *os.getgroups()):
+            return what, f"its group {group} is yours, so look at its access list (getfacl) or at the container"
+    if not shared:
+        rule = f'SUBSYSTEM=="tty", KERNEL=="{os.path.basename(os.path.realpath(path))}", GROUP="dialout", MODE="0660"'
+        return what, f"no group of yours may have it: write a udev rule ({rule}), then join the group dialout"
+    if group.isdecimal():
+        join = f"its group has no name here: sudo groupadd -g {group} serial && sudo usermod -aG serial $USER"
+    else:
+        join = f"add yourself to the group {group}: sudo usermod -aG {group} $USER"
+    return what, f"{join}, then log in again"
+
+
+def _group(number: int) -> str:
+    try:
+        return grp.getgrgid(number).gr_name
+    except KeyError:
+        return str(number)
 
 
 def on_line(url: str, baud: int, greet: "Callable[[SerialPort], T]") -> T:
@@ -183,6 +206,8 @@ class SerialPort:
         if number is None and "://" in self.name:
             return DeviceError(self.name, "cannot be reached", "see whether its other end is running")
         message, hint = _MESSAGES.get(number or 0, ("cannot be opened", f"({error})"))
+        if number == errno.EACCES:
+            message, hint = _denied(self.name)
         if number is None and "exclusively lock" in str(error):
             message, hint = _MESSAGES[errno.EBUSY]
         return DeviceError(self.name, message, hint)

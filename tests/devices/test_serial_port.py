@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import serial
@@ -14,7 +15,7 @@ import serial
 from devices import serial_port
 from devices.emulators.emulate import emulate
 from devices.errors import DeviceError
-from devices.serial_port import SerialPort, find
+from devices.serial_port import SerialPort, find, look
 
 MAESTRO = ((0x1FFB, 0x0089),)
 
@@ -114,6 +115,59 @@ def test_why_it_does_not_open(error: Exception, words: str, monkeypatch: pytest.
     monkeypatch.setattr(serial.Serial, "open", refuse)
     with pytest.raises(DeviceError, match=words):
         SerialPort("/dev/ttyUSB0", 9600)
+
+
+@pytest.mark.parametrize(
+    ("gid", "name", "mode", "ours", "words"),
+    [
+        (20, "dialout", 0o660, (), "sudo usermod -aG dialout $USER, then log in again"),
+        (14, "uucp", 0o660, (), "add yourself to the group uucp: sudo usermod -aG uucp $USER, then log in again"),
+        (46, "plugdev", 0o664, (), "sudo usermod -aG plugdev $USER"),
+        (54, "lock", 0o660, (), "sudo usermod -aG lock $USER"),
+        (5, "tty", 0o620, (), "udev rule"),  # it may be written to, for `write`, and no more
+        (20, "dialout", 0o600, (), "udev rule"),
+        (0, "root", 0o660, (), "udev rule"),
+        (4711, None, 0o660, (), "sudo groupadd -g 4711 serial && sudo usermod -aG serial $USER"),
+        (14, "uucp", 0o660, (14,), "its group uucp is yours"),
+    ],
+)
+@pytest.mark.parametrize("by", ["open", "look"])
+def test_whose_group_may_open_it(
+    gid: int,
+    name: str | None,
+    mode: int,
+    ours: tuple[int, ...],
+    words: str,
+    by: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "ttyACM0").touch()
+    os.symlink(tmp_path / "ttyACM0", path := tmp_path / "by-id")
+    stat = os.stat
+
+    def owned(name: Any, **how: Any) -> os.stat_result:
+        real = stat(name, **how)
+        return os.stat_result((real.st_mode & ~0o777 | mode, *real[1:5], gid, *real[6:]))
+
+    def named(number: int) -> Any:
+        if name is None:
+            raise KeyError(number)
+        return SimpleNamespace(gr_name=name)
+
+    def refuse(self: object) -> None:
+        raise serial.SerialException(errno.EACCES, "no")
+
+    monkeypatch.setattr(serial.Serial, "open", refuse)
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    monkeypatch.setattr("os.getegid", lambda: 1000)
+    monkeypatch.setattr("os.getgroups", lambda: [1000, *ours])
+    monkeypatch.setattr("grp.getgrgid", named)
+    monkeypatch.setattr("os.stat", owned)
+    with pytest.raises(DeviceError) as error:
+        SerialPort(str(path), 9600) if by == "open" else look(str(path))
+    assert "may not be opened by you" in str(error.value) and words in str(error.value)
+    assert "udev" not in words or 'KERNEL=="ttyACM0"' in str(error.value)
 
 
 def test_what_is_not_there_is_said(tmp_path: Path) -> None:
