@@ -77,6 +77,8 @@ class ViscaHead:
         """Held for a write, so that what has waited for its turn is not written after a stop that came meanwhile."""
         self._stops = 0
         self._rest = b""
+        self._strangers: set[int] = set()
+        """Who answered under another number than ours."""
         self._busy: set[int] = set()
         """Sockets whose command is acknowledged and not completed."""
         self._drives = b""
@@ -97,7 +99,23 @@ class ViscaHead:
             self._busy.clear()
             self._restarted, self._restart_told = False, True
             with suppress(Refused):  # it is there, and may be in standby
-                self._stop(GREETING_S)
+                self._first_answer()
+
+    def _first_answer(self) -> None:
+        """One that stands alone may answer under a number of its own: it is believed when it does so again."""
+        try:
+            self._stop(GREETING_S)
+        except Refused:
+            raise
+        except DeviceError:
+            if not self._strangers:
+                raise
+            if len(self._strangers) > 1:
+                them = ", ".join(str((number >> 4) - 8) for number in sorted(self._strangers))
+                message = f"is not there, but heads that call themselves {them}"
+                raise DeviceError(self.name, message, "set pan_tilt.address to the one that is meant") from None
+            (self._from,) = self._strangers
+            self._stop(GREETING_S)
 
     def drive(self, pan: float, tilt: float) -> None:
         """Also from a second thread while another call hangs, for (0, 0) alone: then it writes and does not wait."""
@@ -264,6 +282,8 @@ class ViscaHead:
         if frame[-1] != 0xFF or len(frame) < 3:
             return False
         if frame[0] == 0x88 or (frame[0] != self._from and frame[0] in range(0x90, 0x100, 0x10)):
+            if frame[0] != 0x88 and frame[1] >> 4 in (4, 6):
+                self._strangers.add(frame[0])
             return True  # our own broadcast that came around, or another head of the chain
         kind, socket = frame[1] >> 4, frame[1] & 15
         if frame[0] != self._from or not (frame[1] == 0x38 or kind in (4, 5) or (kind == 6 and len(frame) == 4)):

@@ -72,6 +72,54 @@ def test_another_address() -> None:
     assert head.position() == (0.0, 0.0)
 
 
+class Renamed(ViscaEmulator):
+    """Obeys as one number, and signs as another."""
+
+    def __init__(self, obeys: int, signs: int) -> None:
+        super().__init__(obeys)
+        self.signs = signs
+
+    def _from(self, *body: int) -> bytes:
+        return bytes((0x80 + (self.signs << 4), *body, 0xFF))
+
+
+@pytest.mark.parametrize(("obeys", "signs"), [(1, 2), (1, 3), (1, 7), (2, 1), (7, 6), (3, 3)])
+def test_a_single_head_may_sign_as_it_likes(obeys: int, signs: int) -> None:
+    line = DirectLine(Renamed(obeys, signs))
+    head = open_head(line, obeys)
+    head.drive(0.5, 0)
+    assert line.written[-1] == bytes((0x80 | obeys, *bytes.fromhex("01 06 01 0C 01 02 03 FF")))
+    line.passes(1.0)
+    assert head.position() is not None
+    head.home()
+    head.drive(0, 0)
+
+
+def test_one_that_signs_otherwise_and_is_in_standby() -> None:
+    line = ScriptedLine(("", "", "", "A0 60 41 FF", "A0 60 41 FF"))
+    open_head(line, 1)
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (("A0 41 FF B0 41 FF", ""), "is not there, but heads that call themselves 2, 3; set pan_tilt.address"),
+        (("A0 41 FF", ""), "does not answer"),  # it did not mean us: ours is off
+        (("A0 51 FF", "A0 51 FF"), "does not answer"),  # another head, that has arrived
+    ],
+)
+def test_another_heads_words_are_not_ours(said: tuple[str, ...], words: str) -> None:
+    line = ScriptedLine(("", "88 30 02 FF", "88 01 00 01 FF", *said))
+    assert words in words_of(lambda: open_head(line, 1))
+
+
+def test_among_others_ours_is_heard() -> None:
+    line = ScriptedLine(("", "88 30 02 FF", "88 01 00 01 FF", "A0 41 FF 90 41 FF 90 51 FF", "90 41 FF"))
+    head = open_head(line, 1)
+    head.drive(0.5, 0)
+    assert head._from == 0x90
+
+
 @pytest.mark.parametrize("address", [0, 8, 255])
 def test_an_address_that_visca_lacks(address: int) -> None:
     assert f"1 to 7, not {address}" in words_of(lambda: open_head(DirectLine(ViscaEmulator()), address))
