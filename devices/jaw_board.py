@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 
+from devices.boards import maestro
 from devices.boards.board import Board, module
 from devices.emulators.launch import emulated
 from devices.errors import DeviceError
@@ -111,9 +112,15 @@ class JawBoard:
         if settings.board in SOFTWARE:
             return made.open_board(_NoLine())
         url = path or moved(find(settings.port, made.USB_IDS), self._known)
-        board = on_line(url, settings.baud or made.BAUD, made.open_board)
-        self._known = next((port for port in ports() if port.path == url), None)
-        return board
+        self._known = next((port for port in ports() if port.path == url), self._known)
+        try:
+            return on_line(url, settings.baud or made.BAUD, made.open_board)
+        except DeviceError as error:
+            port = self._known
+            if settings.board != "maestro" and port is not None and (port.vendor, port.product) in maestro.USB_IDS:
+                hint = 'set board = "maestro", and its serial mode to "USB Dual Port" in its Control Center'
+                raise DeviceError(error.device, f"{error.message}, and is a Maestro", hint) from None
+            raise
 
     def _tell(self) -> None:
         now = (self.name, self.jaw.fault or self.jaw.missing, self.jaw.armed, self.jaw.stopped, not self.jaw.board)

@@ -9,7 +9,7 @@ A reset while frames flow is healed by the next frame; one that is followed by s
 
 from collections.abc import Sequence
 
-from devices.boards.board import Button, Link, Questions, no_channel, no_pulse, nonsense, silent, was_reset
+from devices.boards.board import Button, Link, Questions, no_channel, no_pulse, nonsense, was_reset
 from devices.errors import DeviceError
 
 BAUD = 115_200
@@ -79,6 +79,14 @@ def _reported(name: str, errors: int) -> DeviceError:
     return DeviceError(name, f"reports {words}, and has sent its servos home", "look at its cable and its settings")
 
 
+def _mute(name: str) -> DeviceError:
+    """As shipped it waits on its serial pins for a baud rate, and hears nothing that comes over USB."""
+    hint = (
+        'set its serial mode to "USB Dual Port" in its Control Center, take the first of its two ports, check its power'
+    )
+    return DeviceError(name, "does not answer", hint)
+
+
 def open_board(link: Link) -> Maestro:
     """Reads the errors twice: the first time old ones may be there, the second time none of them may."""
     board = Maestro(link)
@@ -87,7 +95,7 @@ def open_board(link: Link) -> Maestro:
         link.write(b"\xa1")
         answer = link.read(2, 1.0)
         if len(answer) < 2:
-            raise nonsense(board.name) if answer else silent(board.name)
+            raise nonsense(board.name) if answer else _mute(board.name)
         errors = int.from_bytes(answer, "little")
         if errors >> len(ERRORS):
             raise nonsense(board.name)

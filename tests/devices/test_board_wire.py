@@ -3,12 +3,12 @@
 import random
 import tracemalloc
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from devices.boards import simulated
-from devices.boards.board import Board, Button, module
+from devices.boards.board import Board, Button, Link, module
 from devices.emulators.emulate import device
 from devices.emulators.servo_board import ServoBoard
 from devices.errors import DeviceError
@@ -213,6 +213,24 @@ def test_silence_is_named_within_a_second_of_polls(kind: str, clock: Clock) -> N
         assert list(board.poll()) == [] and clock.now - before < 0.1
     with pytest.raises(DeviceError, match="does not answer"):
         board.poll()
+
+
+def test_a_maestro_that_is_silent_may_have_the_wrong_serial_mode() -> None:
+    class Silent:
+        """As shipped: it waits for a baud rate on its pins."""
+
+        name = "/dev/ttyACM0"
+
+        def write(self, data: bytes) -> None:
+            pass
+
+        def read(self, count: int, timeout_s: float) -> bytes:
+            return b""
+
+    with pytest.raises(
+        DeviceError, match='does not answer; set its serial mode to "USB Dual Port" in its Control Cent'
+    ):
+        module("maestro").open_board(cast(Link, Silent()))
 
 
 def test_a_bouncing_report_is_one_edge(clock: Clock) -> None:

@@ -134,6 +134,19 @@ def test_back_under_another_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
             assert "ttyACM1" in chain.keeper.name
 
 
+def test_a_maestro_that_the_rig_calls_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    with (
+        emulate("mini_ssc") as emulator,
+        TappedSpeaker() as speaker,
+    ):  # it says nothing, as one does in its shipped mode
+        monkeypatch.setattr(jaw_board, "ports", lambda: [Port(emulator.path, "Pololu", 0x1FFB, 0x008A, "0042")])
+        chain = Chain(Jaw(board="line", port=emulator.path), speaker)
+        with chain.keeper:
+            until(lambda: chain.jaw.missing)
+            assert "does not answer, and is a Maestro" in chain.jaw.missing
+            assert 'board = "maestro"' in chain.jaw.missing and '"USB Dual Port"' in chain.jaw.missing
+
+
 def goes_on(chain: Chain) -> bool:
     """Somebody acknowledges what he sees, which may be more than one thing, and lets it speak."""
     chain.jaw.acknowledge()
