@@ -26,6 +26,16 @@ _WHICH_FLAGS, _FENCE = "\x1b[?u", "\x1b[c"
 _LAST_ANSWER_S = 0.3
 """How long the way out waits for what the terminal still has to say: longer than a line to another continent."""
 _LOOK_S = 0.1
+_FALLBACK = 80, 24
+
+
+def own_size(terminal: int) -> tuple[int, int]:
+    """Columns and rows; of a terminal that does not know them, such as a serial line, those that every one has."""
+    try:
+        columns, rows = os.get_terminal_size(terminal)
+    except OSError:
+        columns = rows = 0
+    return columns or _FALLBACK[0], rows or _FALLBACK[1]
 
 
 class KeysReported(Told, bubble=False):
@@ -45,6 +55,10 @@ class BoothDriver(LinuxDriver):
         self._changing = Lock()
         """Answers come in the thread that reads, the end in the other one."""
         self._answered = Event()
+
+    def _get_terminal_size(self) -> tuple[int, int]:
+        """The terminal's own: COLUMNS and LINES, if somebody exported them, are those of another day."""
+        return own_size(self.fileno)
 
     def write(self, data: str) -> None:
         """Where Textual would switch its flags on unasked, we ask; it is we who switch them off."""

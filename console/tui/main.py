@@ -36,6 +36,8 @@ def main(arguments: Namespace) -> int:
     from console.tui.link import Link
 
     _keep_errors(home)
+    for name in ("COLUMNS", "LINES"):
+        os.environ.pop(name, None)  # Rich believes them before the terminal
     app = ConsoleApp(
         Link(folder, newborn),
         arguments,

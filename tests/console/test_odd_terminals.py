@@ -4,6 +4,7 @@ import os
 import pty
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ import pytest
 
 from console.presence import running
 from console.tui import themes
-from console.tui.drivers import AsciiDriver, driver
+from console.tui.drivers import AsciiDriver, driver, own_size
 from profiles.home import CHECKOUT, Home
 from tests.console.tmux import CONSOLE, Terminal, needs_tmux, terminal
 from tests.real_show import RealShow
@@ -87,6 +88,48 @@ def test_without_colours_all_is_said_by_words(tmp_path: Path) -> None:
         window.wait_for("○ SETTING UP")
         window.type("?")
         window.wait_for("twice in a row is a panic")
+
+
+@needs_tmux
+@pytest.mark.parametrize(
+    ("columns", "lines"), [("80", "24"), ("200", "60"), ("0", "0"), ("-5", "abc"), ("", ""), ("9" * 30, "99999")]
+)
+def test_the_terminals_own_size_counts(tmp_path: Path, columns: str, lines: str) -> None:
+    """Not what somebody exported: the key bar is in the last row, also after a resize."""
+    with screen(tmp_path, COLUMNS=columns, LINES=lines) as window:
+        window.wait_for("SPACE talk")
+        for width, height in ((100, 30), (120, 40), (70, 20)):
+            window.resize(width, height)
+            due = time.monotonic() + 30
+            while not keys_are_last(window.screen(), height):
+                assert time.monotonic() < due, window.screen()
+                time.sleep(0.05)
+
+
+def keys_are_last(seen: str, height: int) -> bool:
+    rows = seen.split("\n")[:height]
+    return (
+        "SPACE talk" in rows[-1] and rows[-1].rstrip().endswith("all") and sum("SPACE talk" in row for row in rows) == 1
+    )
+
+
+@pytest.mark.parametrize(
+    ("kernel", "size"), [((0, 0), (80, 24)), ((30, 0), (80, 30)), ((0, 90), (90, 24)), ((50, 160), (160, 50))]
+)
+def test_a_terminal_that_does_not_know_its_size(
+    monkeypatch: pytest.MonkeyPatch, kernel: tuple[int, int], size: tuple[int, int]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "12")
+    monkeypatch.setenv("LINES", "3")
+    parent, child = pty.openpty()
+    termios.tcsetwinsize(child, kernel)
+    reader, writer = os.pipe()
+    try:
+        assert own_size(child) == size
+        assert own_size(reader) == (80, 24), "no terminal at all"
+    finally:
+        for number in (parent, child, reader, writer):
+            os.close(number)
 
 
 @needs_tmux
