@@ -72,6 +72,8 @@ class Keeper:
 
     async def _feel(self, pool: Pool) -> None:
         name = pool.device.name if pool.device else "RAM"
+        if not pool.total:
+            return  # its driver does not tell
         if name not in self._pressures:
             self._pressures[name] = Pressure(self._show.rig.value.memory, monotonic)
         gauge = Gauge(pool.share, pool.free)

@@ -59,7 +59,7 @@ def outlook(card: ModelCard, picture: Picture) -> list[Outlook]:
     memory = picture.memory
     if memory is None:
         return []
-    own = [device for device in memory.devices if not device.unified]
+    own = [device for device in memory.devices if device.total and not device.unified]
     vram = 0 if own else card.need_vram  # a GPU without memory of its own takes the machine's
     back = card.freed_ram + (0 if own else card.freed_vram)
     pools = [_ram(card, memory, picture, card.need_ram + vram, back)]

@@ -43,7 +43,7 @@ class Ledger(Struct, frozen=True, kw_only=True):
 
     def vram(self, service: str) -> int | None:
         """Of all devices together; None where there is none, or none that answers."""
-        pools = [pool for pool in self.devices if pool.device and not pool.device.lost]
+        pools = [pool for pool in self.devices if pool.device and pool.total and not pool.device.lost]
         return sum(pool.services.get(service, 0) for pool in pools) if pools else None
 
 

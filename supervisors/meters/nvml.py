@@ -29,7 +29,10 @@ class _Card:
         """Raises NVMLError. `count`: of all cards."""
         self.handle = nvml.nvmlDeviceGetHandleByIndex(index)
         self.key = f"nvidia:{nvml.nvmlDeviceGetUUID(self.handle)}"
-        self.name = str(nvml.nvmlDeviceGetName(self.handle))
+        try:
+            self.name = str(nvml.nvmlDeviceGetName(self.handle))
+        except (nvml.NVMLError_NoPermission, nvml.NVMLError_NotSupported, nvml.NVMLError_Unknown):
+            self.name = "NVIDIA GPU"
         self.lost = False
         self.temp_c: float | None = None
         self.power_w: float | None = None
@@ -139,12 +142,16 @@ class Nvml:
         try:
             info = nvml.nvmlDeviceGetMemoryInfo(card.handle, version=nvml.nvmlMemory_v2)
             return {"total": info.total, "used": info.used, "free": info.free, "reserved": info.reserved}
-        except (nvml.NVMLError_FunctionNotFound, nvml.NVMLError_ArgumentVersionMismatch):
-            info = nvml.nvmlDeviceGetMemoryInfo(card.handle)
-            return {"total": info.total, "used": info.used, "free": info.free}
         except nvml.NVMLError_NotSupported:  # Grace, Spark, Jetson: it uses the machine's RAM
             total, free = machine.ram_total, machine.ram_available
             return {"total": total, "used": total - free, "free": free, "unified": True}
+        except nvml.NVMLError as error:
+            if error.value in self._gone():
+                raise
+        info = self._maybe(nvml.nvmlDeviceGetMemoryInfo, card.handle)
+        if info is None:  # not for us to see, as in a container with a part of a card (MIG)
+            return {"total": 0, "used": 0, "free": 0}
+        return {"total": info.total, "used": info.used, "free": info.free}
 
     def _feel(self, nvml: ModuleType, card: _Card, now: float) -> None:
         if not card.body.due(now):
@@ -172,19 +179,24 @@ class Nvml:
         """None for what this card does not tell. Raises NVMLError when the card or the driver is gone."""
         nvml = self._nvml
         assert nvml is not None
-        gone = (
+        try:
+            return ask(*words)
+        except nvml.NVMLError as error:
+            if error.value in self._gone():
+                raise
+            return None
+
+    def _gone(self) -> tuple[int, ...]:
+        """Codes that cost the card; any other only the figure."""
+        nvml = self._nvml
+        assert nvml is not None
+        return (
             nvml.NVML_ERROR_UNINITIALIZED,
             nvml.NVML_ERROR_DRIVER_NOT_LOADED,
             nvml.NVML_ERROR_GPU_IS_LOST,
             nvml.NVML_ERROR_RESET_REQUIRED,
             nvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH,
         )
-        try:
-            return ask(*words)
-        except nvml.NVMLError as error:
-            if error.value in gone:
-                raise
-            return None
 
 
 def _library() -> ModuleType | None:

@@ -66,7 +66,7 @@ def _shares(picture: Picture) -> Line:
     if (memory := picture.memory) is None or picture.link != "live":
         return ()
     words = [f"RAM {1 - memory.available / max(1, memory.total):4.0%}"]
-    own = [device for device in memory.devices if not device.unified]
+    own = [device for device in memory.devices if device.total and not device.unified]
     if own:
         words.append(f"VRAM {1 - sum(d.free for d in own) / max(1, sum(d.total for d in own)):4.0%}")
     return ((" ".join(words), "dim"),)

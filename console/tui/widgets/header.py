@@ -57,7 +57,7 @@ def machine(picture: Picture, memory: Memory, width: int) -> list[Span]:
         return [("the meters do not answer", "")]
     words = [f"CPU {memory.cpu_pct:>3}%"] if memory.cpu_pct is not None else []
     words.append(f"RAM {_of(memory.used, memory.total)}")
-    own = [device for device in memory.devices if not device.unified]
+    own = [device for device in memory.devices if device.total and not device.unified]
     if own and width >= 120:
         total = sum(device.total for device in own)
         words.append(f"VRAM {_of(total - sum(device.free for device in own), total)}")

@@ -32,9 +32,7 @@ class MemoryPanel(Panel):
             ((" " * _LABEL, ""), *legend(parts, width - _LABEL, sizes=False)),
         ]
         for device in memory.devices:
-            shares = device_parts(device, services)
-            lines.append(_bar(memory, "VRAM", shares, device.total, device.free, width))
-            lines.append(((" " * _LABEL, ""), *legend(shares, width - _LABEL)))
+            lines += _device(memory, device, device_parts(device, services), width)
             if len(memory.devices) > 1:
                 lines.append(spread(((" " * _LABEL + short(device), "dim"),), _card(device), width))
         return [*lines, _ten_minutes(picture, width)]
@@ -57,6 +55,15 @@ def free_words(memory: Memory, free: int, total: int) -> Span:
 def _bar(memory: Memory, label: str, parts: list[Part], total: int, free: int, width: int) -> Line:
     words = free_words(memory, free, total)
     return (column(label, _LABEL), "dim"), *stack(parts, total, max(4, width - _LABEL - len(words[0]))), words
+
+
+def _device(memory: Memory, device: DeviceMemory, shares: list[Part], width: int) -> list[Line]:
+    if not device.total:
+        return [((column("VRAM", _LABEL), "dim"), ("n/a: the driver does not tell", "dim"))]
+    return [
+        _bar(memory, "VRAM", shares, device.total, device.free, width),
+        ((" " * _LABEL, ""), *legend(shares, width - _LABEL)),
+    ]
 
 
 def _machine(memory: Memory, width: int) -> Line:

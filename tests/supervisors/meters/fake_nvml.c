@@ -8,6 +8,7 @@
      process DEVICE PID BYTES    BYTES -1: not told
      drawing DEVICE PID BYTES    the same, in the list of those that draw
      old                         a driver that does not know version 2 of the memory
+     memory CODE                 what both questions for the memory answer
      unified                     one that has no memory of its own
 
    Each call adds a byte to $FAKE_NVML.calls. */
@@ -27,7 +28,7 @@ typedef struct { unsigned gpu, memory; } utilisation;
 typedef struct { unsigned pid; u64 used; unsigned gpu_instance, compute_instance; } process;
 typedef struct { char name[96]; u64 total, reserved, free, used; unsigned load, temp, power; int code; } device;
 
-static int loaded_version, version, init_code, devices, computing, drawing, old, unified;
+static int loaded_version, version, init_code, devices, computing, drawing, old, unified, memory_code;
 static device device_list[MOST];
 static process computing_list[MANY], drawing_list[MANY];
 static int computing_on[MANY], drawing_on[MANY];
@@ -40,6 +41,7 @@ static void obey(char *line) {
     if (sscanf(line, "version %d", &version) == 1) return;
     if (sscanf(line, "slow %d", &ms) == 1) { usleep(ms * 1000); return; }
     if (!strncmp(line, "hang", 4)) for (;;) pause();
+    if (sscanf(line, "memory %d", &memory_code) == 1) return;
     if (!strncmp(line, "old", 3)) { old = 1; return; }
     if (!strncmp(line, "unified", 7)) { unified = 1; return; }
     if (sscanf(line, "device %95s %llu %llu %llu %llu %u %u %u %d", d->name, &d->total, &d->reserved, &d->free,
@@ -57,7 +59,7 @@ static void obey(char *line) {
 static void look(void) {
     char path[4096], line[512];
     FILE *file = fopen(getenv("FAKE_NVML"), "r"), *calls;
-    version = init_code = devices = computing = drawing = old = unified = 0;
+    version = init_code = devices = computing = drawing = old = unified = memory_code = 0;
     snprintf(path, sizeof path, "%s.calls", getenv("FAKE_NVML"));
     if ((calls = fopen(path, "a"))) { fputc('.', calls); fclose(calls); }
     if (!file) { init_code = 9; return; }
@@ -116,12 +118,14 @@ int nvmlDeviceGetMemoryInfo_v2(void *handle, memory_v2 *out) {
     device *d = at(handle);
     if (old) return 25;
     if (unified) return 3;
+    if (memory_code) return memory_code;
     out->total = d->total, out->reserved = d->reserved, out->free = d->free, out->used = d->used;
     return version != loaded_version ? 18 : d->code;
 }
 
 int nvmlDeviceGetMemoryInfo(void *handle, memory_v1 *out) {
     device *d = at(handle);
+    if (memory_code) return memory_code;
     out->total = d->total, out->free = d->free, out->used = d->used + d->reserved;
     return version != loaded_version ? 18 : d->code;
 }

@@ -68,6 +68,28 @@ async def test_cards_that_tell_less(nvml: FakeNvml, kind: str, reserved: int, un
     assert device.total == (reading.machine.ram_total if unified else 24 * GB)
 
 
+@pytest.mark.parametrize("code", [4, 999, 2, 6])
+async def test_a_card_whose_memory_is_not_for_us_to_see_stays(nvml: FakeNvml, code: int) -> None:
+    """NoPermission in a container with a part of a card (MIG), Unknown, and the like: that figure alone is n/a."""
+    nvml.says(f"memory {code}", card(20))
+    async with running(quick()) as meter:
+        reading = await until(meter, lambda r: bool(r.devices) and r.devices[0].temp_c is not None)
+    (device,) = reading.devices
+    assert (device.total, device.used, device.free, device.lost) == (0, 0, 0, False) and not reading.note
+    assert (device.load_pct, device.temp_c, device.power_w) == (41.0, 66.0, 180.5)
+    ledger = draw_up(reading, {"llm": {ME}}, {})
+    assert ledger.vram("llm") is None and ledger.devices[0].share == 0.0
+
+
+@pytest.mark.parametrize("code", [15, 1, 16])
+async def test_a_card_that_is_gone_by_what_its_memory_says(nvml: FakeNvml, code: int) -> None:
+    nvml.says(card(20))
+    async with running(quick()) as meter:
+        await until(meter, lambda r: bool(r.devices))
+        nvml.says(f"memory {code}", card(20))
+        await until(meter, lambda r: r.devices[0].lost)
+
+
 async def test_a_card_that_is_lost_and_returns(nvml: FakeNvml) -> None:
     """Xid 79; the other one goes on, whatever comes of the looks for the first."""
     heard: list[Reading] = []
