@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Iterable
 from time import monotonic
 
-import psutil  # type: ignore[import-untyped]
 from msgspec import Struct
 
 from console.meters import Meters
@@ -13,6 +12,7 @@ from launchers.memory.estimate import for_launcher
 from launchers.memory.fit import Estimate, Fit, fits
 from launchers.memory.learned import Learned
 from profiles.home import Home
+from supervisors.meters import machine
 from supervisors.meters.ledger import Pool
 
 SETTLED_S = 3.0
@@ -62,7 +62,7 @@ class Forecaster:
         devices = self._devices()
         free = max((pool.free for pool in devices), default=0)
         one_pool = bool(devices) and all(pool.device is not None and pool.device.unified for pool in devices)
-        return Room(ram=psutil.virtual_memory().available, vram=free, one_pool=one_pool)
+        return Room(ram=machine.look().ram_available, vram=free, one_pool=one_pool)
 
     def gpu(self) -> str:
         """Its name; "" where there is none."""

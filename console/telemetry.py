@@ -138,7 +138,7 @@ class Sampler:
             total=machine.ram_total,
             available=machine.ram_available >> 26 << 26,
             cpu_pct=_whole(machine.cpu_pct),
-            swap_in=machine.swap_in >> 20 << 20,
+            swap_in=(machine.swap_in or 0) >> 20 << 20,
             pressure=_whole(machine.pressure_pct),
             devices=tuple(map(_device, ledger.devices)) if ledger else (),
             note=reading.note,

@@ -6,15 +6,17 @@ CPU_MODE = "No GPU was found: CPU mode."
 
 
 class Machine(Struct, frozen=True, kw_only=True):
-    """RAM and processors of this machine."""
+    """RAM and processors of this machine, or of the container that we are in."""
 
     ram_total: int
     ram_available: int
     """What programs could have without swapping, as the kernel estimates it."""
     swap_total: int = 0
     swap_used: int = 0
-    swap_in: int = 0
-    """Bytes a second that come back from the swap: the sign that RAM is short, where `swap_used` is only its memory."""
+    swap_in: int | None = 0
+    """Bytes a second that come back from the swap: the sign that RAM is short, where `swap_used` is only its memory;
+    None where not told.
+    """
     pressure_pct: float | None = None
     """Of the last 10 s, the share in which somebody waited for memory (PSI, "some avg10"); None where not told."""
     cpu_pct: float | None = None
@@ -34,7 +36,7 @@ class GpuProcess(Struct, frozen=True, array_like=True):
 
 
 class Device(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One GPU. total = used + free + reserved."""
+    """One GPU. total = used + free + reserved; all of them 0 where the driver does not tell, as in a MIG container."""
 
     key: str
     """The same as long as it is the same piece of hardware."""

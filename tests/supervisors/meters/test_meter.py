@@ -38,7 +38,9 @@ async def test_a_machine_without_a_gpu_is_in_cpu_mode(monkeypatch: pytest.Monkey
         reading = await until(meter, lambda r: r.machine.cpu_pct is not None)
     assert reading.note == CPU_MODE and not reading.devices or reading.devices
     machine, known = reading.machine, psutil.virtual_memory()
-    assert machine.ram_total == known.total and abs(machine.ram_available - known.available) < known.total / 10
+    assert 0 < machine.ram_available <= machine.ram_total <= known.total
+    if machine.ram_total == known.total:  # else a control group narrows it
+        assert abs(machine.ram_available - known.available) < known.total / 10
     assert 0 <= (machine.cpu_pct or 0) <= 100 and heard[-1] is meter.reading
 
 
