@@ -13,11 +13,11 @@ from conversation.clauses import Clause, ClauseCutter
 from conversation.errors import ConversationError, Refused
 from conversation.events import AudioFigures, ClausePlaying, ClauseReady, ModelFigures, ModelNoted, TurnEnded
 from conversation.patience import Patience
-from conversation.ports import LanguageModel, TextToSpeech
+from conversation.ports import LanguageModel
 from conversation.reply import Reply
-from conversation.speech_player import Utterance
 from conversation.spoken import spoken
 from conversation.stages import Outcome, Stage
+from conversation.voicing import Voices
 
 if TYPE_CHECKING:
     from conversation.turn import Turn
@@ -46,11 +46,9 @@ class Answer:
         self.fillers = 0
         """Clauses that were said while the model was waited for: the first ones, and not part of the answer."""
         self._clauses: asyncio.Queue[Clause | None] = asyncio.Queue()
-        self._lost: set[str] = set()
         self._told = self._taken_back = 0
         self._patience = Patience(hands.deadlines)
-        self._render_s = 0.0
-        self._rendered_s = 0.0
+        self._voices = Voices(turn, lambda utterance: utterance is self.utterance)
 
     async def run(self) -> None:
         """Think and speak at the same time, then wait for silence."""
@@ -91,7 +89,7 @@ class Answer:
             audio=AudioFigures(
                 seconds=round(heard.position() / rate, 3),
                 sample_rate=rate,
-                rtf=round(self._render_s / self._rendered_s, 3) if self._rendered_s else None,
+                rtf=self._voices.rtf(),
             ),
             jaw=heard.jaw_figures(),
         )
@@ -236,7 +234,7 @@ class Answer:
             self.hands.emit(ClauseReady(turn=self.turn.number, index=index, text=clause.text))
             utterance.begin_clause(index, clause.text)
             words = spoken(clause.text)
-            dumb = bool(words) and not await self._with_some_voice(words, utterance)
+            dumb = bool(words) and not await self._voices.say(words, utterance)
             utterance.end_clause()
         self.utterance.finish()
         if self.utterance.written:
@@ -254,44 +252,6 @@ class Answer:
                     self.turn.fail(stuck, Outcome.FAILED)
                     return
         self.turn.mark("played")
-
-    async def _with_some_voice(self, text: str, utterance: Utterance) -> bool:
-        """The character's voice, else the next one that works; False when all are gone."""
-        if (exchange := self.hands.engines.exchange("tts")) is not None:
-            await exchange
-        for voice in self.hands.engines.voices():
-            if voice.name in self._lost:
-                continue
-            if not self.hands.engines.main_voice(voice) and not self._lost:
-                self._lost.add("")
-                gone = ConversationError(Stage.SPEAKING, f"the voice is not running, {voice.name} speaks instead")
-                self.turn.fail(gone, Outcome.DEGRADED)
-            try:
-                await self._render(voice, text, utterance)
-                return True
-            except ConversationError as error:
-                self._lost.add(voice.name)
-                self.turn.fail(error, Outcome.DEGRADED)
-        self.turn.fail(ConversationError(Stage.SPEAKING, "no voice is running", "restart tts"), Outcome.FAILED)
-        return False
-
-    async def _render(self, voice: TextToSpeech, text: str, utterance: Utterance) -> None:
-        clock = asyncio.get_running_loop().time
-        began, wait = clock(), self.hands.deadlines.first_pcm_s
-        async with aclosing(voice.speak(text, self.hands.character.voice.speed)) as chunks:
-            try:
-                while utterance is self.utterance and (chunk := await _next(chunks, wait)) is not None:
-                    rate, pcm = chunk
-                    if len(pcm) == 0:
-                        continue
-                    if self.turn.stage is not Stage.SPEAKING:
-                        self.turn.enter(Stage.SPEAKING)
-                    self.turn.mark("first_pcm")
-                    utterance.write(rate, pcm)
-                    self._rendered_s += len(pcm) / rate
-            except TimeoutError:
-                raise ConversationError(Stage.SPEAKING, f"{voice.name} sent no sound for {wait:g} s") from None
-        self._render_s += clock() - began
 
     async def _watch(self) -> None:
         """Tell when each clause becomes audible, for the words on the screen."""
@@ -314,9 +274,3 @@ class Answer:
 def pick(lines: Sequence[str]) -> list[str]:
     """One of a character's canned lines, or none if it has none."""
     return [random.choice(lines)] if lines else []
-
-
-async def _next(source: AsyncGenerator[T, None], wait_s: float) -> T | None:
-    """The next item, or None at the end. Raises TimeoutError after `wait_s`."""
-    async with asyncio.timeout(wait_s):
-        return await anext(source, None)
