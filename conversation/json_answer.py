@@ -12,6 +12,7 @@ _CALLS = frozenset(
     inputs
     api recipient_name""".split()
 )
+_THOUGHTS = frozenset("thought thoughts thinking reasoning reason analysis plan explanation rationale notes".split())
 _PAIR = re.compile(r"""["']?([\w .-]+?)["']?\s*:\s*(?:"((?:[^"\\]|\\.)*)|'((?:[^'\\]|\\.|'(?=\w))*))""", re.DOTALL)
 
 
@@ -75,6 +76,8 @@ def _unescaped(text: str) -> str:
 
 
 def _words(value: Any) -> str | None:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
     if isinstance(value, str):
         return value.strip() or None
     if isinstance(value, list):
@@ -90,5 +93,5 @@ def _words(value: Any) -> str | None:
     for key in _TALK:
         if key in keys and (words := _words(keys[key])):
             return words
-    lone = next(iter(keys.values())) if len(keys) == 1 else None
-    return lone.strip() if isinstance(lone, str) and lone.rstrip(" \"'”’").endswith((".", "!", "?", "…")) else None
+    said = (value for key, value in keys.items() if isinstance(value, str) and key not in _THOUGHTS)
+    return " ".join(text for text in said if text.rstrip(" \"'”’").endswith((".", "!", "?", "…"))) or None

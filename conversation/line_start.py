@@ -15,6 +15,10 @@ _COUNT = re.compile(r" \d?$")
 _NUMBERED = re.compile(r"(\d{1,2})[.)]\s")
 
 
+INLINE = ("user", "visitor", "human", "guest", "customer", "instruction", "q")
+"""Labels that end the reply within a line too."""
+
+
 class Verdict(Enum):
     WAIT = "it may still become a mark or a label"
     TEXT = "ordinary text"
@@ -81,3 +85,8 @@ class LineStart:
         if any(known.startswith(_COUNT.sub("", label.casefold())) for known in self._known):
             return True
         return first and all(_NAME.fullmatch(w) and not w[0].islower() for w in words)
+
+
+def is_label(words: str) -> bool:
+    """Whether they are a visitor's label within a line, "User:" or "Visitor 2:"."""
+    return words.endswith(":") and _COUNT.sub("", words[:-1].lower()) in INLINE

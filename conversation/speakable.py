@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 
-from conversation.line_start import LineStart, Verdict
+from conversation.line_start import INLINE, LineStart, Verdict, is_label
 from conversation.said import PAUSES, Said
 from conversation.unspoken import is_emphasis, sayable
 from conversation.unwrapper import Unwrapper
@@ -15,8 +15,7 @@ _LONGEST = 80
 _LONGEST_TAG = 40
 _ADDRESS = re.compile(r"(?:https?:|www\.)$", re.IGNORECASE)
 _ADDRESSES = ("http:", "https:", "www.")
-_INLINE = ("user", "visitor", "human", "instruction", "q")
-"""Labels that end the reply within a line too."""
+_OURS = "assistant"
 
 
 class SpeakableStream:
@@ -93,7 +92,7 @@ class SpeakableStream:
             elif mode in (self._in_address, self._in_hash, self._after_words, self._in_link):
                 self._replay(held[-1] if mode == self._in_address and held[-1] in PAUSES else "")
             elif mode == self._in_word:
-                self._replay(held, plain=True)
+                self._replay(held.rstrip(), plain=True)
             elif mode == self._in_code:
                 self._replay("" if self._said.last else held.partition("\n")[2])
             elif not self._said.last or len(held.split()) > 3:
@@ -175,18 +174,25 @@ class SpeakableStream:
         if any(a.startswith(plain) for a in _ADDRESSES):
             return True
         new = word[0].isupper() and (not self._said.last or self._said.last in '.!?…"”')
-        return new and any(v.startswith(plain.rstrip(":")) for v in _INLINE)
+        label = plain.rstrip(":")
+        return new and (is_label(label + ":") or any(v.startswith(label) for v in (*INLINE, _OURS)))
 
     def _in_word(self, char: str) -> None:
         self._held += char
         if _ADDRESS.search(self._held):
             self._mode = self._in_address
-        elif self._held[-1] == ":" and self._held[:-1].lower() in _INLINE:
-            self._held, self.ended, self._mode = "", bool(self._said.last), self._in_skipped_line
+        elif self._held[-1] == ":" and is_label(self._held):
+            self._end_turn()
+        elif self._held.lower() == _OURS + ":":
+            self._held, self.ended, self._mode = "", bool(self._said.last), self._at_line
         elif not self._may_matter(self._held):
             word, self._held = self._held[:-1], ""
-            self._replay(word, plain=True)
+            self._replay(word.rstrip(), plain=True)
+            self._said.gap = self._said.gap or word[-1:].isspace()
             self._mode(char)
+
+    def _end_turn(self) -> None:
+        self._held, self.ended, self._mode = "", bool(self._said.last), self._in_skipped_line
 
     def _in_address(self, char: str) -> None:
         if not char.isspace() and char not in "\"'<>()[]{}*|":
@@ -247,6 +253,9 @@ class SpeakableStream:
             self._held += char
             self._mode = self._in_link
             return
+        if char == ":" and is_label(self._held[1:-1] + ":"):
+            self._end_turn()
+            return
         self._held, self._mode = "", self._in_text
         self._said.leave_out()
         self._mode(char)
@@ -268,6 +277,9 @@ class SpeakableStream:
         self._held += char
         if char == "*":
             words, self._held, self._mode = self._held[1:-1], "", self._in_text
+            if is_label(words) and self._said.last in tuple('.!?…"”'):
+                self._end_turn()
+                return
             if is_emphasis(words, self._said.tail):
                 self._replay(words)
             else:

@@ -56,6 +56,8 @@ class Unlabelled:
         """The rest; half a call of a function is one too."""
         if self._mode == self._in_json:
             return self._end_json() + self.let_go()
+        if self._mode == self._in_action:
+            return self._end_action() + self.let_go()
         if self._mode == self._in_braces and re.match(r"""[\[{]\s*(?:[\[{]\s*)*["']""", self._held):
             self._held = ""
         return self.let_go()
@@ -110,13 +112,13 @@ class Unlabelled:
         if found is Maybe.WAIT:
             return ""
         if found is Maybe.NO:
-            word = re.match(r"[*#_(\s]+|\w+|.", self._held)
+            word = re.match(r"\*(?![*\s]).+|[*#_(\s]+|\w+|.", self._held)
             return self._not(word.end() if word else 1)
         held, self._held = self._held, ""
         if found in THINKS:
             self._mode, self._tail = self._in_thought, "\n"
             return ""
-        self._mode, self._tail, self._balance = self._in_action, held, None
+        self._mode, self._tail, self._balance, self._held = self._in_action, held, None, ""
         self.called = self.called or bool(_ACTION_INPUT.search(held))
         return ""
 
@@ -127,14 +129,14 @@ class Unlabelled:
             self._mode, self._line_begins = self._in_text, True
             return "\n"
         if char == ":" and _ACTION.search(self._tail):
-            self._mode, self._balance = self._in_action, None
+            self._mode, self._balance, self._held, self.called = self._in_action, None, "", True
         elif self._tail.endswith("done thinking."):
             self.restart()
         return ""
 
     def _in_action(self, char: str) -> str:
         """ "Action: …" to the end of the line, and of the JSON that begins on it."""
-        self._tail = (self._tail + char)[-_TAIL:]
+        self._tail, self._held = (self._tail + char)[-_TAIL:], self._held + char
         if self._balance is not None:
             if self._balance.feed(char):
                 self._balance = None
@@ -142,11 +144,15 @@ class Unlabelled:
             self._balance = Balance()
             self._balance.feed(char)
         elif char == "\n" or (char == ":" and self._answer_label.search(self._tail)):
-            self._mode, self._line_begins = self._in_text, True
-            return "\n"
+            return self._end_action()
         elif char == ":":
             self.called = self.called or bool(_ACTION_INPUT.search(self._tail))
         return ""
+
+    def _end_action(self) -> str:
+        """A whole sentence is no function's name: "Action: *rattles* Boo!" is an answer."""
+        line, self._held, self._mode, self._line_begins = self._held, "", self._in_text, True
+        return "\n" + ("" if self.called or not re.search(r"[.!?…*”\"]", line) else "".join(map(self.feed, line)))
 
     def _in_word(self, char: str) -> str:
         self._held += char

@@ -33,14 +33,15 @@ class Maybe(Enum):
 
 _OPENING = {
     Kind.THOUGHT: """think thinking thought thoughts reasoning reason reflection reflect seed:think seed_think analysis
-        rationale scratchpad inner_monologue internal_monologue inner_thoughts internal_thoughts monologue planning cot
+        rationale scratchpad inner_monologue internal_monologue inner_thoughts internal_thoughts reasoning_content
+        monologue planning cot
         chain_of_thought thought_process thinking_process reasoning_process mm:think antml:thinking longcat_think
         begin_of_thought start_thinking start_of_thought think_start inner_prefix unused94 seed:cot_budget_reflect""",
     Kind.ANSWER: """answer response final final_answer final_response reply output solution begin_of_solution
         begin_of_answer start_response start_text""",
     Kind.TOOL: """tool_call tool_calls function_call function_calls function functions invoke parameter tool_use tool
-        tools use_tool toolcall tool_code minimax:tool_call antml:invoke antml:function_calls antml:parameter action
-        action_input tool_response tool_result tool_results tool_output function_result function_results
+        tools use_tool execute toolcall tool_code minimax:tool_call antml:invoke antml:function_calls antml:parameter
+        action action_input tool_response tool_result tool_results tool_output function_result function_results
         available_tools start_action tools_prefix tool_calls_section_begin tool_call_begin tool_calls_begin
         tool_outputs_begin tool_output_begin""",
     Kind.CODE: "python_tag",
@@ -115,7 +116,7 @@ def _square(text: str, inside: str, name: str, whole: bool) -> Tag | Maybe:
 
 _MARKUP = r"[\s*_#>(\d.)\-]*"
 _THINKS = """thinking process|thought process|thinking|thought|thoughts|my thoughts|my thinking|my thinking process
-    |my thought process|reasoning|my reasoning|reasoning process|analysis|internal monologue|inner monologue
+    |my thought process|reasoning|my reasoning|reasoning process|internal monologue|inner monologue
     |internal thoughts|inner thoughts|internal reasoning|chain of thought|chain-of-thought|scratchpad
     |here is my thought process|here's my thought process|here is my thinking process|here's my thinking process
     |here is a thinking process|here's a thinking process|here is my reasoning|here's my reasoning"""
@@ -133,6 +134,8 @@ def label(line: str) -> str | Maybe:
     plain = line[len(start) :].replace("’", "'").casefold()
     name, colon, _ = plain.partition(":")
     name = name.rstrip("*_ \t")
+    if colon and re.search(r"(?<!\*)\*$", start):
+        return Maybe.NO  # *Thinking: a pun* is a stage direction
     if colon:
         return name if name in _LABELS else Maybe.NO
     if name.endswith("\n") or "\n" in plain:
