@@ -8,7 +8,7 @@ OPENERS = "\"'“‘(["
 _NEVER = frozenset(
     """mr mrs ms mx dr prof messrs msgr mme mlle mlles sra srta sen rep pres adm gov gen col capt cpt lt sgt maj cpl
     pvt cmdr cdr comdr brig hon fr br bro supt insp det rev revd amb atty pfc vs v cf
-    viz ca e.g i.e a.k.a mt ste""".split()
+    viz ca e.g i.e a.k.a p.s mt ste""".split()
 )
 """A name or more words follow these, always."""
 _MAYBE = frozenset(

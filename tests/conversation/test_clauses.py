@@ -92,6 +92,7 @@ It is no. 7 and not No. XIV of the row.
 Wait... what is it?
 It was built in approx. 1850 or est. 1900 or so.
 Mr. and Mrs. Bones, Jr. and Sr. are here.
+P.S. I am dead.
 """.strip().splitlines()
 
 
