@@ -1,5 +1,6 @@
 """What every launcher is: it knows one engine, from its weights to its client."""
 
+import asyncio
 import contextlib
 import os
 import re
@@ -25,6 +26,7 @@ from launchers.memory.flags import LoadFlags
 from launchers.model_memory import ModelMemory
 from launchers.probe_binary import ended_by_others, fault, of_end
 from launchers.progress import OnProgress, Progress
+from launchers.soundness import any_fault
 from launchers.weights import ModelStore
 from profiles.address import address
 from profiles.errors import ProfileError
@@ -37,6 +39,7 @@ from supervisors.exits import Exit, describe
 from supervisors.spec import Command
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
+_OTHER_WEIGHTS = "take another model, or correct this one in profiles/models.toml of your data folder"
 C = TypeVar("C", bound=Client)
 
 
@@ -83,6 +86,8 @@ class BaseLauncher(ABC):
         self._binary: str | None = None
         self.theirs: Theirs | None = None
         """Of an attached one, once it is checked."""
+        self._sound = False
+        """Its weights are what it can read."""
         self.keyless: ProfileError | None = None
         """Why the key that its server wants is not to be had."""
         self.device = "cpu"
@@ -158,7 +163,14 @@ class BaseLauncher(ABC):
             await self.workshop.environments.ensure(self.script, on_progress)
             await openmp.provide(self.workshop.home, self.workshop.environments, on_progress)
         if self.model:
-            await self.workshop.store.fetch(self.model, on_progress)
+            weights = await self.workshop.store.fetch(self.model, on_progress)
+            if not self._sound and (why := await asyncio.to_thread(self.weights_fault, weights)):
+                raise Unfit(self.name, f"{weights.name} of {self.model} {why}", _OTHER_WEIGHTS)
+            self._sound = True  # a restart need not read the header again; the store sees whether the file changes
+
+    def weights_fault(self, weights: Path) -> str:
+        """What its engine could not read of them, as the end of a sentence. Looks at the disk."""
+        return any_fault(weights)
 
     async def attach(self, on_progress: OnProgress) -> None:
         """Somebody else's engine answers: brings what it lacks. Raises FetchError."""

@@ -2,6 +2,7 @@
 of a python that the rig names.
 """
 
+import re
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,8 +12,11 @@ from launchers.memory import gguf
 from launchers.memory.flags import LoadFlags
 from launchers.model_launcher import ModelLauncher
 from launchers.progress import OnProgress
+from launchers.soundness import gguf_fault
 from profiles.errors import ProfileError
+from supervisors.exits import Exit
 
+_UNKNOWN = re.compile(r"unknown (?:model )?architecture: *'?([\w.-]+)")
 _ALL_LAYERS = 999
 _USUAL = 2048
 """Tokens; every model of today was made for so many."""
@@ -70,6 +74,17 @@ class Launcher(ModelLauncher):
             if 0 < known < wanted:
                 what = f"{wanted} tokens are more than {self.model} was made for"
                 raise ProfileError(file, f"engines.{self.name}.context", what, f"write {known} or less")
+
+    def weights_fault(self, weights: Path) -> str:
+        return gguf_fault(weights)
+
+    def died_early(self, end: Exit | None) -> tuple[str, bool]:
+        """An engine that does not know the model's architecture never will."""
+        words, hopeless = super().died_early(end)
+        if not words and end is not None and (found := _UNKNOWN.search(end.tail)):
+            hint = "take another model, or a newer llama-server"
+            return f"the engine does not know the architecture {found[1]} of {self.model}; {hint}", True
+        return words, hopeless
 
     def connect(self, base_url: str) -> OpenAIChat:
         return self.introduced(OpenAIChat(self.name, base_url, self.model))

@@ -6,6 +6,7 @@ from clients.http import Engine as Client
 from clients.whisper_server import WhisperServer
 from devices.sound_file import read_sound
 from launchers.base import BaseLauncher
+from launchers.soundness import ggml_fault
 from supervisors.errors import ServiceError
 
 _CANARY = Path(__file__).parent / "canary.flac"
@@ -24,6 +25,9 @@ class Launcher(BaseLauncher):
         where = ("--host", "127.0.0.1", "--port", str(port), "-m", str(weights))
         no_gpu = ("-ng",) if self.settings.device == "cpu" else ()
         return (*where, "-t", self.threads(), "-nt", "-bs", "1", *no_gpu)
+
+    def weights_fault(self, weights: Path) -> str:
+        return ggml_fault(weights)
 
     def connect(self, base_url: str) -> WhisperServer:
         return self.introduced(WhisperServer(self.name, base_url))

@@ -1,12 +1,14 @@
 """The catalogue of models: which files, how big, which SHA-256, whose licence, and where they can be had."""
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from profiles.errors import ProfileError
 from profiles.home import Home
@@ -18,6 +20,8 @@ SHIPPED = Path(__file__).with_name("models.toml")
 _HEX = "^[0-9a-f]{64}$"
 _PIN = "^[A-Za-z0-9][A-Za-z0-9._{}:-]*==[A-Za-z0-9.+!]+$"
 _NAME = "^[A-Za-z0-9_][A-Za-z0-9_.+-]*$"
+_PART = re.compile(r"(.+)-(\d{5})-of-(\d{5})(\.gguf)", re.IGNORECASE)
+"""As split models are named."""
 _PLAINLY = {
     _HEX: "it is not 64 hexadecimal digits (small letters)",
     _PIN: "it is not a pin like name==1.0",
@@ -148,6 +152,7 @@ def _model(path: Path, model_id: str, table: Any) -> Model:
         raise ProfileError(str(path), model_id, f"the id cannot be used: {_PLAINLY[_NAME]}") from None
     try:
         model = convert(table, Model, str(path))
+        model = _in_order(model, f"{path}", model_id)
         for source in (s for f in model.files for s in f.sources if isinstance(s, Packages)):
             source.pieces()
     except ProfileError as error:
@@ -158,6 +163,26 @@ def _model(path: Path, model_id: str, table: Any) -> Model:
     if any(s.convert and not s.tokenizer for f in model.files for s in f.sources if isinstance(s, Packages)):
         raise ProfileError(str(path), f"{model_id}.files", "a conversion needs its tokenizer", "add tokenizer")
     return model
+
+
+def _in_order(model: Model, file: str, model_id: str) -> Model:
+    """The parts of one that is split, first part first, for an engine is pointed at that; none may be missing."""
+    parts = [(found, f) for f in model.files if (found := _PART.fullmatch(f.name))]
+    if not parts:
+        return model
+    stem, count = parts[0][0][1], parts[0][0][3]
+    wanted = [f"{stem}-{n:05d}-of-{count}{parts[0][0][4]}" for n in range(1, int(count) + 1)]
+    given = {f.name: f for _, f in parts}
+    if missing := [name for name in wanted if name not in given]:
+        raise ProfileError(file, "files", f"the part {missing[0]} is missing", "add it: all parts are needed")
+    if strange := [name for name in given if name not in wanted]:
+        raise ProfileError(
+            file, "files", f"{strange[0]} is no part of {wanted[0]}", "leave it out, or correct its name"
+        )
+    if len(given) < len(parts):
+        raise ProfileError(file, "files", "a part is given twice", "leave one of them out")
+    others = [f for f in model.files if f.name not in given]
+    return replace(model, files=(*(given[name] for name in wanted), *others))
 
 
 def _nth(pattern: str, n: int) -> str:

@@ -94,9 +94,16 @@ def read(path: Path) -> Gguf:
     vocabulary. Raises BadHeader, OSError.
     """
     first = _read_one(path)
-    match, count = _PART.match(path.name), first.keys.get("split.count")
-    if not match or int(match[2]) != 1 or not isinstance(count, int) or not 1 < count <= 999:
+    match, count, number = _PART.match(path.name), first.keys.get("split.count"), first.keys.get("split.no", 0)
+    if not isinstance(count, int) or not 1 < count <= 999:
         return first
+    if number != 0:
+        raise BadHeader(
+            f"it is part {number + 1} of {count}, where part 1 has to be" if isinstance(number, int) else ""
+        )
+    if not match or int(match[2]) != 1 or int(match[3]) != count:
+        wanted = f"a name that ends in -00001-of-{count:05d}.gguf"
+        raise BadHeader(f"it is part 1 of {count} and needs {wanted}, beside the other parts")
     names = [f"{match[1]}-{n:05d}-of-{count:05d}.gguf" for n in range(2, count + 1)]
     others = [_read_one(path.with_name(name)) for name in names]
     tensors = first.tensors + tuple(tensor for other in others for tensor in other.tensors)

@@ -100,3 +100,40 @@ def test_a_mistake_is_named_with_file_and_key(tmp_path: Path, old: str, new: str
     assert str(home.profiles / "models.toml") in str(caught.value)
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def split(*names: str) -> str:
+    head = '[mine]\nrole = "llm"\ntitle = "Mine"\nlicence = "MIT"\nprovenance = "me"\n'
+    file = (
+        '[[mine.files]]\nname = "{}"\nbytes = 5\nsha256 = "'
+        + HASH
+        + '"\nsources = [{{ from = "file", path = "~/a" }}]\n'
+    )
+    return head + "".join(map(file.format, names))
+
+
+@pytest.mark.parametrize("order", [(2, 1, 3), (3, 2, 1), (1, 2, 3)])
+def test_an_engine_is_pointed_at_the_first_part_whatever_the_order(order: tuple[int, ...], tmp_path: Path) -> None:
+    names = [f"a-{n:05d}-of-00003.gguf" for n in order]
+    files = Catalogue.load(own(tmp_path, split(*names, "mmproj.gguf")))["mine"].files
+    assert [f.name for f in files] == [*sorted(names), "mmproj.gguf"]
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["a-00001-of-00003.gguf", "a-00002-of-00003.gguf"], "the part a-00003-of-00003.gguf is missing"),
+        (["a-00002-of-00003.gguf", "a-00003-of-00003.gguf"], "the part a-00001-of-00003.gguf is missing"),
+        (["a-00002-of-00002.gguf"], "the part a-00001-of-00002.gguf is missing"),
+        (["a-00001-of-00001.gguf", "b-00001-of-00001.gguf"], "b-00001-of-00001.gguf is no part of"),
+        (
+            ["a-00001-of-00002.gguf", "a-00002-of-00002.gguf", "a-00003-of-00003.gguf"],
+            "a-00003-of-00003.gguf is no part of",
+        ),
+        (["a-00001-of-00001.gguf", "a-00001-of-00001.gguf"], "a part is given twice"),
+    ],
+)
+def test_a_part_that_is_missing_or_too_much_is_named(names: list[str], said: str, tmp_path: Path) -> None:
+    with pytest.raises(ProfileError) as caught:
+        Catalogue.load(own(tmp_path, split(*names)))
+    assert f"mine.files: {said}" in str(caught.value) and caught.value.hint
