@@ -1,5 +1,6 @@
 """One HTTP client per engine, and its failures as plain lines of the stage that met them."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -7,11 +8,14 @@ from typing import Any
 import httpx
 from msgspec import Struct
 
+from clients import refusals
 from conversation.errors import ConversationError, Refused
 from conversation.stages import Stage
 from supervisors.redact import Secret
 
+_LOG = logging.getLogger(__name__)
 _CONNECT_S = 2.0
+_MOVED, _MOVES = (301, 302, 307, 308), 3
 
 
 def new_client(base_url: str, *, keep_alive: bool) -> httpx.AsyncClient:
@@ -105,13 +109,30 @@ class Engine:
 
     async def send(self, path: str, *, method: str = "POST", **content: Any) -> httpx.Response:
         """The body is still to be read, and the response to be closed. Tried twice: a server may close a kept
-        connection, or one that it has just used, in the moment in which we write to it.
+        connection, or one that it has just used, in the moment in which we write to it. A server that has moved is
+        followed.
         """
-        request = self.http.build_request(method, path, **content)
+        answer = await self._sent(method, path, **content)
+        for _ in range(_MOVES):
+            if answer.status_code not in _MOVED or answer.next_request is None:
+                break
+            await answer.aclose()
+            answer = await self._sent(method, str(answer.next_request.url), **content)
+        return answer
+
+    async def _sent(self, method: str, path: str, **content: Any) -> httpx.Response:
+        request = self._request(method, path, **content)
         try:
             return await self.http.send(request, stream=True)
         except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
-            return await self.http.send(self.http.build_request(method, path, **content), stream=True)
+            return await self.http.send(self._request(method, path, **content), stream=True)
+
+    def _request(self, method: str, path: str, **content: Any) -> httpx.Request:
+        """The same method wherever it leads: a question that has become a GET is none. A key is for one host alone."""
+        request = self.http.build_request(method, path, **content)
+        if request.url.host != self.http.base_url.host:
+            request.headers.pop("Authorization", None)
+        return request
 
     async def post(self, path: str, **content: Any) -> bytes:
         """The whole answer. Raises ConversationError unless it is a success."""
@@ -134,12 +155,16 @@ class Engine:
 
     def refuse(self, status: int, body: bytes) -> None:
         """Raises ConversationError unless `status` is a success."""
-        if status < 400:
+        if status < 300:
             return
         if status in (401, 403) and self.theirs is not None:
             raise ConversationError(self.stage, f"{self.name}: the server {self.theirs.locked}", self.theirs.unlock)
-        said = self._shown(" ".join(body.decode("utf-8", "replace").split()))[:120]
-        what = f"{self.name} refused the request ({status}: {said})"
+        text = self._shown(body.decode("utf-8", "replace"))
+        _LOG.info("%s answered %s: %.2000s", self.name, status, text)
+        if status < 400:
+            raise ConversationError(self.stage, f"{self.name} has moved and does not say where to", self.look)
+        said = refusals.plain(refusals.said(text.encode()))
+        what = f"{self.name} refused the request ({status}{said and ': '}{said})"
         raise (Refused if status < 500 else ConversationError)(self.stage, what, self.look)
 
     def _shown(self, text: str) -> str:

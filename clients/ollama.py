@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from clients.chat import CAPTION_TOKENS, DESCRIBE, ChatModel, Piece
+from clients.chat import CAPTION_TOKENS, DESCRIBE, ChatModel, Piece, orderly
 from clients.http import Opened
 from clients.ollama_wire import (
     ChatLine,
@@ -90,7 +90,7 @@ class Ollama(ChatModel):
             return None
         said = self._line(line)
         if not said.done:
-            return Piece(said.message.content or "")
+            return Piece(said.message.content or "", thinks=bool(said.message.thinking))
         self.timings = said
         figures = ModelFigures(tokens_per_s=said.tokens_per_s) if said.tokens_per_s else None
         return Piece(said.message.content or "", figures, last=True)
@@ -102,7 +102,7 @@ class Ollama(ChatModel):
 
     def _body(self, messages: Sequence[Message], *, stream: bool, **options: Any) -> dict[str, Any]:
         """`think` off: a character that ponders for a minute before its first word is none; others ignore it."""
-        rows = [{"role": m.role, "content": m.content} for m in messages]
+        rows = [{"role": m.role, "content": m.content} for m in orderly(messages)]
         asked = {"model": self.model, "messages": rows, "stream": stream, "think": False, "keep_alive": EVENING}
         return asked | {"options": {**self._runner, **options}}
 

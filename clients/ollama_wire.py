@@ -24,6 +24,7 @@ class Said(Struct):
 
 class Written(Struct):
     content: str | None = None
+    thinking: str | None = None
 
 
 class ChatLine(Said):

@@ -1,48 +1,36 @@
-"""The OpenAI chat protocol as llama.cpp's server speaks it: streaming, a primed slot, timings."""
+"""The OpenAI chat protocol: as llama.cpp's server speaks it (streaming, a primed slot, timings), and more plainly."""
 
+import asyncio
+import logging
+import re
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from typing import Any
 
+import httpx
 import msgspec
 
-from clients.chat import CAPTION_TOKENS, DESCRIBE, ChatModel, Piece
+from clients import refusals
+from clients.chat import CAPTION_TOKENS, DESCRIBE, ChatModel
+from clients.http import Opened
+from clients.manners import NO_PATH, Known, Manners, Unfit, Walk, speaks_of_model
+from clients.openai_wire import Chunk, Reading
+from clients.thoughts import Beginning
 from conversation.errors import ConversationError, Refused
 from conversation.events import ModelFigures
 from conversation.ports import Message, Sampling
 from conversation.window import Counted
 
-
-class _Timings(msgspec.Struct):
-    """llama.cpp's own figures; other servers leave them out."""
-
-    cache_n: int = 0
-    prompt_n: int = 0
-    predicted_n: int = 0
-    predicted_per_second: float | None = None
-
-
-class _Delta(msgspec.Struct):
-    content: str | None = None
-
-
-class _Choice(msgspec.Struct):
-    delta: _Delta = msgspec.field(default_factory=_Delta)
-    finish_reason: str | None = None
-
-
-class _Chunk(msgspec.Struct):
-    choices: list[_Choice] = msgspec.field(default_factory=list)
-    timings: _Timings | None = None
-    error: Any = None
-
-    @property
-    def text(self) -> str:
-        return (self.choices[0].delta.content or "") if self.choices else ""
-
-    @property
-    def last(self) -> bool:
-        return any(c.finish_reason is not None for c in self.choices)
+_LOG = logging.getLogger(__name__)
+_NO_CHAT = (404, 405, 410, 501)
+_LATER = (429, 502, 503, 504)
+_FINAL = (401, 402, 403, 407, 413)
+"""Asked in another way the answer would be the same."""
+_WAITS, _WAIT_S, _LONGEST_WAIT_S = 3, 1.0, 5.0
+_BUSY = re.compile(r"load|busy|overload|capacity|warming|starting|not ready", re.IGNORECASE)
+_OTHER = re.compile(r"embed|rerank|whisper|tts|moderation|\bbge\b", re.IGNORECASE)
+"""In the names of models that do not chat."""
 
 
 class _Modalities(msgspec.Struct):
@@ -68,31 +56,36 @@ class _Tokens(msgspec.Struct):
     tokens: list[int]
 
 
-class _Answer(msgspec.Struct):
-    message: _Delta = msgspec.field(default_factory=_Delta)
+class _Listed(msgspec.Struct):
+    id: str = ""
 
 
-class _Whole(msgspec.Struct):
-    choices: list[_Answer] = msgspec.field(default_factory=list)
+class _Models(msgspec.Struct):
+    data: list[_Listed] = msgspec.field(default_factory=list)
 
 
 class OpenAIChat(ChatModel):
-    """A server of the OpenAI protocol; llama.cpp's extensions are asked for, and done without where they are not."""
+    """A server of the OpenAI protocol. llama.cpp's extensions are asked for first; what a server does not take is found
+    out at the canary, or in the midst of a turn when it has changed, and remembered in `known`.
+    """
 
-    path = "/v1/chat/completions"
-
-    def __init__(self, name: str, base_url: str, model: str = "") -> None:
+    def __init__(self, name: str, base_url: str, model: str = "", known: Known | None = None) -> None:
         super().__init__(name, base_url)
         self._model = model
-        self._decoder = msgspec.json.Decoder(_Chunk)
+        self.known = known or Known()
 
     async def prime(self, messages: Sequence[Message]) -> None:
         """One token is asked for, because zero gives one too (measured)."""
-        await self.post(self.path, json=self._body(messages, max_tokens=1, temperature=0.0))
+        manners = self.known.manners
+        asked = self._asked(stream=False, max_tokens=1, temperature=0.0)
+        await self.post(manners.path, json=manners.body(messages, asked))
+
+    def ways(self) -> Sequence[str]:
+        return self.known.manners.words()
 
     async def counted(self, messages: Sequence[Message]) -> Counted | None:
         """llama.cpp alone counts: with its own template and tokenizer."""
-        rows = [{"role": m.role, "content": m.content} for m in messages]
+        rows = [{"role": m.role, "content": m.content} for m in self.known.manners.shaped(messages)]
         try:
             props = self._decoded(msgspec.json.Decoder(_Props), await self.get("/props"))
             made = await self.post("/apply-template", json={"messages": rows})
@@ -110,21 +103,28 @@ class OpenAIChat(ChatModel):
     async def sees(self) -> bool:
         """Other servers than llama.cpp's do not tell; they are taken for blind."""
         try:
-            return self._decoded(msgspec.json.Decoder(_Props), await self.get("/props")).modalities.vision
-        except Refused:
+            return msgspec.json.decode(await self.get("/props"), type=_Props).modalities.vision
+        except (Refused, msgspec.DecodeError, UnicodeDecodeError):
             return False
 
     async def describe(self, picture: bytes, mime: str) -> str:
         url = f"data:{mime};base64,{b64encode(picture).decode()}"
         parts = [{"type": "text", "text": DESCRIBE}, {"type": "image_url", "image_url": {"url": url}}]
-        asked: dict[str, Any] = {"messages": [{"role": "user", "content": parts}], "cache_prompt": False}
-        asked |= {"max_tokens": CAPTION_TOKENS, "temperature": 0.1} | ({"model": self._model} if self._model else {})
-        whole = self._decoded(msgspec.json.Decoder(_Whole), await self.post(self.path, json=asked))
-        return ((whole.choices[0].message.content or "") if whole.choices else "").strip()
+        manners = self.known.manners
+        asked = manners.body((), self._asked(cache_prompt=False, max_tokens=CAPTION_TOKENS, temperature=0.1))
+        asked |= {"messages": [{"role": "user", "content": parts}]}
+        asked.pop("id_slot", None)
+        reading = Reading()
+        try:
+            chunks = [*reading.feed(await self.post(manners.path, json=asked)), *reading.end()]
+        except ValueError:
+            raise self.wrong("sent a reply that is not JSON") from None
+        return "".join(chunk.text for chunk in chunks).strip()
 
-    def _question(self, messages: Sequence[Message], sampling: Sampling) -> dict[str, Any]:
-        return self._body(
-            messages,
+    async def stream(
+        self, messages: Sequence[Message], sampling: Sampling, on_figures: Callable[[ModelFigures], None]
+    ) -> AsyncGenerator[str, None]:
+        asked = self._asked(
             stream=True,
             timings_per_token=True,
             temperature=sampling.temperature,
@@ -133,26 +133,152 @@ class OpenAIChat(ChatModel):
             seed=sampling.seed,
             max_tokens=sampling.max_tokens,
         )
+        walk, waits = Walk(self.known.manners), 0
+        with self.request():
+            while True:
+                try:
+                    async with aclosing(self._answer(walk.now, messages, asked, on_figures)) as pieces:
+                        async for text in pieces:
+                            if text:
+                                self.known.learn(walk.now)
+                            yield text
+                    return
+                except Unfit as unfit:
+                    said = self._shown(unfit.body.decode("utf-8", "replace") or unfit.said)
+                    _LOG.info("%s: %s %s %.2000s", self.name, unfit.why, unfit.status, said)
+                    if unfit.why == "later" and waits < _WAITS:
+                        waits += 1
+                        await asyncio.sleep(unfit.pause_s)
+                    elif not await self._plainer(walk, unfit, asked):
+                        raise await self._explained(walk.now.path, unfit) from None
 
-    def _piece(self, line: bytes) -> Piece | None:
-        data = line[5:].strip() if line.startswith(b"data:") else b""
-        if not data or data == b"[DONE]":
-            return Piece(last=True) if data else None
-        chunk = self._decoded(self._decoder, data)
-        if chunk.error is not None:
-            raise self.wrong(f"gave up ({str(chunk.error)[:120]})")
-        return Piece(chunk.text, _figures(chunk.timings) if chunk.timings else None, chunk.last)
+    async def _answer(
+        self,
+        manners: Manners,
+        messages: Sequence[Message],
+        asked: dict[str, Any],
+        on_figures: Callable[[ModelFigures], None],
+    ) -> AsyncGenerator[str, None]:
+        """Text as it comes, "" for a sign of life that is no word. Raises Unfit before the first text."""
+        begun, finish, beginning = False, "", Beginning(patient=manners.patient)
+        async with aclosing(self._chunks(manners.path, manners.body(messages, asked))) as chunks:
+            async for chunk in chunks:
+                if chunk.trouble:
+                    self._mind_trouble(chunk.trouble, begun=begun)
+                if chunk.timings is not None and chunk.figures:
+                    on_figures(chunk.figures)
+                finish = finish or chunk.finish
+                text = beginning.feed(chunk.text)
+                if beginning.thinks or (chunk.thinks and not (begun or text or manners.patient)):
+                    raise Unfit("thinks")
+                begun = begun or bool(text)
+                yield text
+        if rest := beginning.rest():
+            begun = True
+            yield rest
+        if finish:
+            self.known.marks_end = True
+        if not begun and finish == "length":
+            raise Unfit("thinks", said="no room for a word")
+        if not finish and not (begun and await self._never_marks_ends(manners, messages, asked)):
+            raise self.wrong("broke off in the middle")
 
-    def _body(self, messages: Sequence[Message], **more: Any) -> dict[str, Any]:
-        rows = [{"role": m.role, "content": m.content} for m in messages]
-        body: dict[str, Any] = {"messages": rows, "cache_prompt": True, "id_slot": 0, **more}
+    async def _chunks(self, path: str, body: dict[str, Any]) -> AsyncGenerator[Chunk, None]:
+        """Raises Unfit for what is no answer, and ConversationError where no other way of asking would help."""
+        try:
+            answer = await self.send(path, json=body)
+        except (httpx.RemoteProtocolError, httpx.ReadError):
+            raise Unfit("refused", said="it broke off") from None
+        async with Opened(answer):
+            if answer.status_code >= 300:
+                self._mind_status(answer.status_code, answer.headers, await answer.aread())
+            reading, seen, junk = Reading(), False, "sent a reply that is not JSON"
+            try:
+                async for data in answer.aiter_bytes():
+                    for chunk in reading.feed(data):
+                        seen = True
+                        yield chunk
+                junk = "broke off in the middle" if seen else junk
+                for chunk in reading.end():
+                    seen = True
+                    yield chunk
+            except ValueError:
+                raise self.wrong(junk) from None
+            if not seen:
+                page = "html" in answer.headers.get("content-type", "")
+                raise Unfit("elsewhere" if page else "refused", said="a web page" if page else "it broke off")
+
+    def _mind_status(self, status: int, headers: httpx.Headers, body: bytes) -> None:
+        said = refusals.said(body)
+        if status in _LATER:
+            asked_for = headers.get("retry-after", "")
+            wait = (
+                float(asked_for) if asked_for.isdecimal() else _WAIT_S if status == 429 or _BUSY.search(said) else 9e9
+            )
+            if wait <= _LONGEST_WAIT_S:
+                raise Unfit("later", status, said, body, wait)
+        if status in _FINAL or status in _LATER or self.too_long(said):
+            self.refuse(status, body)
+        nowhere = status in _NO_CHAT and not speaks_of_model(said)
+        raise Unfit("elsewhere" if nowhere else "refused", status, said, body)
+
+    def _mind_trouble(self, trouble: Any, *, begun: bool) -> None:
+        """An error in an answer that began as a success."""
+        body = trouble.encode() if isinstance(trouble, str) else msgspec.json.encode(trouble)
+        said = refusals.said(body)
+        if begun:
+            raise self.wrong(f"gave up ({refusals.plain(said) or 'it does not say why'})")
+        if self.too_long(said):
+            self.refuse(400, body)
+        raise Unfit("elsewhere" if NO_PATH.search(said) else "refused", 200, said)
+
+    async def _never_marks_ends(self, manners: Manners, messages: Sequence[Message], asked: dict[str, Any]) -> bool:
+        """Of an answer that just stopped: whether all of this server do. It is asked for another one, of a word."""
+        if self.known.marks_end is None:
+            body, ends = manners.body(messages, asked | {"max_tokens": 1}), []
+            try:
+                async with aclosing(self._chunks(manners.path, body)) as chunks:
+                    ends = [bool(chunk.finish) async for chunk in chunks]
+            except (ConversationError, Unfit, httpx.HTTPError):
+                return False
+            self.known.marks_end = any(ends)
+        return not self.known.marks_end
+
+    async def _plainer(self, walk: Walk, unfit: Unfit, asked: dict[str, Any]) -> bool:
+        model = ""
+        if unfit.why == "refused" and not self._model:
+            model = next((m for m in await self._models(walk.now.path) if not _OTHER.search(m)), "")
+        return walk.plainer(unfit, asked, model)
+
+    async def _models(self, path: str) -> list[str]:
+        """What the server says that it has; nothing when it does not say."""
+        try:
+            listed = msgspec.json.decode(await self.get(path.replace("chat/completions", "models")), type=_Models)
+        except (ConversationError, msgspec.DecodeError, UnicodeDecodeError):
+            return []
+        return [model.id for model in listed.data if model.id]
+
+    async def _explained(self, path: str, unfit: Unfit) -> ConversationError:
+        """What no way of asking could mend, in one line."""
+        match unfit.why:
+            case "thinks":
+                return self.thoughtful()
+            case "elsewhere":
+                what = f"{self.name} has no chat at {self.base_url}{path}" + (
+                    f" ({unfit.status})" if unfit.status else ""
+                )
+                return ConversationError(self.stage, what, "correct its url in the rig")
+        if speaks_of_model(unfit.said) and (models := await self._models(path)) and self._model not in models:
+            what = f'has no model "{self._model}"' if self._model else "wants to be told which model"
+            listed = ", ".join(models[:5])
+            return ConversationError(self.stage, f"{self.name} {what}; it has {listed}", "name one of them in the rig")
+        try:
+            self.refuse(unfit.status, unfit.body)
+        except ConversationError as error:
+            return error
+        words = refusals.plain(unfit.said) or "it does not say why"
+        return self.wrong(f"gave up ({words})" if unfit.status else "broke off in the middle")
+
+    def _asked(self, **more: Any) -> dict[str, Any]:
+        body: dict[str, Any] = {"cache_prompt": True, "id_slot": 0, **more}
         return body | {"model": self._model} if self._model else body
-
-
-def _figures(timings: _Timings) -> ModelFigures:
-    prompt = timings.cache_n + timings.prompt_n
-    speed = timings.predicted_per_second
-    return ModelFigures(
-        tokens_per_s=round(speed, 1) if speed is not None and timings.predicted_n > 1 else None,
-        kv_hit=round(timings.cache_n / prompt, 3) if prompt else None,
-    )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from clients.chat import rehearsal
 from console import body_commands as cmd
 from console import preflight
 from console.body_view import Row
@@ -15,6 +16,7 @@ from console.commands import TURN_FAILED, CommandError
 from console.eyes import Eyes
 from console.jaw_desk import JawDesk
 from console.sound_desk import SoundDesk
+from conversation import prompt
 from conversation.errors import ConversationError
 from conversation.stages import Stage
 from devices.microphone_clip import recorded_visitors
@@ -95,8 +97,9 @@ class LivePreflight:
     async def _think(self) -> str:
         if (llm := self._show.engines.llm()) is None:
             return ""
-        await llm.prime(self._show.head())
-        return "read the persona"
+        character = self._show.character.value
+        said = await llm.word(rehearsal(self._show.head()), prompt.sampling(character))
+        return "; it ".join([f'began with "{said[:40]}"', *llm.ways()])
 
     async def _speak(self) -> str:
         said = []

@@ -167,7 +167,7 @@ class Show:
         self.character = character
         self._history = History(character.value.thinking.history_turns, self._budget())
         for made in self.launchers.values():
-            made.warm_with(self.head(), character.value)
+            self.brief(made)
 
     def head(self) -> list[Message]:
         """The frozen beginning of every prompt."""
@@ -184,6 +184,14 @@ class Show:
         last_show.remember(self.home, self.rig, self.character)
         self.bus.publish(CharacterChanged(character=character.name, character_name=character.value.name))
 
+    def brief(self, launcher: BaseLauncher) -> None:
+        """What the engine will be asked, for its canary to ask the same, and who hears what it cannot take."""
+        launcher.warm_with(self.head(), self.character.value)
+        launcher.tell = self.note
+
+    def note(self, text: str) -> None:
+        self.bus.publish(Note(text=text, level="info"))
+
     def warn(self, text: str) -> None:
         self.bus.publish(Note(text=text, level="warning"))
 
@@ -193,7 +201,7 @@ class Show:
 
     def appoint(self, launcher: BaseLauncher, seat: int) -> None:
         """Its engine takes the place of the one that was; a show that comes after a crash goes on with it."""
-        launcher.warm_with(self.head(), self.character.value)  # the character may have changed while it loaded
+        self.brief(launcher)  # the character may have changed while it loaded
         self.launchers[launcher.name] = launcher
         self._choose(launcher.name, self._choice(launcher, seat, self.pinned(launcher.name)))
         self._history.budget = self._budget()

@@ -152,7 +152,7 @@ class Swapper:
             made = services.launcher(show.rig, name, engine, show.shop, show.catalogue)
         except ProfileError as error:
             raise CommandError(USAGE, f"{error.message}{f'; {error.hint}' if error.hint else ''}") from None
-        made.warm_with(show.head(), show.character.value)
+        show.brief(made)
         return made
 
     async def _one(self, wish: Wish) -> SwapEnded:

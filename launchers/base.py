@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Literal, TypeVar
 
@@ -78,10 +78,12 @@ class BaseLauncher(ABC):
     default_url: ClassVar[str] = ""
     """Where such an engine runs by custom, when somebody else runs it."""
     health_path: ClassVar[str] = "/health"
+    endpoints: ClassVar[Sequence[str]] = ("/v1",)
+    """What people write behind the address of such a server, which our requests add themselves; longest first."""
 
     def __init__(self, name: str, settings: Engine, workshop: Workshop) -> None:
-        if settings.launch == "attach" and not settings.url:
-            settings = replace(settings, url=self.default_url)
+        if settings.launch == "attach":
+            settings = replace(settings, url=self._base(settings.url or self.default_url))
         self.name, self.settings, self.workshop = name, settings, workshop
         self._binary: str | None = None
         self.theirs: Theirs | None = None
@@ -91,6 +93,8 @@ class BaseLauncher(ABC):
         self.keyless: ProfileError | None = None
         """Why the key that its server wants is not to be had."""
         self.device = "cpu"
+        self.tell: Callable[[str], None] = lambda words: None
+        """Takes a sentence for the operator: what the engine was found not to take, and what is done instead."""
 
     @property
     def role(self) -> Role:
@@ -143,6 +147,13 @@ class BaseLauncher(ABC):
         except ProfileError as error:
             self.theirs, self.keyless = Theirs(url=url, table=table), error
         self.settings = replace(self.settings, url=url)
+
+    def _base(self, url: str) -> str:
+        """The address without what our requests add to it."""
+        url = url.strip().rstrip("/")
+        for path in (*self.endpoints, self.health_path):
+            url = url.removesuffix(path).rstrip("/")
+        return url
 
     def option(self, key: str) -> OptionValue:
         return self.settings.options.get(key, self.options[key])
@@ -221,7 +232,9 @@ class BaseLauncher(ABC):
 
     @abstractmethod
     async def try_out(self, client: Client) -> None:
-        """A real little request: the canary, and the warm-up."""
+        """What a visitor's turn will send, until it has brought back a word, a transcript or a sound: the canary, and
+        the warm-up.
+        """
 
     async def canary(self, base_url: str) -> None:
         """Raises ServiceError when the engine does not do its work."""
@@ -233,8 +246,7 @@ class BaseLauncher(ABC):
         except ServiceError:
             raise
         except ConversationError as error:
-            what = error.message.removeprefix(self.name).lstrip(": ")
-            raise ServiceError(self.name, f"it runs but does not work ({what})", error.hint) from error
+            raise ServiceError(self.name, error.message.removeprefix(self.name).lstrip(": "), error.hint) from error
         except Exception as error:
             raise ServiceError(self.name, f"it runs but does not work ({error})", client.look) from error
         finally:

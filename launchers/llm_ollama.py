@@ -39,6 +39,7 @@ class Launcher(ModelLauncher):
     catalogued = False
     default_url = ollama_server.USUAL
     health_path = ollama_server.HEALTH
+    endpoints = ("/v1/chat/completions", "/api/chat", "/api/generate", "/api/tags", "/v1", "/api")
     options = {"batch": 128, "gpu_layers": -1}
     """batch: tokens per prefill step; smaller hears a cancel sooner. gpu_layers: -1 = as many as fit."""
     _loaded_by_us: bool | None = None
@@ -113,15 +114,12 @@ class Launcher(ModelLauncher):
         return self.introduced(Ollama(self.name, base_url, self.model, self._runner()))
 
     async def try_out(self, client: Client) -> None:
-        """Loads it for the evening; the frozen head and one token, so that the canary warms and never evicts."""
+        """Loads it for the evening; the frozen head and a word, so that the canary warms and never evicts."""
         assert isinstance(client, Ollama)
-        try:
-            there = await client.loaded() is not None
-            self._loaded_by_us = not there or bool(self._loaded_by_us)
-            await self._while_it_answers(client)
-            await self._note_device(client)
-        except ConversationError as error:
-            raise ServiceError(self.name, error.message.removeprefix(f"{self.name} "), error.hint) from error
+        there = await client.loaded() is not None
+        self._loaded_by_us = not there or bool(self._loaded_by_us)
+        await self._while_it_answers(client)
+        await self._note_device(client)
 
     async def memory(self, base_url: str) -> ModelMemory | None:
         client = self.connect(base_url)
@@ -208,13 +206,14 @@ class Launcher(ModelLauncher):
             if not await client.stored():
                 await pull(client, on_progress)
         except ConversationError as error:
-            raise FetchError(f"{self.name}: {error.message.removeprefix(self.name + ' ')}; {error.hint}") from error
+            what = error.message.removeprefix(self.name).lstrip(": ")
+            raise FetchError(f"{self.name}: {what}; {error.hint}") from error
         finally:
             await client.aclose()
 
     async def _while_it_answers(self, client: Ollama) -> None:
         """To load may take for ever and is ended by Ollama itself when it stalls; unless Ollama hangs, too."""
-        song: asyncio.Task[ConversationError | Unfit | None]
+        song: asyncio.Task[Exception | None]
         async with asyncio.TaskGroup() as tasks:
             song = tasks.create_task(self._sing(client))
             misses = 0
@@ -229,10 +228,10 @@ class Launcher(ModelLauncher):
         if error := song.result():
             raise error
 
-    async def _sing(self, client: Ollama) -> ConversationError | Unfit | None:
+    async def _sing(self, client: Ollama) -> Exception | None:
         """Its error as a value, for in a TaskGroup it would come as a group."""
         try:
-            await self.read_head(client)
+            await self.walk(client)
         except (ConversationError, Unfit) as error:
             return error
         return None

@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Sequence
 
-from clients.chat import ChatModel
-from conversation import window
+from clients.chat import ChatModel, rehearsal
+from conversation import prompt, window
 from conversation.errors import TooLong
-from conversation.ports import Message
+from conversation.ports import Message, Sampling
 from launchers.base import BaseLauncher
 from profiles.schema import Character
 from supervisors.errors import Unfit
@@ -46,21 +46,22 @@ class ModelLauncher(BaseLauncher):
         if self._character is not None and (why := self.misfit(self._character)):
             raise Unfit(self.name, why)
 
-    async def read_head(self, client: ChatModel) -> None:
-        """The canary's part: what was said so far is left out rather than refused. Raises Unfit for a persona that
-        has no room.
+    async def walk(self, client: ChatModel) -> None:
+        """The canary's part: the path of a turn to its first word. What was said so far is left out rather than
+        refused. Raises Unfit for a persona that has no room.
         """
         character = self._character
         if character is not None and character is not self._counted:
             if why := await self.counted_misfit(client, character):
                 raise Unfit(self.name, why)
             self._counted = character
+        sampling = Sampling() if character is None else prompt.sampling(character)
         try:
-            await client.prime(self._head)
+            await client.word(rehearsal(self._head), sampling)
         except TooLong as error:
             if character is None:
                 raise
             try:
-                await client.prime(window.head(character))
+                await client.word(rehearsal(window.head(character)), sampling)
             except TooLong:
                 raise Unfit(self.name, f"persona is longer than the window: {error.hint}") from None

@@ -10,6 +10,7 @@ FORMS = ("pcm", "wav", "flac", "mp3", "opus")
 
 
 class SpeechLauncher(BaseLauncher):
+    endpoints = ("/v1/audio/speech", "/v1")
     options = {"model": "", "voice": "", "response_format": "pcm", "sample_rate": 0}
     """What an attached server wants to be asked for; our own have one voice each. sample_rate: Hz of its raw samples,
     where it does not say; 0 = 24000.

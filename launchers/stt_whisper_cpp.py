@@ -17,6 +17,7 @@ _WORD = "skeleton"
 class Launcher(BaseLauncher):
     script = "stt_pywhispercpp"
     binary = "whisper-server"
+    endpoints = ("/inference", "/load")
 
     def script_arguments(self, weights: Path | None) -> tuple[str, ...]:
         return ("--model", str(weights), "--threads", self.threads())

@@ -54,6 +54,13 @@ async def health(address: str, authorization: Secret | None = None) -> int | Non
         return None
 
 
+def lives(status: int | None) -> bool:
+    """Whether a server that is up says so. One that knows no such path is up, too, and not all have the same paths;
+    500 and above mean that it loads, or is unwell.
+    """
+    return status is not None and (status < 500 or status == 501)
+
+
 async def _ask_here(port: int, question: bytes) -> bytes:
     """All of the answer is read: to hang up on one makes some servers complain in their logs."""
     loop = asyncio.get_running_loop()

@@ -61,7 +61,7 @@ class Tender:
         give_up, misses = self._clock() + BUSY_S, 0
         while misses < MISSES and self._clock() < give_up:
             used = probes.tree_work_s(self._process.pid)
-            if await probes.health(self._health) == 200:
+            if probes.lives(await probes.health(self._health)):
                 return self._owns_port()
             await asyncio.sleep(AGAIN_S)
             # It may still be at work for the show that is gone.
@@ -69,8 +69,8 @@ class Tender:
         raise ServiceError(self._spec.name, f"no answer to {MISSES} probes of {self._spec.health_path} in a row")
 
     async def until_it_answers(self) -> None:
-        """200 from our own process, and the canary."""
-        while (status := await probes.health(self._health)) != 200 or not self._owns_port():
+        """A sign of life from our own process, and the canary."""
+        while not probes.lives(status := await probes.health(self._health)) or not self._owns_port():
             self._mind_stall(f"answers {status} at {self._spec.health_path}" if status else "answers nothing")
             await asyncio.sleep(self._pause())
         for attempt in range(1, CANARIES + 1):
@@ -97,13 +97,13 @@ class Tender:
 
     async def _probe(self) -> None:
         """A miss does not count while a request of ours is under way, or the canary: it may be merely busy."""
-        heard = await probes.health(self._health) == 200
+        heard = probes.lives(await probes.health(self._health))
         self._misses = 0 if heard or self._spec.busy() or self._canary.singing else self._misses + 1
         if self._misses >= MISSES:
             raise _Deaf(f"{self._spec.name}: no answer to {MISSES} probes of {self._spec.health_path} in a row")
 
     async def _listen_for_canaries(self) -> None:
-        """200 at /health says little: servers have been seen that say it and answer nothing else."""
+        """A sign of life at /health says little: servers have been seen that say it and answer nothing else."""
         raise _Deaf(f"{self._spec.name}: {await self._canary.until_silent()}")
 
     async def _mind_shim(self) -> None:

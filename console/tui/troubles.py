@@ -100,6 +100,8 @@ def _service(service: ServiceChanged, state: ShowState) -> Trouble | None:
         case ServiceState.DEGRADED:
             return Trouble("warn", f"{service.name} is in trouble: {why}.")
         case ServiceState.FETCHING | ServiceState.STARTING | ServiceState.LOADING if service.last_error:
+            if not service.restarts:  # somebody else's server: it has not stopped, it is waited for
+                return Trouble("warn", f"{service.name} is not ready yet: {why}.")
             return Trouble("warn", f"{service.name} stopped: {why}; it is coming back.")
     return None
 

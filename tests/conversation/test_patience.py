@@ -38,7 +38,12 @@ class Slow:
     ) -> None:
         self.sign, self.headers, self.healthy, self.loads_s = sign, headers, healthy, loads_s
         self.over = asyncio.Event()
-        self.questions = 0
+        self.questions, self.answered = 0, False
+
+    @property
+    def slow(self) -> bool:
+        """One that reasons does so, too, when it is asked once more and not to."""
+        return not self.answered and (self.questions == 1 or b"reasoning" in self.sign)
 
     async def __call__(self, asked: Asked) -> Bytes:
         if asked.path != "/v1/chat/completions":
@@ -49,7 +54,7 @@ class Slow:
         self.questions += 1
         if self.headers:
             yield head()
-        until = asyncio.get_running_loop().time() + (self.loads_s if self.questions == 1 else 0)
+        until = asyncio.get_running_loop().time() + (self.loads_s if self.slow else 0)
         while (left := until - asyncio.get_running_loop().time()) > 0 and not self.over.is_set():
             if self.sign:
                 yield self.sign
@@ -58,6 +63,7 @@ class Slow:
                     await self.over.wait()
             except TimeoutError:
                 continue
+        self.answered = True
         yield (b"" if self.headers else head()) + ANSWER
 
 

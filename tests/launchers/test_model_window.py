@@ -62,7 +62,7 @@ class LlamaServer:
                 answer = whole(b'{"error": {"type": "exceed_context_size_error"}}', 400)
             case _:
                 self.primed.append(asked.json["messages"])
-                answer = whole(b'{"choices": []}')
+                answer = whole(b'{"choices": [{"message": {"content": "Arr."}}]}')
         async for data in answer(asked):
             yield data
 
@@ -99,13 +99,13 @@ async def test_a_servers_window_counts_and_not_the_rigs_where_it_is_somebody_els
 
 
 async def test_what_was_said_so_far_is_left_out_rather_than_refused(home: Home) -> None:
-    server = LlamaServer(tokens=40, most=2)
+    server = LlamaServer(tokens=40, most=4)
     launcher = made(home, SHORT)
     talk = [Message("user", "Who?"), Message("assistant", "A pirate.")] * 4
     launcher.warm_with([*window.head(SHORT)[:-1], *talk, window.head(SHORT)[-1]], SHORT)
     async with serving(server) as (url, _):
         await launcher.canary(url)
-    assert [len(messages) for messages in server.primed] == [2]
+    assert [len(messages) for messages in server.primed] == [4]
 
 
 async def test_a_server_that_does_not_count_is_believed_when_it_refuses(home: Home) -> None:

@@ -216,8 +216,9 @@ async def test_the_canary_loads_for_the_evening_and_tells_the_device(make: Make,
     launcher = make(theirs.url, context=1024, options={"gpu_layers": 12}, threads=3)
     await launcher.canary(theirs.url)
     asked = theirs.asked("/api/chat")[0]
-    wanted = {"num_ctx": 1024, "num_batch": 128, "num_gpu": 12, "num_thread": 3, "num_predict": 1, "temperature": 0.0}
-    assert asked["options"] == wanted and asked["keep_alive"] == -1
+    wanted: dict[str, float] = {"num_ctx": 1024, "num_batch": 128, "num_gpu": 12, "num_thread": 3, "seed": -1}
+    wanted |= {"num_predict": 80, "temperature": 0.7, "top_p": 0.9, "repeat_penalty": 1.1}
+    assert asked["options"] == wanted and asked["stream"] is True and asked["keep_alive"] == -1
     assert launcher.device == "gpu 60%"
 
 
