@@ -9,6 +9,7 @@ import soxr
 from conversation.audio import HEARING_RATE, Samples
 from devices.channels import best_of
 from devices.errors import DeviceError
+from devices.sound_decoder import ODD_OGG, as_wav, kind
 
 MAX_S = 30.0
 _MAX_BYTES = 64 << 20
@@ -39,6 +40,10 @@ def read_sound(path: Path, max_s: float = MAX_S) -> Samples:
 
 def decode(name: str, data: bytes, max_s: float = MAX_S) -> Samples:
     """`data` as 16 kHz mono samples. Raises DeviceError as `read_sound` does."""
+    if (known := kind(data)) is not None:
+        data = as_wav(name, data, known, max_s)
+    elif data.startswith(b"OggS") and not _opens(data):  # some that write a header twice
+        data = as_wav(name, data, ODD_OGG, max_s)
     import soundfile  # with libsndfile 4 MB: only those who read files pay
 
     try:
@@ -50,11 +55,10 @@ def decode(name: str, data: bytes, max_s: float = MAX_S) -> Samples:
                 hint = f"cut it to {max_s:g} s or less"
                 raise DeviceError(name, f"the sound lasts {frames / rate:.0f} s, more than a question may", hint)
             sound = file.read(dtype="float32", always_2d=True)
-    except (soundfile.SoundFileError, RuntimeError) as error:
-        why = str(getattr(error, "error_string", error)).rstrip(".")
-        raise DeviceError(
-            name, f"the file is not sound that can be read ({why})", "give a WAV, FLAC, OGG or MP3"
-        ) from None
+    except (soundfile.SoundFileError, RuntimeError, MemoryError, ValueError):
+        why = ": the header of the WAV is damaged" if data[:4] in (b"RIFF", b"RIFX", b"RF64") else ""
+        hint = "record it again, or give a WAV, FLAC, OGG or MP3"
+        raise DeviceError(name, f"the file is not sound that can be read{why}", hint) from None
     _refuse_cut_off(name, data, len(sound), frames)
     sound = np.nan_to_num(sound, posinf=0.0, neginf=0.0)
     heard = soxr.resample(sound, rate, HEARING_RATE) if rate != HEARING_RATE else sound
@@ -62,6 +66,16 @@ def decode(name: str, data: bytes, max_s: float = MAX_S) -> Samples:
     if len(samples) == 0:
         raise DeviceError(name, "the file holds no sound (zero frames)", "record the question again")
     return samples
+
+
+def _opens(data: bytes) -> bool:
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(BytesIO(data)):
+            return True
+    except (soundfile.SoundFileError, RuntimeError):
+        return False
 
 
 def _refuse_cut_off(name: str, data: bytes, got: int, promised: int) -> None:

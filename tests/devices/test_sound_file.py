@@ -2,6 +2,7 @@
 
 import os
 import struct
+import sys
 from io import BytesIO
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
+from console.cli import main
+from devices import sound_decoder
 from devices.errors import DeviceError
 from devices.sound_file import decode, read_sound
 
@@ -140,3 +143,91 @@ def test_a_huge_file_is_not_even_read(tmp_path: Path) -> None:
         file.truncate(65 << 20)
     with pytest.raises(DeviceError, match="larger than 64 MB"):
         read_sound(tmp_path / "huge.wav")
+
+
+HEADS = {
+    "AAC in an MP4 file": b"\0\0\0\x1cftypM4A \0\0\0\0" + bytes(40) + b"mp4a" + bytes(400),
+    "AMR in a 3GP file": b"\0\0\0\x1cftyp3gp4\0\0\0\0" + bytes(40) + b"samr" + bytes(400),
+    "Opus in a WebM file": b"\x1a\x45\xdf\xa3" + bytes(20) + b"webm" + b"A_OPUS" + bytes(400),
+    "Opus in a Matroska file": b"\x1a\x45\xdf\xa3" + bytes(20) + b"matroska" + b"A_OPUS" + bytes(400),
+    "AAC without a container": b"\xff\xf1\x50\x80" + bytes(400),
+    "AMR": b"#!AMR-WB\n" + bytes(400),
+    "Windows Media": bytes.fromhex("3026b2758e66cf11") + bytes(400),
+    "an unusual Ogg file": b"OggS" + bytes(400),
+}
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A PATH with nothing but what a test puts there."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+    return folder
+
+
+def put_ffmpeg(folder: Path, lines: str) -> None:
+    program = folder / "ffmpeg"
+    program.write_text(
+        f"#!{sys.executable}\nimport os, sys, time\nsource, out = sys.argv[-1], sys.argv[-1][5:]\n{lines}\n"
+    )
+    program.chmod(0o755)
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".m4a", ""])
+@pytest.mark.parametrize("words", HEADS)
+def test_what_nothing_here_decodes_is_named_with_what_to_do(path: Path, words: str, suffix: str) -> None:
+    file = path / f"question{suffix}"
+    file.write_bytes(HEADS[words])
+    with pytest.raises(DeviceError) as caught:
+        read_sound(file)
+    assert str(caught.value) == f"{file.name}: this is {words}; install ffmpeg, or convert it to WAV"
+    assert main(["ask", "--wav", str(file)]) == 2
+
+
+@pytest.mark.parametrize("words", HEADS)
+def test_a_decoder_of_this_machine_reads_it_and_may_open_nothing_else(path: Path, words: str) -> None:
+    (path / "answer.wav").write_bytes(encoded("WAV", "PCM_16", RATE, channels=8))
+    words_file, answer = str(path / "words"), str(path / "answer.wav")
+    tells = f"open({words_file!r}, 'w').write('\\n'.join(sys.argv[1:]))"
+    put_ffmpeg(path, f"{tells}\nopen(out, 'wb').write(open({answer!r}, 'rb').read())")
+    file = path / "-i http:question"
+    file.write_bytes(HEADS[words])
+    assert len(read_sound(file)) == RATE / 2
+    said = (path / "words").read_text().split("\n")
+    assert said[said.index("-protocol_whitelist") + 1] == "file" and "-f" in said[: said.index("-i")]
+    assert said[said.index("-i") + 1].startswith("file:/") and not any("question" in word for word in said)
+
+
+@pytest.mark.parametrize(
+    ("lines", "word"),
+    [
+        ("sys.exit(1)", "ffmpeg cannot read it"),
+        ("", "no sound that can be read"),
+        ("open(out, 'wb').write(b'x' * 20)", "no sound that can be read"),
+        ("open(out, 'wb').write(b'x' * 2000)", "not sound that can be read"),
+        ("open(out, 'wb').truncate(65 << 20)", "no sound that can be read"),
+        ("time.sleep(60)", "does not come to an end"),
+    ],
+)
+def test_a_decoder_that_fails_gives_one_plain_line(
+    path: Path, monkeypatch: pytest.MonkeyPatch, lines: str, word: str
+) -> None:
+    monkeypatch.setattr(sound_decoder, "_PATIENCE_S", 2.0)
+    put_ffmpeg(path, lines)
+    with pytest.raises(DeviceError, match=word):
+        decode("x", HEADS["AMR"])
+
+
+RECORDINGS = Path(os.environ.get("GALACTUS_MEDIA", "/nowhere"), "recordings")
+
+
+@pytest.mark.skipif(not RECORDINGS.is_dir(), reason="GALACTUS_MEDIA is not set: no recordings of phones and messengers")
+def test_each_recording_is_heard_or_refused_in_one_plain_line() -> None:
+    for file in sorted(RECORDINGS.iterdir()):
+        try:
+            assert len(read_sound(file))
+        except DeviceError as error:
+            said = str(error)
+            assert said.startswith(f"{file.name}: ") and "\n" not in said and len(said) < 200
+            assert "libsndfile" not in said and main(["ask", "--wav", str(file)]) == 2
