@@ -171,5 +171,6 @@ class CommandError(Exception):
         super().__init__(message)
 
 
+NOTHING_TO_SAY = "there is nothing to say in that; give some words"
 DONE, USAGE, NO_ENGINE, TURN_FAILED, NO_SHOW, INTERRUPTED = 0, 2, 3, 4, 5, 130
 """Exit codes, the same for every command."""

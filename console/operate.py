@@ -18,6 +18,7 @@ from conversation.audio import HEARING_RATE, Samples, from_bytes
 from conversation.errors import ConversationError
 from conversation.events import TurnEnded
 from conversation.loop import Busy, ConversationLoop
+from conversation.spoken import has_words
 from conversation.stages import Outcome, Stage
 from conversation.turn import Request
 from devices.jaw_player import JawPlayer
@@ -172,10 +173,13 @@ class Operator:
         return await self._turn(request, command, need=("stt", "llm", "tts"))
 
     async def _say(self, command: cmd.Say, holder: str) -> dict[str, Any]:
-        if not command.text.strip():
-            raise cmd.CommandError(cmd.USAGE, "there is nothing to say; give some text")
+        if not has_words(command.text):
+            raise cmd.CommandError(cmd.USAGE, cmd.NOTHING_TO_SAY)
         plain = cmd.Ask(text=command.text, timeout_s=command.timeout_s)
-        return await self._turn(Request("say", holder=holder, text=command.text), plain, need=("tts",))
+        said = await self._turn(Request("say", holder=holder, text=command.text), plain, need=("tts",))
+        if said["outcome"] in (Outcome.COMPLETED, Outcome.DEGRADED) and not said["audio"]["seconds"]:
+            raise cmd.CommandError(cmd.USAGE, cmd.NOTHING_TO_SAY)  # letters that this voice cannot read
+        return said
 
     async def _turn(self, request: Request, command: cmd.Ask, need: tuple[str, ...]) -> dict[str, Any]:
         self._asking += 1

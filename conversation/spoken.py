@@ -16,6 +16,9 @@ _PUNCTUATION = frozenset(".,;:!?'\"’‘“”-–—…")
 _CURRENCY = {"$": ("dollar", "cent"), "€": ("euro", "cent"), "£": ("pound", "penny")}
 _NUMBER = r"\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?"
 _PARTS = {2: "half", 3: "third", 4: "quarter", 5: "fifth", 6: "sixth", 8: "eighth", 10: "tenth"}
+_MARKUP = re.compile(
+    r"<[^<>\n]{0,80}>|(?<!\*)\*(?!\*)[^*\n]+\*(?!\*)|^\s*[(\[]?[:;=8xX]['^-]?[()DPpOo\[\]/|]+\s*$|:[a-z][a-z0-9_+-]*:"
+)
 _LONGEST_QUANTITY = 15
 """Digits; more are a serial number, said one by one."""
 
@@ -30,6 +33,11 @@ def spoken(text: str) -> str:
         text = text.replace(symbol, word)
     text = "".join(map(_sayable, text))
     return re.sub(r"\s{2,}", " ", re.sub(r"\s+([,.;:!?])", r"\1", text)).strip()
+
+
+def has_words(text: str) -> bool:
+    """Whether a voice finds anything to say in it, beside markup, faces and stage directions."""
+    return any(char.isalpha() for char in spoken(_MARKUP.sub(" ", text)))
 
 
 def _sayable(char: str) -> str:

@@ -2,13 +2,15 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from console import client
 from console.cli import main, parser
 from console.client import NoShow, OperatorClient
-from console.commands import Status
+from console.commands import USAGE, CommandError, Say, Status
+from console.operate import Operator
 
 
 @pytest.mark.parametrize(
@@ -57,3 +59,24 @@ async def test_a_show_that_hangs_is_told(tmp_path: Path, monkeypatch: pytest.Mon
                 await deaf_show.call(Status())
         await gone.wait()
         await asyncio.sleep(0.01)
+
+
+class Show:
+    """Nobody is asked."""
+
+    bus = None
+
+
+@pytest.mark.parametrize("text", ["👻", "...", "", "   ", "***", "<b></b>"])
+def test_nothing_to_say_is_a_mistake_of_the_caller(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whether a show runs or not: by the command line, and by the operator API that the screen uses."""
+    monkeypatch.setenv("GALACTUS_HOME", str(tmp_path))
+    assert main(["say", text]) == USAGE
+    assert capsys.readouterr().err.count("there is nothing to say in that; give some words") == 1
+    show: Any = Show()
+    operator = Operator(show, show, show, show, show, show)
+    with pytest.raises(CommandError, match="there is nothing to say") as caught:
+        asyncio.run(operator.execute(Say(text=text), "x"))
+    assert caught.value.code == USAGE

@@ -2,7 +2,7 @@
 
 import pytest
 
-from conversation.spoken import spoken
+from conversation.spoken import has_words, spoken
 from tests.conversation.texts import SENTENCES, noise
 
 
@@ -79,3 +79,24 @@ def test_no_string_crashes_and_nothing_unspeakable_remains(seed: int) -> None:
         said = spoken(text)
         assert not any(c.isdecimal() or c in "$€£%#°+=<>&@*()½²①\u200d\ufe0f👋\ud83d\x00\n" for c in said), text
         assert spoken(said) == said, text
+
+
+NO_WORDS = [
+    *("", "   ", "\n\t", "...", "…", "?!", "-", "\u2014", "。。。", "\u200b", "\u200e\u202e", "\ufeff", "\x07"),
+    *("👻", "👻 🎃", "👨\u200d👩\u200d👧", "🇩🇪", "❤️", "👍🏽", "♪♫", "→", "™", ":-)", ";)", "=D", ":smile:"),
+    *("***", "**", "```", "#", "<b></b>", "<br/>", "*laughs*", "[]", "()", "{}", "|", "~~"),
+]
+WORDS = [
+    *("Boo!", "a", "é", "Привет", "你好", "5", "50%", "$5", "1️⃣", "½", "24/7", "A & B", "Ob-la-di: oh!"),
+    *("👻 Boo!", "*Boo!* he said", "**Boo!**", "<b>Boo</b>", "(Only today!)", "Trick or treat :-)"),
+]
+
+
+@pytest.mark.parametrize("text", NO_WORDS)
+def test_where_there_is_nothing_to_say(text: str) -> None:
+    assert not has_words(text)
+
+
+@pytest.mark.parametrize("text", WORDS)
+def test_where_there_is(text: str) -> None:
+    assert has_words(text)
