@@ -8,7 +8,7 @@ import numpy as np
 from conversation.audio import HEARING_RATE, SILENCE, Samples
 
 _FRAME = 512
-_SPEECH = 0.5
+_SPEECH, _SURE = 0.5, 0.8
 
 
 class SileroDetector:
@@ -16,6 +16,8 @@ class SileroDetector:
 
     def __init__(self) -> None:
         self._rest: Samples = SILENCE
+        self.sure_s = 0.0
+        """Seconds of the recording that are speech beyond doubt; noise that is taken for speech hardly ever is."""
 
     @cached_property
     def _vad(self) -> Any:
@@ -29,12 +31,13 @@ class SileroDetector:
 
     def reset(self) -> None:
         self._vad.reset()
-        self._rest = SILENCE
+        self._rest, self.sure_s = SILENCE, 0.0
 
     def feed(self, pcm: Samples) -> float:
         pcm = np.concatenate((self._rest, pcm))
         whole = len(pcm) // _FRAME * _FRAME
         self._rest = pcm[whole:]
         frames = (pcm[:whole].astype(np.float32) / 32768.0).reshape(-1, _FRAME)
-        voiced = sum(1 for frame in frames if float(self._vad.process(frame)) >= _SPEECH)
-        return voiced * _FRAME / HEARING_RATE
+        heard = [float(self._vad.process(frame)) for frame in frames]
+        self.sure_s += sum(share >= _SURE for share in heard) * _FRAME / HEARING_RATE
+        return sum(share >= _SPEECH for share in heard) * _FRAME / HEARING_RATE

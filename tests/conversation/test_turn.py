@@ -9,10 +9,10 @@ from msgspec import structs
 from conversation.audio import Samples
 from conversation.events import ClausePlaying, ClauseReady, Marks, TranscriptReady, TurnEnded
 from conversation.stages import Outcome, Stage
-from conversation.turn import Request
+from conversation.turn import Request, once
 from profiles.schema import Audio, CannedLines, Deadlines, Thinking
 from tests.conversation.booth import CHARACTER, QUICK, Booth, opened
-from tests.fakes.ports import ClipMicrophone, TappedSpeaker, silence
+from tests.fakes.ports import ClipMicrophone, LoudIsSpeech, TappedSpeaker, silence
 from tests.fakes.ports import speech as talk
 
 LONG = "I am a very old skull, and I live here by the door. I like puns about bones."
@@ -145,6 +145,43 @@ async def test_silence_and_clicks_never_reach_the_recogniser(pcm: Samples) -> No
         ended = await booth.hear(pcm)
     assert (ended.outcome, ended.stage, ended.transcript) == (Outcome.UNHEARD, Stage.LISTENING, "")
     assert (booth.stt.heard, booth.llm.prompts, ended.reply) == ([], [], "Unheard line.")
+
+
+class SureOfIt(LoudIsSpeech):
+    """As Silero is of a clear voice; 0.29 s is what "Hi!" takes."""
+
+    sure_s = 0.0
+
+    def reset(self) -> None:
+        self.sure_s = 0.0
+
+    def feed(self, pcm: Samples) -> float:
+        heard = super().feed(pcm)
+        self.sure_s += heard * 0.7
+        return heard
+
+
+@pytest.mark.parametrize(("speech_s", "asked"), [(0.29, 1), (0.25, 1), (0.2, 0), (0.05, 0)])
+async def test_one_clear_word_is_asked_of_the_recogniser(speech_s: float, asked: int) -> None:
+    async with opened(Booth(detector=SureOfIt())) as booth:
+        ended = await booth.hear(np.concatenate((talk(speech_s), silence(0.3))))
+    assert len(booth.stt.heard) == asked and (ended.outcome is Outcome.COMPLETED) == bool(asked)
+
+
+@pytest.mark.parametrize(
+    ("heard", "speech_s", "meant"),
+    [
+        ("Hi. Hi. Hi. Hi. Hi. Hi. Hi", 0.29, "Hi."),
+        ("Bye bye bye bye bye bye", 0.3, "Bye"),
+        ("Oh no, oh no, oh no, oh no", 0.35, "Oh no,"),
+        ("No no no!", 0.3, "No no no!"),
+        ("Ha ha ha ha ha ha", 1.5, "Ha ha ha ha ha ha"),
+        ("Who are you and what is it?", 0.4, "Who are you and what is it?"),
+        ("", 0.3, ""),
+    ],
+)
+def test_a_short_word_is_not_heard_again_and_again(heard: str, speech_s: float, meant: str) -> None:
+    assert once(heard, speech_s) == meant
 
 
 @pytest.mark.parametrize("text", ["", "...", " - "])

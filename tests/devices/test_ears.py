@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from conversation.audio import HEARING_RATE, Samples
+from conversation.turn import SURE_SPEECH_S
 from devices.input_ring import InputRing
 from devices.microphone_clip import ClipMicrophone, RecordedVisitor, recorded_visitors
 from devices.miniaudio_streams import cards
@@ -51,7 +52,22 @@ def noise(level: float) -> Samples:
     ],
 )
 def test_what_is_no_speech_never_reaches_the_recogniser(detector: SileroDetector, what: str, pcm: Samples) -> None:
-    assert speech_s(detector, pcm) < 0.3
+    assert speech_s(detector, pcm) < 0.3 and detector.sure_s < SURE_SPEECH_S
+
+
+SPOKEN = [clip for clip in recorded_visitors() if clip.stem[:2] in ("02", "03", "04", "05", "07", "08")]
+"""Of the others the loudest quarter of a second is no whole syllable, or is whispered."""
+
+
+@pytest.mark.parametrize("clip", SPOKEN, ids=lambda p: p.stem)
+def test_one_syllable_is_speech_beyond_doubt(detector: SileroDetector, clip: Path) -> None:
+    pcm, length = read_sound(clip), round(0.26 * HEARING_RATE)
+    loudest = int(np.convolve(np.abs(pcm.astype(float)), np.ones(length), "valid").argmax())
+    still = np.zeros(6000, np.int16)
+    syllable = np.concatenate((still, pcm[loudest : loudest + length], still))
+    assert speech_s(detector, syllable) < 0.3 and detector.sure_s >= SURE_SPEECH_S
+    detector.reset()
+    assert detector.sure_s == 0.0
 
 
 @pytest.mark.parametrize("clip", recorded_visitors(), ids=lambda p: p.stem)
