@@ -102,8 +102,14 @@ async def until_it_answers(newborn: Newborn) -> tuple[ShowFile, bool]:
 
 
 def last_words(code: int, words: Path) -> cmd.CommandError:
-    """Why it ended, as it said itself."""
-    said = words.read_text("utf-8", "replace").strip().splitlines()
+    """Why it ended, as it said itself; on a full disk it could not."""
+    from console.room import trial
+
+    said: list[str] = []
+    with suppress(OSError):
+        said = words.read_text("utf-8", "replace").strip().splitlines()
+    if not said and (lack := trial(words.parent)) is not None and not lack.low:
+        return cmd.CommandError(cmd.NO_ENGINE, f"{lack.detail}; {lack.mend}")
     unknown = "the show did not start and could not say why; see what this prints: console.py run --headless"
     return cmd.CommandError(
         code if code in (cmd.USAGE, cmd.NO_ENGINE) else cmd.NO_ENGINE, said[-1] if said else unknown
@@ -155,7 +161,8 @@ async def stop(show: ShowFile, home: Home, *, when_idle: bool = False) -> None:
     from supervisors.reaper import reap, token_prefix
 
     if not when_idle:
-        farewell(home.state(show.rig), show.pid).touch()
+        with suppress(OSError):  # a full disk: then a screen may take it for a crash
+            farewell(home.state(show.rig), show.pid).touch()
     try:
         async with asyncio.timeout(_HEAR_S), line(show, home) as client:
             answer = await client.call(cmd.Stop(when_idle=when_idle))

@@ -39,7 +39,7 @@ _ROOMS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command. Never lets a traceback reach the operator: it goes to a file, and the line says where."""
-    logging.raiseExceptions = False  # a log that cannot be written must not write to the screen
+    logging.raiseExceptions, logging.lastResort = False, None  # a log that cannot be written must not use the screen
     try:
         arguments = parser().parse_args(argv)
     except SystemExit:
@@ -231,10 +231,13 @@ def _explain(error: Exception) -> int:
 def _os_trouble(error: OSError) -> str:
     from profiles.home import Home
 
-    if error.errno == errno.ENOSPC:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
         if error.filename is None and _room(Home.from_environment().root):
             return "What was to be printed has no room where it goes; send it elsewhere."
-        return f"The disk is full; make room for {Home.from_environment().root}, or set GALACTUS_HOME to another disk."
+        from console.room import of_error
+
+        lack = of_error(error, Home.from_environment().root)
+        return f"{lack.detail[:1].upper()}{lack.detail[1:]}; {lack.mend}."
     return f"{error.filename or 'The system'}: {error.strerror}; mend that and try again."
 
 

@@ -34,6 +34,15 @@ class DeviceChanged(Event, frozen=True, kw_only=True):
     detail: str = ""
 
 
+class DiskChanged(Event, frozen=True, kw_only=True):
+    """A place in which the show writes cannot be written, or hardly; without `detail` it can again."""
+
+    folder: str
+    detail: str = ""
+    mend: str = ""
+    low: bool = False
+
+
 class ServiceChanged(Event, frozen=True, kw_only=True):
     name: str
     role: str
@@ -141,6 +150,7 @@ AnyEvent = (
     ShowStarted
     | CharacterChanged
     | DeviceChanged
+    | DiskChanged
     | ServiceChanged
     | ServiceCrashed
     | SwapPhase

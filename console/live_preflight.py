@@ -15,6 +15,7 @@ from console.booth import Booth
 from console.commands import TURN_FAILED, CommandError
 from console.eyes import Eyes
 from console.jaw_desk import JawDesk
+from console.room import places
 from console.sound_desk import SoundDesk
 from conversation import prompt
 from conversation.errors import ConversationError
@@ -224,7 +225,9 @@ class LivePreflight:
         return Row(what="memory", state="ok", detail=detail)
 
     def _disk(self) -> Row:
-        return preflight.disk(self._show.home, self._show.launchers.values(), self._show.catalogue)
+        show = self._show
+        folders = places(show.home, show.rig.name, show.logs)
+        return preflight.disk(show.home, show.launchers.values(), show.catalogue, folders)
 
 
 async def _takes_calls(port: int) -> bool:

@@ -10,7 +10,7 @@ import shutil
 import socket
 import sys
 from argparse import Namespace
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,6 +26,7 @@ from console.client import NoShow
 from console.connected import connected
 from console.last_show import given
 from console.presence import ShowFile
+from console.room import lacks, places, trial
 from console.services import launchers, misfit, workshop
 from console.surroundings import for_stdout
 from launchers.base import BaseLauncher
@@ -73,7 +74,8 @@ def check(arguments: Namespace) -> int:
         *(row for launcher in made.values() for row in _engine(launcher, given(rig), running=show is not None)),
     ]
     if show is None:
-        rows += [*connected(rig.value), disk(home, made.values(), catalogue)]
+        folders = places(home, rig.name, home.logs)
+        rows += [*connected(rig.value), disk(home, made.values(), catalogue, folders)]
     else:
         rows += asyncio.run(_live(show, body.Preflight(beep=arguments.beep, sweep=arguments.sweep)))
     if not any(row.what == "show" for row in rows):  # a show that is halted has said so itself
@@ -135,8 +137,13 @@ def _on_disk(home: Home) -> Path:
     return next(p for p in (home.root, *home.root.parents) if p.exists())
 
 
-def disk(home: Home, made: Iterable[BaseLauncher], catalogue: Catalogue) -> Row:
-    """Room for what is still to be fetched (each weight is for a moment there twice) and for the logs."""
+def disk(home: Home, made: Iterable[BaseLauncher], catalogue: Catalogue, folders: Sequence[Path]) -> Row:
+    """`folders`: where the show writes; each is tried. And room for what is still to be fetched (each weight is for a
+    moment there twice) and for the logs.
+    """
+    lacking = list(lacks(folders, trial).values())
+    if bad := [lack for lack in lacking if not lack.low]:
+        return Row(what="disk", state="fault", detail="; ".join(lack.detail for lack in bad), mend=bad[0].mend)
     folder, need = _on_disk(home), _LOGS_BYTES
     for launcher in made:
         store, environments = launcher.workshop.store, launcher.workshop.environments
@@ -148,6 +155,8 @@ def disk(home: Home, made: Iterable[BaseLauncher], catalogue: Catalogue) -> Row:
             need += _ENVIRONMENT_BYTES
     free = shutil.disk_usage(folder).free
     detail = f"{free / 1e9:.1f} GB free at {folder}"
+    if free >= need and lacking:
+        return Row(what="disk", state="todo", detail=lacking[0].detail, mend=lacking[0].mend)
     if free >= need:
         return Row(what="disk", state="ok", detail=detail)
     mend = f"make {need / 1e9:.1f} GB free there, or set GALACTUS_HOME to another disk"

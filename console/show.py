@@ -34,6 +34,7 @@ from console.meters import Meters
 from console.models_desk import ModelsDesk
 from console.operate import Operator
 from console.presence import Presence
+from console.room import RoomWatch, places
 from console.server import OperatorServer
 from console.show_log import show_log
 from console.telemetry import Sampler
@@ -113,10 +114,18 @@ class Show:
             sampler = Sampler(self.bus, booth, group, self.meters, self.rig.value.memory)
             place = partial(self.home.socket, self.rig.name, "show")
             server = OperatorServer(place(), operator, place)
+            room = RoomWatch(places(self.home, self.rig.name, self.logs), log, self.bus.publish)
             async with asyncio.TaskGroup() as tasks:
                 listening = asyncio.Event()
                 keys = booth.keys.run(operator, self.warn)
-                forever = (server.serve(listening), loop.run(), sampler.run(), self.meters.run(group), desk.run())
+                forever = (
+                    server.serve(listening),
+                    loop.run(),
+                    sampler.run(),
+                    self.meters.run(group),
+                    desk.run(),
+                    room.run(),
+                )
                 background = [tasks.create_task(work) for work in (*forever, keys, eyes.run())]
                 tasks.create_task(asyncio.to_thread(detector.warm))  # 0.15 s that no adopted engine should wait for
                 try:

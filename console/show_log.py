@@ -7,10 +7,20 @@ from pathlib import Path
 from time import gmtime
 
 
+class _ShowLog(logging.FileHandler):
+    """Opened with the first word, and again with the next where that failed: a full disk costs words alone."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            super().emit(record)
+        except OSError:
+            self.handleError(record)
+
+
 @contextlib.contextmanager
 def show_log(path: Path) -> Iterator[None]:
     """The show's own words and every traceback go here, never to an operator's screen."""
-    handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
+    handler = _ShowLog(path, delay=True, encoding="utf-8", errors="backslashreplace")
     words = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
     words.converter = gmtime  # as the shims stamp the lines of the services: all logs are merged by it
     words.default_time_format, words.default_msec_format = "%Y-%m-%dT%H:%M:%S", "%s.%03dZ"

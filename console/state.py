@@ -71,6 +71,8 @@ class ShowState(Struct, frozen=True, kw_only=True):
     since: dict[str, float] = {}
     """Of each service: when it entered its state."""
     devices: dict[str, show.DeviceChanged] = {}
+    disks: dict[str, show.DiskChanged] = {}
+    """Places that cannot be written, by folder."""
     exchange: Exchange | None = None
     history: tuple[Exchange, ...] = ()
     """The last turns that have ended, oldest first; all of them are in turns.jsonl."""
@@ -108,6 +110,9 @@ def reduce(state: ShowState, event: Event, at: float) -> ShowState:
             return structs.replace(state, crashes=(*state.crashes, Crash(event, at))[-_KEPT_NOTES:])
         case show.DeviceChanged():
             return structs.replace(state, devices={**state.devices, event.role: event})
+        case show.DiskChanged():
+            others = {folder: lack for folder, lack in state.disks.items() if folder != event.folder}
+            return structs.replace(state, disks=others | ({event.folder: event} if event.detail else {}))
         case show.ShowReady():
             return structs.replace(state, ready=True, ready_at=at)
         case show.ShowNotReady():

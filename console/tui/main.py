@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from argparse import Namespace
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from console import background
@@ -55,13 +56,14 @@ def main(arguments: Namespace) -> int:
 def _keep_errors(home: Home) -> None:
     """What the screen trips over goes to a file; the terminal belongs to the operator."""
     folder = home.root / "state"
-    folder.mkdir(parents=True, exist_ok=True)
-    logging.basicConfig(
-        filename=folder / "screen.log",
-        encoding="utf-8",
-        errors="backslashreplace",
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
+    with suppress(OSError):  # a full disk must not keep an operator from a show that runs
+        folder.mkdir(parents=True, exist_ok=True)
+        logging.basicConfig(
+            filename=folder / "screen.log",
+            encoding="utf-8",
+            errors="backslashreplace",
+            format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        )
 
 
 def _after(answer: str, app: "ConsoleApp", home: Home) -> int:

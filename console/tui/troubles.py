@@ -52,6 +52,7 @@ def troubles(picture: Picture) -> list[Trouble]:
         *_services(state),
         *_missing(state),
         *_devices(state),
+        *_disks(state),
         *_last_turn(state),
     ]
     found += [*_memory(picture), *_notes(state)]
@@ -140,6 +141,13 @@ def _devices(state: ShowState) -> list[Trouble]:
         Trouble("warn", f"{device.role}: {device.detail}.")
         for device in state.devices.values()
         if device.state == "fault" and device.detail
+    ]
+
+
+def _disks(state: ShowState) -> list[Trouble]:
+    return [
+        Trouble("warn" if lack.low else "bad", f"{lack.detail[:1].upper()}{lack.detail[1:]}: {lack.mend}.")
+        for lack in state.disks.values()
     ]
 
 

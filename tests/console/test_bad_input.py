@@ -179,7 +179,7 @@ def test_a_full_disk_is_told_in_one_line(tmp_path: Path) -> None:
     small = RealShow(disk, "--rig", "quick")
     try:
         done = small.cli("ask", "--text", "Hello?", "--rig", "quick", "--timeout", "60")
-        assert done.returncode == 3 and "disk is full" in done.stderr.splitlines()[-1], done
+        assert done.returncode == 3 and "is full" in done.stderr.splitlines()[-1], done
         small.wait_nothing_left()
         with contextlib.suppress(OSError), (disk / "fill").open("wb", buffering=0) as fill:
             while True:
