@@ -43,6 +43,15 @@ class Theirs(Struct, frozen=True, kw_only=True):
     """Where that was found, in words."""
 
     @property
+    def look(self) -> str:
+        """It has no log here."""
+        return f"look at the server at {self.url}"
+
+    @property
+    def revive(self) -> str:
+        return f"start that server again; it is looked for at {self.url}"
+
+    @property
     def locked(self) -> str:
         """What it means when the server says 401 or 403."""
         return f"did not accept {self.given}" if self.key else "wants a key"
@@ -74,14 +83,14 @@ class Engine:
     def look(self) -> str:
         """Where more can be seen of what it did."""
         if self.theirs is not None:
-            return f"look at the server at {self.theirs.url}"
+            return self.theirs.look
         return f"see {self.name}'s log"
 
     @property
     def revive(self) -> str:
         """What to do when it is gone."""
         if self.theirs is not None:
-            return f"start that server again; it is looked for at {self.theirs.url}"
+            return self.theirs.revive
         return f"restart {self.name}"
 
     @property

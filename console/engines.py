@@ -57,6 +57,12 @@ class LiveEngines:
         """Whether somebody else than this service can do its work now."""
         return any(n != name and self._launchers[n].role == role for n in self._ready)
 
+    def revive(self, role: str) -> str:
+        made = next(
+            (one for one in self._launchers.values() if one.role == role and one.name not in self._standbys), None
+        )
+        return made.revive if made else f"no engine for {role} is enabled in this rig"
+
     def exchange(self, role: str) -> Awaitable[Any] | None:
         return self._exchanges[role].wait() if role in self._exchanges else None
 

@@ -68,7 +68,8 @@ class LivePreflight:
         names = [name for name, made in self._show.launchers.items() if made.role == role]
         if not names:
             return Row(what=role, state="ok", detail="not in this rig")
-        mend = f"press R and choose {names[0]}, or read its log on page 2"
+        theirs = self._show.launchers[names[0]].theirs
+        mend = theirs.look if theirs else f"press R and choose {names[0]}, or read its log on page 2"
         began = monotonic()
         try:
             async with asyncio.timeout(_ANSWER_S):

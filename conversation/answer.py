@@ -112,7 +112,11 @@ class Answer:
                 raise ConversationError(Stage.THINKING, "the model is not running", "a canned line was spoken")
             await self._clauses_with_room(llm)
         except TimeoutError:
-            await self._fall_back(self._patience.late(), Outcome.FAILED, self.hands.character.lines.trouble)
+            await self._fall_back(
+                self._patience.late(self.hands.engines.revive("llm")),
+                Outcome.FAILED,
+                self.hands.character.lines.trouble,
+            )
         except ConversationError as error:
             await self._fall_back(error, Outcome.DEGRADED, self.hands.character.lines.no_llm)
         await self._clauses.put(None)

@@ -98,10 +98,10 @@ class Patience:
         limits = self._deadlines
         return limits.thinking_s if self._spoke else max(limits.waiting_s, limits.first_token_s)
 
-    def late(self) -> ConversationError:
-        """What a TimeoutError of `next` meant."""
+    def late(self, revive: str) -> ConversationError:
+        """What a TimeoutError of `next` meant. `revive`: what a person does when the model is of no more use."""
         limits, spent = self._deadlines, self._spent_s >= self._most_s - 0.01
-        restart = "restart llm if it happens again"
+        restart = f"if it happens again: {revive}"
         if spent and self._spoke:
             what, hint = f"it was still writing after {limits.thinking_s:g} s", "choose a smaller model"
         elif self._wrote and not spent:

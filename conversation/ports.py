@@ -95,6 +95,9 @@ class Engines(Protocol):
     def main_voice(self, voice: TextToSpeech) -> bool:
         """Whether this is the voice the rig wants, not a stand-by."""
 
+    def revive(self, role: str) -> str:
+        """What a person does when the engine of "stt", "llm" or "tts" is of no more use."""
+
     def exchange(self, role: str) -> Awaitable[Any] | None:
         """While the engine of "stt", "llm" or "tts" is being exchanged: done when there is one again, or none can be
         had. Else None.

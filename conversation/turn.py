@@ -242,7 +242,8 @@ class Turn:
             async with asyncio.timeout(limit):
                 return await engine.transcribe(pcm)
         except TimeoutError:
-            raise ConversationError(Stage.TRANSCRIBING, f"no words after {limit:g} s", "restart stt") from None
+            hint = self.hands.engines.revive("stt")
+            raise ConversationError(Stage.TRANSCRIBING, f"no words after {limit:g} s", hint) from None
 
     async def _say(self, lines: Sequence[str]) -> None:
         """Fixed text in the character's voice: the operator's, or a canned line."""

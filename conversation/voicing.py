@@ -47,7 +47,8 @@ class Voices:
             except ConversationError as error:
                 self._lost.add(voice.name)
                 self._turn.fail(error, Outcome.DEGRADED)
-        self._turn.fail(ConversationError(Stage.SPEAKING, "no voice is running", "restart tts"), Outcome.FAILED)
+        hint = self._hands.engines.revive("tts")
+        self._turn.fail(ConversationError(Stage.SPEAKING, "no voice is running", hint), Outcome.FAILED)
         return False
 
     async def _render(self, voice: TextToSpeech, text: str, utterance: Utterance) -> None:

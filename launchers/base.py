@@ -27,7 +27,7 @@ from launchers.model_memory import ModelMemory
 from launchers.probe_binary import ended_by_others, fault, of_end
 from launchers.progress import OnProgress, Progress
 from launchers.soundness import any_fault
-from launchers.weights import ModelStore
+from launchers.weights import COMMAND, ModelStore
 from profiles.address import address
 from profiles.errors import ProfileError
 from profiles.home import Home
@@ -178,6 +178,18 @@ class BaseLauncher(ABC):
             if not self._sound and (why := await asyncio.to_thread(self.weights_fault, weights)):
                 raise Unfit(self.name, f"{weights.name} of {self.model} {why}", _OTHER_WEIGHTS)
             self._sound = True  # a restart need not read the header again; the store sees whether the file changes
+
+    @property
+    def revive(self) -> str:
+        """What a person does when it is of no more use."""
+        return self.theirs.revive if self.theirs else f"restart {self.name}"
+
+    @property
+    def doubt(self) -> str:
+        """What a person does when it answers nonsense."""
+        if self.theirs is not None:
+            return self.theirs.look
+        return f"run: {COMMAND} models verify {self.model}" if self.model else self.revive
 
     def weights_fault(self, weights: Path) -> str:
         """What its engine could not read of them, as the end of a sentence. Looks at the disk."""

@@ -38,4 +38,4 @@ class SpeechLauncher(BaseLauncher):
         async for _, pcm in client.speak("Hi.", 1.0):
             loudest = max(loudest, int(abs(pcm.astype("int32")).max(initial=0)))
         if loudest < 300:
-            raise ServiceError(self.name, "it sent no sound for a test word", "run: models verify")
+            raise ServiceError(self.name, "it sent no sound for a test word", self.doubt)

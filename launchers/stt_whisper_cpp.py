@@ -37,4 +37,4 @@ class Launcher(BaseLauncher):
         assert isinstance(client, WhisperServer)
         heard = await client.transcribe(read_sound(_CANARY))
         if _WORD not in heard.lower():
-            raise ServiceError(self.name, f'it heard "{heard}" instead of "{_WORD}"', "run: models verify")
+            raise ServiceError(self.name, f'it heard "{heard}" instead of "{_WORD}"', self.doubt)

@@ -83,7 +83,8 @@ def main() -> None:
         serve(args)
     except Exception as error:  # a broken file, no memory: this process's end, in one line
         reason = " ".join(str(error).split()) or type(error).__name__
-        say(f"{Path(args.model).name} could not be loaded ({reason}); run `models verify`")
+        file = Path(args.model)
+        say(f"{file.name} could not be loaded ({reason}); run: console.py models verify {file.parent.name}")
         os._exit(1)
 
 

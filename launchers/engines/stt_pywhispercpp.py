@@ -68,7 +68,8 @@ class Whisper:
         context = engine.whisper_context_default_params()
         self._context = engine.whisper_init_from_file_with_params(path, context)
         if self._trouble:  # the binding hides the null pointer, and the next call would be a segmentation fault
-            raise ValueError(f"whisper.cpp says {self._trouble[0]!r}; run `models verify`")
+            verify = f"console.py models verify {Path(path).parent.name}"
+            raise ValueError(f"whisper.cpp says {self._trouble[0]!r}; run: {verify}")
         self._multilingual = bool(engine.whisper_is_multilingual(self._context))
         backends = [line.split()[-2] for line in self._log if line.endswith(" backend")]
         self.transcribe(bytes(2 * SHORTEST), self.params({"audio_ctx": "512", "max_tokens": "1"}), lambda: False)

@@ -132,6 +132,9 @@ class FakeEngines:
     def main_voice(self, voice: TextToSpeech) -> bool:
         return voice.name == "main"
 
+    def revive(self, role: str) -> str:
+        return f"restart {role}"
+
     def exchange(self, role: str) -> Awaitable[Any] | None:
         event = self.exchanges.get(role)
         return event.wait() if event is not None and not event.is_set() else None
