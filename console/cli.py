@@ -238,7 +238,12 @@ def _os_trouble(error: OSError) -> str:
 
         lack = of_error(error, Home.from_environment().root)
         return f"{lack.detail[:1].upper()}{lack.detail[1:]}; {lack.mend}."
-    return f"{error.filename or 'The system'}: {error.strerror}; mend that and try again."
+    what = f"{error.filename or 'The system'}: {error.strerror}"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"{what}; check whose it is, or set GALACTUS_HOME to a folder that you may write to."
+    if error.errno == errno.ENOENT and not error.filename:
+        return "The folder that you are in is gone; go to another one and try again."
+    return f"{what}; mend that and try again."
 
 
 def _room(root: Path) -> bool:
@@ -256,8 +261,8 @@ def _sentence(text: str) -> str:
 def _unforeseen(error: Exception) -> int:
     from profiles.home import Home
 
-    path = Home.from_environment().root / "errors.log"
     try:
+        path = Home.from_environment().root / "errors.log"
         path.parent.mkdir(parents=True, exist_ok=True)
         logging.basicConfig(filename=path, encoding="utf-8", errors="backslashreplace", format=_LOG)
         logging.getLogger(__name__).error("unforeseen", exc_info=error)

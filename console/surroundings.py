@@ -14,6 +14,7 @@ _KEPT = frozenset(
 )
 """Variables of Python that cannot change what runs. All others are for other programs of the operator's."""
 _FOR_OWNER, _FOR_OTHERS = 0o077, 0o022
+_PLACES = ("_DIR", "_HOME")
 PLAIN = str.maketrans(
     {
         **dict.fromkeys("━─▔▁▂▀▄", "-"), **dict.fromkeys("│┃▌▐▏▎▍", "|"), **dict.fromkeys("╭╮╰╯┌┐└┘├┤┬┴┼", "+"),
@@ -30,6 +31,9 @@ PLAIN = str.maketrans(
 def prepare() -> None:
     """Put right what can be, once at the start. Where only a new interpreter helps, this process becomes one."""
     os.umask(os.umask(_FOR_OWNER) & _FOR_OWNER | _FOR_OTHERS)
+    for name in [name for name, value in os.environ.items() if name.startswith("XDG_") and name.endswith(_PLACES)]:
+        if not os.path.isabs(os.environ[name]):
+            del os.environ[name]  # to be ignored, says the XDG base directory specification
     closed = _fill_descriptors()
     variables = _cleaned(dict(os.environ))
     if (closed or variables != dict(os.environ)) and sys.executable:

@@ -81,9 +81,9 @@ def plain_disk_errors(folder: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise DiskFull(f"the disk became full while writing to {folder}; make room and fetch again") from error
-        raise FetchError(
-            f"{error.filename or folder} cannot be used ({error.strerror or error}); mend that and fetch again"
-        ) from error
+        shut = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
+        mend = "check whose it is, or set GALACTUS_HOME" if shut else "mend that and fetch again"
+        raise FetchError(f"{error.filename or folder} cannot be used ({error.strerror or error}); {mend}") from error
 
 
 @asynccontextmanager

@@ -11,6 +11,8 @@ from pathlib import Path
 import msgspec
 import platformdirs
 
+from profiles.errors import ProfileError
+
 _LONGEST_BASE = 60
 """Bytes; our own folder and name take up to 40 of the 104."""
 _LONGEST_OWN = 78
@@ -25,8 +27,13 @@ class Home(msgspec.Struct, frozen=True):
 
     @classmethod
     def from_environment(cls) -> "Home":
-        given = os.environ.get("GALACTUS_HOME")
-        return cls(Path(given).expanduser().resolve() if given else platformdirs.user_data_path("galactus"))
+        """Raises ProfileError for a place that can be no folder."""
+        given = os.environ.get("GALACTUS_HOME", "").strip()
+        root = Path(os.path.expanduser(given)) if given else platformdirs.user_data_path("galactus")
+        if (trouble := _trouble(root, given)) is not None:
+            name = "GALACTUS_HOME" if given else "HOME"
+            raise ProfileError(name, "", trouble, "set GALACTUS_HOME to a folder of your own")
+        return cls(Path(os.path.realpath(root)) if given else root)
 
     @property
     def models(self) -> Path:
@@ -53,8 +60,12 @@ class Home(msgspec.Struct, frozen=True):
 
     @property
     def logs(self) -> Path:
-        """`logs/` of the checkout; under GALACTUS_HOME when that is set, so that tests keep to their own folder."""
-        return self.root / "logs" if os.environ.get("GALACTUS_HOME") else CHECKOUT / "logs"
+        """`logs/` of the checkout; below `root` when GALACTUS_HOME is set, so that tests keep to their own folder, and
+        when the checkout is not ours to write.
+        """
+        beside = CHECKOUT / "logs"
+        ours = os.access(beside if beside.exists() else CHECKOUT, os.W_OK)
+        return beside if ours and not os.environ.get("GALACTUS_HOME", "").strip() else self.root / "logs"
 
     def socket(self, *words: str) -> Path:
         """A short path for a unix socket (the limit is 104-108 bytes) in a folder that only we may enter (0700), which
@@ -103,3 +114,21 @@ def _make_private(folder: Path) -> None:
         folder.chmod(0o700)
     if not os.access(folder, os.W_OK | os.X_OK):
         raise PermissionError(errno.EACCES, "this folder cannot be written; set XDG_RUNTIME_DIR", str(folder))
+
+
+def _trouble(root: Path, given: str) -> str | None:
+    """Why nothing can ever lie there."""
+    if given.startswith("~") and str(root).startswith("~"):
+        return f"there is no user {given.partition('/')[0]}"
+    if not given and not root.is_absolute():
+        return "this user has no home folder"
+    if not str(root).isprintable():
+        return f"{ascii(str(root))} holds a letter that cannot be shown"
+    try:
+        return None if stat.S_ISDIR(root.stat().st_mode) else f"{root} is not a folder"
+    except FileNotFoundError:
+        return f"{root} is a link to nothing" if root.is_symlink() else None
+    except PermissionError:
+        return None  # whoever writes there says so
+    except OSError as error:
+        return f"{root} can be no folder ({error.strerror or error})"
