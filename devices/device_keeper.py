@@ -167,7 +167,8 @@ class DeviceKeeper(Generic[D]):
         self._pause_look()
 
     def _pause_look(self) -> None:
-        self._next_look = monotonic() + min(self._pace.longest_s, self._pace.retry_s * 2 ** min(self._looks, 10))
+        longest = self._pace.longest_s * (1 if self.fault else 2)  # nothing is missed where a stand-in serves
+        self._next_look = monotonic() + min(longest, self._pace.retry_s * 2 ** min(self._looks, 10))
 
     def _open_one(self, name: str, candidates: Sequence[D]) -> D:
         """The first that opens. Raises DeviceError: there is none, or what the best one said."""

@@ -29,8 +29,8 @@ class Pace(Struct, frozen=True):
     retry_s: float = 0.5
     longest_s: float = 4.0
     """Waits double up to here; a look costs 6 to 20 ms."""
-    default_s: float = 5.0
-    """Between two looks at what "auto" means by now; for a change two in a row must agree."""
+    default_s: float = 8.0
+    """Between two looks at what "auto" means by now, 11 ms each; for a change two in a row must agree."""
     default_after_s: float = 10.0
     """So long only the device itself will do: a sound server that restarts must find its hardware free."""
 
