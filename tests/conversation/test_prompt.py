@@ -78,3 +78,53 @@ def test_sampling_is_the_characters() -> None:
         "seed": 5,
         "max_tokens": 80,
     }
+
+
+HABIT = [
+    "I am a skull, and I love to rattle!",
+    "I am a skull and I love to rattle.",
+    "I'm a skull, and I love to rattle!",
+]
+
+
+def said(history: History) -> list[str]:
+    return [m.content for m in history.messages() if m.role == "assistant"]
+
+
+@pytest.mark.parametrize("between", [[], ["Come in, come in, it is warm inside."]])
+def test_answers_that_became_a_habit_are_not_shown_as_a_pattern(between: list[str]) -> None:
+    history = History(6)
+    first = "Good evening, dear visitor of mine."
+    history.add("Hello?", first)
+    for answer in (HABIT[0], *between, HABIT[1]):
+        history.add("Question?", answer)
+    assert said(history) == [first, HABIT[0], *between, HABIT[1]], "two alike are no habit"
+    history.add("Once more?", HABIT[2])
+    assert said(history) == [first, *between, HABIT[2]]
+    assert [m.role for m in history.messages()] == ["user", "assistant"] * (2 + len(between))
+    history.add("And now?", "The pier was built by three brothers.")
+    assert said(history) == [first, *between, HABIT[2], "The pier was built by three brothers."], "they stay left out"
+    assert len(history) == 5 + len(between)
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        ["Yes."] * 6,
+        ["No, not that."] * 4,
+        [f"There are {n} bones in the {w} of a man." for n, w in ((27, "hand"), (26, "foot"), (22, "skull"))][:2],
+        ["I am a skull by the door.", "I like puns about bones.", "I have no guts at all.", "I never sleep at night."],
+    ],
+)
+def test_answers_that_differ_or_are_short_are_all_shown(answers: list[str]) -> None:
+    history = History(6)
+    for answer in answers:
+        history.add("?", answer)
+    assert said(history) == answers
+
+
+def test_of_a_line_that_the_operator_repeats_the_last_is_shown() -> None:
+    history = History(6)
+    for _ in range(5):
+        history.add("", "Step right up, my friends!")
+    assert said(history) == ["Step right up, my friends!"]
