@@ -37,11 +37,16 @@ class Pages(Deeds):
     def arrow_up(self, key: str) -> None:
         getattr(self.page, "arrow_up", lambda _: None)(key)
 
+    def _on(self, page: str) -> bool:
+        """Keys may come before there is any."""
+        switcher = self.screen_stack[0].query(ContentSwitcher)
+        return bool(switcher) and switcher.first().current == page
+
     def stops(self, key: str) -> bool:
-        return key == "x" and self.page.id == "rig"
+        return key == "x" and self._on("rig")
 
     def opens_field(self, key: str) -> bool:
-        return len(self.screen_stack) == 1 and (key in ("slash", "a") or (key == "f" and self.page.id == "log"))
+        return len(self.screen_stack) == 1 and (key in ("slash", "a") or (key == "f" and self._on("log")))
 
     def draw(self) -> None:
         raise NotImplementedError

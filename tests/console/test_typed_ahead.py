@@ -292,7 +292,11 @@ async def test_a_key_that_is_lost_stops_nothing(tmp_path: Path, monkeypatch: pyt
 @needs_tmux
 def test_in_a_real_terminal(tmp_path: Path) -> None:
     with screen(tmp_path) as window:
+        window.write("xf/early words")  # before there is anything to see
         window.wait_for("SPACE talk")
+        window.wait_for("│  early words ")
+        window.type("C-u", "Escape")
+        window.wait_for("say, in the character's voice", gone=True)
         for letters in ("zzzzzzzzzz", "Good evening", "r x s q"):
             window.write("/" + letters)
             window.wait_for(f"│  {letters} ")
