@@ -1,12 +1,13 @@
 """What is typed in one go: which keys arrived together, and whether they are text rather than keys."""
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
 from time import monotonic
 
 from textual.events import Event, Key, Paste
 from textual.message import Message
 
-from console.tui.keys import KeyReleased
+from console.tui.keys import AGAIN, KeyReleased
 
 TOGETHER_S = 0.025
 """Fingers never follow each other so fast four times in a row; a wedge scanner does, and a line that stuttered."""
@@ -75,11 +76,11 @@ def ends_line(event: Event) -> bool:
 
 def is_text(run: Iterable[Event]) -> bool:
     """Whether keys that came together, and of which the first opens no field, are text: a scanner's, or a paste's where
-    the terminal does not mark it. Few of them are an operator's whose line stuttered, and so is one key hammered.
+    the terminal does not mark it. Few of them are an operator's whose line stuttered; one key hammered or held is one.
     """
     text = ""
     for event in run:
-        if not isinstance(event, Key):
+        if not isinstance(event, Key) or event.key == AGAIN:
             continue
         if event.key == "slash" and len(text) < _TEXT_LINE:
             return False  # pages and the like, then a line to be said
@@ -91,4 +92,4 @@ def is_text(run: Iterable[Event]) -> bool:
             return len(text) >= _TEXT_LINE
         else:
             break
-    return len(text) >= _TEXT and len(set(text)) > 1
+    return sum(1 for _ in groupby(text)) >= _TEXT

@@ -13,7 +13,7 @@ from textual.timer import Timer
 from textual.widgets import Input
 
 from console.tui.bursts import Typed, ends_line, is_text
-from console.tui.keys import KeyReleased
+from console.tui.keys import AGAIN, KeyReleased
 
 PANIC = "ctrl+x"
 """Waits behind nothing."""
@@ -134,7 +134,7 @@ class InOrder(App[str]):
         if isinstance(event, Paste):
             self._refuse(burst)
             return False
-        if not isinstance(event, Key) or event.key == "escape" or self.stops(event.key):
+        if not isinstance(event, Key) or event.key in ("escape", AGAIN) or self.stops(event.key):
             return True
         if not event.is_printable and not ends_line(event):
             return not burst or burst != self._text_burst or event.key.startswith("ctrl+")

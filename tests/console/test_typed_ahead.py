@@ -259,6 +259,15 @@ async def test_arrows_go_to_the_question_in_front(tmp_path: Path) -> None:
         assert seen.app.page.id == "log" and seen.app.theme != "booth-dark"
 
 
+@pytest.mark.parametrize(
+    "text", ["\x1b[32;1:2;32u" * 5 + "\x1b[32;1:3u" + "5", " " * 20 + "5", "\x1b[B" * 9 + "15", "222222225"]
+)
+async def test_a_key_that_was_held_is_no_text(tmp_path: Path, text: str) -> None:
+    async with desk(tmp_path) as seen:
+        await seen.typed(text)
+        assert seen.app.page.id == "turns" and not seen.warned
+
+
 async def test_two_taps_of_a_key_that_is_reported(tmp_path: Path) -> None:
     async with desk(tmp_path) as seen:
         seen.app.post_message(KeysReported())
