@@ -25,7 +25,7 @@ QUIET: tuple[Mapping[str, Any], ...] = (
 """Ways to ask for an answer without thoughts, of which servers and templates know one each."""
 _ASKED_IN_WORDS = len(QUIET) - 1
 _IN_WORDS = " /no_think"
-_ROOM = 1024
+ROOM = 1024
 """Tokens more, for the thoughts of a model that cannot be kept from them."""
 _SYSTEM = re.compile(r"\bsystem\b|\broles?\b|\balternat", re.IGNORECASE)
 _MODEL = re.compile(r"\bmodels?\b(?!['’]s)", re.IGNORECASE)
@@ -62,7 +62,7 @@ class Manners(Struct, frozen=True):
             rows = [r | {"content": [{"type": "text", "text": r["content"]}]} for r in rows]
         body = {"messages": rows, **asked, **QUIET[self.quiet]} | ({"model": self.model} if self.model else {})
         if "max_tokens" in body:
-            body[self.length] = body.pop("max_tokens") + (_ROOM if self.patient else 0)
+            body[self.length] = body.pop("max_tokens") + (ROOM if self.patient else 0)
         if not self.streamed:
             body.pop("stream", None)
         return {key: value for key, value in body.items() if key not in self.left_out}

@@ -7,9 +7,11 @@ from time import monotonic
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from clients.chat import CAPTION_TOKENS, DESCRIBE, ChatModel, Piece, orderly
 from clients.http import Opened
+from clients.manners import ROOM, Known, Unfit
 from clients.ollama_wire import (
     ChatLine,
     Loaded,
@@ -43,8 +45,16 @@ class Ollama(ChatModel):
     path = "/api/chat"
     health_path = "/api/version"
 
-    def __init__(self, name: str, base_url: str, model: str, runner: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        base_url: str,
+        model: str,
+        runner: Mapping[str, int] | None = None,
+        known: Known | None = None,
+    ) -> None:
         super().__init__(name, base_url)
+        self.known, self._wrote = known or Known(), False
         self.model, self._runner = model, dict(runner or {})
         self._lines, self._pulls = msgspec.json.Decoder(ChatLine), msgspec.json.Decoder(PullLine)
         self.timings: ChatLine | None = None
@@ -62,9 +72,23 @@ class Ollama(ChatModel):
         """Ollama tells its speed at the very end, which an answer that is long enough never reaches: until then it is
         what is seen from here, a token a line.
         """
-        count, began, self.timings = 0, 0.0, None
+        try:
+            async with aclosing(self._measured(messages, sampling, on_figures)) as pieces:
+                async for text in pieces:
+                    yield text
+        except Unfit:  # some models cannot be told to leave it, but to be brief
+            self.known.learn(replace(self.known.manners, patient=True))
+            async with aclosing(self._measured(messages, sampling, on_figures)) as pieces:
+                async for text in pieces:
+                    yield text
+
+    async def _measured(
+        self, messages: Sequence[Message], sampling: Sampling, on_figures: Callable[[ModelFigures], None]
+    ) -> AsyncGenerator[str, None]:
+        count, began, self.timings, self._wrote = 0, 0.0, None, False
         async with aclosing(super().stream(messages, sampling, on_figures)) as pieces:
             async for text in pieces:
+                self._wrote = self._wrote or bool(text)
                 now, count = monotonic(), count + bool(text)
                 if not text:
                     pass
@@ -82,18 +106,20 @@ class Ollama(ChatModel):
             top_p=sampling.top_p,
             repeat_penalty=sampling.repeat_penalty,
             seed=sampling.seed,
-            num_predict=sampling.max_tokens,
+            num_predict=sampling.max_tokens + (ROOM if self.known.manners.patient else 0),
         )
 
     def _piece(self, line: bytes) -> Piece | None:
         if not line.strip():
             return None
         said = self._line(line)
+        if said.message.thinking and not (said.message.content or self._wrote or self.known.manners.patient):
+            raise Unfit("thinks")
         if not said.done:
             return Piece(said.message.content or "", thinks=bool(said.message.thinking))
         self.timings = said
         figures = ModelFigures(tokens_per_s=said.tokens_per_s) if said.tokens_per_s else None
-        return Piece(said.message.content or "", figures, last=True)
+        return Piece(said.message.content or "", figures, last=True, thinks=bool(said.message.thinking))
 
     def _line(self, line: bytes) -> ChatLine:
         said = self._decoded(self._lines, line)
@@ -103,8 +129,12 @@ class Ollama(ChatModel):
     def _body(self, messages: Sequence[Message], *, stream: bool, **options: Any) -> dict[str, Any]:
         """`think` off: a character that ponders for a minute before its first word is none; others ignore it."""
         rows = [{"role": m.role, "content": m.content} for m in orderly(messages)]
-        asked = {"model": self.model, "messages": rows, "stream": stream, "think": False, "keep_alive": EVENING}
+        asked = {"model": self.model, "messages": rows, "stream": stream, "keep_alive": EVENING}
+        asked["think"] = "low" if self.known.manners.patient else False
         return asked | {"options": {**self._runner, **options}}
+
+    def ways(self) -> Sequence[str]:
+        return self.known.manners.words()
 
     async def lives(self) -> bool:
         """It waits for the disk, not for the processor, while it loads a model that had been unloaded."""

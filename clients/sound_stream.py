@@ -8,6 +8,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from clients import refusals
 from conversation.audio import Samples
 
 DEFAULT_RATE = 24_000
@@ -167,8 +168,8 @@ class SoundStream:
     def _refuse(self, last: bool) -> None:
         """With the words of the server, once all of them are here."""
         if self._refused and (last or len(self.rest) > _FIRST):
-            said = " ".join(self.rest[:300].decode("utf-8", "replace").split())[:120]
-            raise NoSound(f"sent {self.kind or 'text'} where samples were asked for ({said})")
+            said = refusals.plain(refusals.said(bytes(self.rest)))
+            raise NoSound(f"sent {self.kind or 'text'} where samples were asked for{f' ({said})' if said else ''}")
 
 
 def _kind(content_type: str) -> tuple[str, dict[str, str]]:

@@ -1,17 +1,21 @@
 """The OpenAI speech protocol, streaming: POST /v1/audio/speech, sound out, raw or as a WAV, of any rate."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from io import BytesIO
+from typing import Any
 
 import httpx
 
+from clients import refusals
 from clients.http import Engine, Opened
 from clients.sound_stream import NoSound, Packed, SoundStream, mono
 from conversation.audio import Samples
 from conversation.errors import ConversationError
 from conversation.stages import Stage
 
+_CAN_GO = ("speed", "response_format")
+"""Without the second, sound comes in a form of the server's choice."""
 _MOST_BYTES = 64 << 20
 """Of an answer that has to be decoded as a whole."""
 
@@ -28,11 +32,14 @@ class Speech(Engine):
         super().__init__(name, base_url)
         self._named = {key: value for key, value in (("model", model), ("voice", voice)) if value}
         self._asked, self._rate = form, rate
+        self.left_out: set[str] = set()
+        """Fields that its server refuses; the clients of one engine may share it."""
+        self.tell: Callable[[str], None] = lambda words: None
 
     async def speak(self, text: str, speed: float) -> AsyncGenerator[tuple[int, Samples], None]:
         body = {"input": text, "response_format": self._asked, "speed": speed, **self._named}
         with self.request():
-            async with Opened(await self.send("/v1/audio/speech", json=body)) as answer:
+            async with Opened(await self._plainly(body)) as answer:
                 if answer.status_code >= 400:
                     self.refuse(answer.status_code, await answer.aread())
                 try:
@@ -42,6 +49,25 @@ class Speech(Engine):
                     wrong = self.wrong(str(error))
                     hint = wrong.hint if self.theirs is None else self._other_form
                     raise ConversationError(self.stage, wrong.message, hint) from None
+
+    async def _plainly(self, body: dict[str, Any]) -> httpx.Response:
+        """Without what the server does not take, which is remembered once it has answered so."""
+        left = set(self.left_out)
+        while True:
+            asked = {key: value for key, value in body.items() if key not in left}
+            answer = await self.send("/v1/audio/speech", json=asked)
+            if answer.status_code not in (400, 422):
+                break
+            said = refusals.said(await answer.aread())
+            less = {key for key in _CAN_GO if key in asked and (not said or key in said)}
+            if not less:
+                return answer
+            await answer.aclose()
+            left |= less
+        if left - self.left_out and answer.status_code < 300:
+            self.tell(f"{self.name} does not take {', '.join(sorted(left))}: it is asked without")
+            self.left_out |= left
+        return answer
 
     @property
     def _other_form(self) -> str:

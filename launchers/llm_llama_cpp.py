@@ -7,7 +7,6 @@ from contextlib import suppress
 from pathlib import Path
 
 from clients.http import Engine as Client
-from clients.manners import Known
 from clients.openai_chat import OpenAIChat
 from launchers.memory import gguf
 from launchers.memory.flags import LoadFlags
@@ -29,8 +28,6 @@ class Launcher(ModelLauncher):
     options = {"batch": 128, "gpu_layers": -1}
     """batch: tokens per prefill step; smaller hears a cancel sooner. gpu_layers: -1 = as many as fit."""
     endpoints = ("/v1/chat/completions", "/chat/completions", "/v1/completions", "/v1/models", "/v1")
-    _known: Known | None = None
-    """What was found out about the engine, for all who ask it."""
 
     @property
     def _layers(self) -> int:
@@ -91,9 +88,7 @@ class Launcher(ModelLauncher):
         return words, hopeless
 
     def connect(self, base_url: str) -> OpenAIChat:
-        if self._known is None:
-            self._known = Known(lambda words: self.tell(f"{self.name} {words}"))
-        return self.introduced(OpenAIChat(self.name, base_url, self.model, self._known))
+        return self.introduced(OpenAIChat(self.name, base_url, self.model, self.known()))
 
     async def prepare(self, on_progress: OnProgress) -> None:
         self.refuse_misfit()

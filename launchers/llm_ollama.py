@@ -111,7 +111,7 @@ class Launcher(ModelLauncher):
         raise NotImplementedError("Ollama is no script of ours")
 
     def connect(self, base_url: str) -> Ollama:
-        return self.introduced(Ollama(self.name, base_url, self.model, self._runner()))
+        return self.introduced(Ollama(self.name, base_url, self.model, self._runner(), self.known()))
 
     async def try_out(self, client: Client) -> None:
         """Loads it for the evening; the frozen head and a word, so that the canary warms and never evicts."""

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from clients.chat import ChatModel, rehearsal
+from clients.manners import Known
 from conversation import prompt, window
 from conversation.errors import TooLong
 from conversation.ports import Message, Sampling
@@ -19,6 +20,14 @@ class ModelLauncher(BaseLauncher):
     _character: Character | None = None
     _counted: Character | None = None
     """The last one that the engine has counted, and found to fit."""
+
+    _known: Known | None = None
+
+    def known(self) -> Known:
+        """What was found out about the engine, for all who ask it."""
+        if self._known is None:
+            self._known = Known(lambda words: self.tell(f"{self.name} {words}"))
+        return self._known
 
     def warm_with(self, messages: Sequence[Message], character: Character | None = None) -> None:
         self._head, self._character = list(messages), character

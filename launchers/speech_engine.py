@@ -1,9 +1,13 @@
 """What voices share: the speech protocol, and a canary that must sound."""
 
+from collections.abc import Sequence
+
 from clients.http import Engine as Client
 from clients.speech import Speech
-from launchers.base import BaseLauncher
+from conversation.ports import Message
+from launchers.base import BaseLauncher, Workshop
 from profiles.errors import ProfileError
+from profiles.schema import Character, Engine
 from supervisors.errors import ServiceError
 
 FORMS = ("pcm", "wav", "flac", "mp3", "opus")
@@ -15,6 +19,11 @@ class SpeechLauncher(BaseLauncher):
     """What an attached server wants to be asked for; our own have one voice each. sample_rate: Hz of its raw samples,
     where it does not say; 0 = 24000.
     """
+
+    def __init__(self, name: str, settings: Engine, workshop: Workshop) -> None:
+        super().__init__(name, settings, workshop)
+        self._speed = 1.0
+        self._left_out: set[str] = set()
 
     def check(self, file: str) -> None:
         super().check(file)
@@ -30,12 +39,17 @@ class SpeechLauncher(BaseLauncher):
 
     def connect(self, base_url: str) -> Speech:
         model, voice, form = (str(self.option(key)) for key in ("model", "voice", "response_format"))
-        return self.introduced(Speech(self.name, base_url, model, voice, form, int(self.option("sample_rate"))))
+        client = Speech(self.name, base_url, model, voice, form, int(self.option("sample_rate")))
+        client.left_out, client.tell = self._left_out, self.tell
+        return self.introduced(client)
+
+    def warm_with(self, messages: Sequence[Message], character: Character | None = None) -> None:
+        self._speed = character.voice.speed if character is not None else 1.0
 
     async def try_out(self, client: Client) -> None:
         assert isinstance(client, Speech)
         loudest = 0
-        async for _, pcm in client.speak("Hi.", 1.0):
+        async for _, pcm in client.speak("Hi.", self._speed):
             loudest = max(loudest, int(abs(pcm.astype("int32")).max(initial=0)))
         if loudest < 300:
             raise ServiceError(self.name, "it sent no sound for a test word", self.doubt)

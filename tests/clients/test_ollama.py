@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from clients.manners import Known
 from clients.ollama import Ollama
 from clients.ollama_wire import explained, full_name
 from conversation.errors import ConversationError, Refused
 from conversation.events import ModelFigures
 from conversation.ports import Message, Sampling
 from conversation.stages import Stage
-from tests.fakes.http_server import Script, head, pieces, serving, whole
+from tests.fakes.http_server import Asked, Script, head, pieces, serving, whole
 from tests.fakes.ollama_server import BYTES, REPLY
 from tests.little_ollama import MODEL, LittleOllama
 
@@ -207,3 +208,31 @@ def test_names_are_compared_as_ollama_does() -> None:
 def test_ollamas_words_in_ours(said: str, word: str) -> None:
     plain = explained(said, MODEL)
     assert plain is not None and word in "; ".join(plain)
+
+
+def chat_line(done: bool = False, **message: str) -> bytes:
+    return json.dumps({"message": {"role": "assistant", **message}, "done": done}).encode() + b"\n"
+
+
+@pytest.mark.parametrize("brief", [True, False])
+async def test_a_model_that_cannot_leave_its_thoughts_is_asked_to_be_brief(brief: bool) -> None:
+    """Such as gpt-oss, which takes no `think = false`."""
+
+    async def thinker(asked: Asked) -> AsyncIterator[bytes]:
+        yield head(200, "application/x-ndjson") + chat_line(thinking="Hmm.") * 3
+        words = brief and asked.json["think"] == "low" and asked.json["options"]["num_predict"] > 500
+        yield chat_line(content="Boo!") if words else b""
+        yield chat_line(done=True, content="")
+
+    told: list[str] = []
+    async with serving(thinker) as (url, server):
+        client = Ollama("llm", url, MODEL, known=Known(told.append))
+        if brief:
+            assert await client.word(ASK, Sampling()) == "Boo!"
+            assert await reply(client, []) == "Boo!"
+        else:
+            with pytest.raises(ConversationError, match=r"nothing but thoughts \(reasoning\).*does not think"):
+                await client.word(ASK, Sampling())
+        await client.aclose()
+    assert [a.json["think"] for a in server.asked] == ([False, "low", "low"] if brief else [False, "low"])
+    assert len(told) == 1 and "thinks before it speaks" in told[0]

@@ -310,3 +310,36 @@ def test_the_wav_is_one() -> None:
     with wave.open(io.BytesIO(wav(PCM))) as file:
         assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (16_000, 1, 2)
         assert file.readframes(99_999) == RAW
+
+
+@pytest.mark.parametrize(
+    ("refusal", "fields"),
+    [
+        (b'{"detail": [{"loc": ["body", "speed"], "msg": "Extra inputs are not permitted"}]}', ("speed",)),
+        (b'{"error": {"message": "Unknown field: response_format"}}', ("response_format",)),
+        (b"", ("speed", "response_format")),
+    ],
+)
+async def test_a_voice_is_asked_without_what_its_server_refuses(refusal: bytes, fields: tuple[str, ...]) -> None:
+    async def strict(asked: Asked) -> AsyncIterator[bytes]:
+        refused = any(field in asked.json for field in fields)
+        script = whole(refusal, 422) if refused else whole(RAW, kind="audio/pcm")
+        async for data in script(asked):
+            yield data
+
+    told: list[str] = []
+    async with serving(strict) as (url, server):
+        client = Speech("tts", url)
+        client.tell = told.append
+        for _ in range(2):
+            assert sum([len(pcm) async for _, pcm in client.speak("hello", 1.1)]) == len(PCM)
+        await client.aclose()
+    assert len(server.asked) == 3, "found out once"
+    assert len(told) == 1 and all(field in told[0] for field in fields)
+
+
+async def test_a_refusal_that_nothing_mends_is_told_as_it_is() -> None:
+    async with serving(whole(b'{"detail": "no such voice"}', 422)) as (url, server):
+        with pytest.raises(ConversationError, match="no such voice"):
+            await spoken(url)
+    assert len(server.asked) == 1

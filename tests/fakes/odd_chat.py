@@ -117,20 +117,23 @@ class OddChat:
     ) -> None:
         self.answers, self.refuses, self.paths, self.elsewhere = answers, refuses, paths, elsewhere
         self.models, self.health = models, health
+        self.parsed = True
+        """Whether questions are JSON."""
         self.asked: list[dict[str, Any]] = []
 
     async def __call__(self, asked: Asked) -> AsyncIterator[bytes]:
         if asked.path.endswith("/health"):
             yield reply(self.health, b"{}")
-        elif asked.path in [path.replace("chat/completions", "models") for path in self.paths]:
+        elif asked.path in [p.replace("chat/completions", "models") for p in self.paths if "chat" in p]:
             listed = [{"id": model, "object": "model"} for model in self.models]
             yield reply(200, json.dumps({"object": "list", "data": listed}).encode())
         elif asked.path not in self.paths or not asked.body:
             yield reply(*self.elsewhere)
         else:
-            self.asked.append(asked.json)
-            refusal = self.refuses(asked.json)
-            yield reply(*refusal) if refusal else self.answers(asked.json)
+            question = asked.json if self.parsed else {}
+            self.asked.append(question)
+            refusal = self.refuses(question)
+            yield reply(*refusal) if refusal else self.answers(question)
 
 
 def reply(status: int, body: bytes, **headers: str) -> bytes:

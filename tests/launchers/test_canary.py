@@ -18,7 +18,7 @@ from launchers.environments import Environments
 from launchers.weights import ModelStore
 from profiles.catalogue import Catalogue
 from profiles.home import Home
-from profiles.schema import Character, Engine
+from profiles.schema import Character, Engine, Role, Voice
 from supervisors.attached import AttachedService
 from supervisors.errors import ServiceError
 from supervisors.spec import AttachedSpec, ServiceStatus
@@ -389,6 +389,46 @@ async def test_an_answer_that_stops_is_broken_off_where_others_have_an_end(tmp_p
         server.answers = lambda asked: cut if asked["max_tokens"] > 1 else streamed(asked)
         with pytest.raises(ConversationError, match="llm broke off in the middle"):
             await answer(made)
+
+
+@pytest.mark.parametrize(
+    ("engine", "role", "answers", "word"),
+    [
+        ("piper", "tts", raw(b"", "audio/pcm"), "sent no sound"),
+        ("piper", "tts", raw(bytes(9600), "audio/pcm"), "sent no sound"),
+        ("whisper_cpp", "stt", raw(b'{"text": ""}', "application/json"), "instead of"),
+        ("whisper_cpp", "stt", raw(b'{"text": "(wind)"}', "application/json"), "instead of"),
+    ],
+)
+async def test_ears_and_voices_are_ready_only_with_a_word_or_a_sound(
+    engine: str, role: Role, answers: odd_chat.Answers, word: str, tmp_path: Path
+) -> None:
+    server = OddChat(answers)
+    server.paths = ("/v1/audio/speech", "/inference")
+    server.parsed = False
+    home = Home(tmp_path / "home")
+    shop = Workshop(home, ModelStore(home, Catalogue.load(home)), Environments(home))
+    async with serving(server) as (url, _):
+        settings = Engine(engine=engine, launch="attach", url=url)
+        made = registry.launcher("booth.toml", role, role, settings, shop)
+        with pytest.raises(ServiceError, match=word) as caught:
+            await made.canary(url)
+        assert "models verify" not in str(caught.value), "no model of ours"
+        async with attached(made) as (service, seen):
+            service.start()
+            await until(seen, ServiceState.DEGRADED)
+        assert ServiceState.READY not in [s.state for s in seen]
+
+
+async def test_the_canary_of_a_voice_speaks_as_fast_as_the_character(tmp_path: Path) -> None:
+    server = OddChat(raw(b"\x00\x40" * 2000, "audio/pcm"), paths=("/v1/audio/speech",))
+    home = Home(tmp_path / "home")
+    shop = Workshop(home, ModelStore(home, Catalogue.load(home)), Environments(home))
+    async with serving(server) as (url, _):
+        made = registry.launcher("b.toml", "tts", "tts", Engine(engine="piper", launch="attach", url=url + "/v1"), shop)
+        made.warm_with(HEAD, Character(name="Mr. Bones", persona="You are a skull.", voice=Voice(speed=1.3)))
+        await made.canary(made.settings.url)
+    assert server.asked[0]["speed"] == 1.3
 
 
 def head_and(body: bytes) -> bytes:
