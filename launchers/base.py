@@ -39,6 +39,7 @@ from supervisors.exits import Exit, describe
 from supervisors.spec import Command
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
+_OTHER_BINARY = 'install one for this machine, or say binary = "auto" under [engines.{}]'
 _OTHER_WEIGHTS = "take another model, or correct this one in profiles/models.toml of your data folder"
 C = TypeVar("C", bound=Client)
 
@@ -169,7 +170,9 @@ class BaseLauncher(ABC):
 
     async def prepare(self, on_progress: OnProgress) -> None:
         """Brings program and weights. Raises FetchError."""
-        self._binary = await self._choose_binary(on_progress)
+        self._binary, note = await self.chosen_binary()
+        if note:
+            on_progress(Progress(what=self.name, unit="packages", done=0, total=None, note=note))
         if self._binary is None:
             await self.workshop.environments.ensure(self.script, on_progress)
             await openmp.provide(self.workshop.home, self.workshop.environments, on_progress)
@@ -297,13 +300,9 @@ class BaseLauncher(ABC):
         if found is None or found in self.workshop.fit or not (why := await fault(found)):
             return found, ""
         if self.settings.binary != "auto":
-            raise Unfit(self.name, f"{found} {why}", self._other_binary)
+            raise Unfit(self.name, f"{found} {why}", _OTHER_BINARY.format(self.name))
         self.workshop.unfit.add(found)
         return None, f"{found} {why}; our own server is used instead"
-
-    @property
-    def _other_binary(self) -> str:
-        return f'install one for this machine, or say binary = "auto" under [engines.{self.name}]'
 
     def died_early(self, end: Exit | None) -> tuple[str, bool]:
         """Of our process, before it was READY (None: it lived, and was of no use): what to say of it, "" for nothing,
@@ -313,13 +312,7 @@ class BaseLauncher(ABC):
         if program is None or program in self.workshop.fit or (end and ended_by_others(end)):
             return "", False
         if self.settings.binary != "auto":
-            return (f"{program} {why}; {self._other_binary}", True) if why else ("", False)
+            return (f"{program} {why}; {_OTHER_BINARY.format(self.name)}", True) if why else ("", False)
         self.workshop.unfit.add(program)
         why = why or (describe(end) if end else "does not come up")
         return f"{program} {why}; our own server is used instead", False
-
-    async def _choose_binary(self, on_progress: OnProgress) -> str | None:
-        found, note = await self.chosen_binary()
-        if note:
-            on_progress(Progress(what=self.name, unit="packages", done=0, total=None, note=note))
-        return found
