@@ -29,6 +29,7 @@ from console.events import (
     ShowStopping,
 )
 from console.eyes import Eyes
+from console.lean import Trimmer
 from console.lookout import Lookout
 from console.meters import Meters
 from console.models_desk import ModelsDesk
@@ -54,11 +55,11 @@ from profiles.loader import Loaded
 from profiles.schema import Character, Rig
 from supervisors.crash_report import CrashReport
 from supervisors.group import ServiceGroup
-from supervisors.kernel import give_back_memory
 from supervisors.spec import ServiceStatus
 from supervisors.states import ServiceState
 
 _ROLES = {Stage.TRANSCRIBING: "stt", Stage.THINKING: "llm", Stage.SPEAKING: "tts"}
+_ON_THE_WAY = (ServiceState.FETCHING, ServiceState.STARTING, ServiceState.LOADING)
 _LOG = logging.getLogger(__name__)
 
 
@@ -125,6 +126,7 @@ class Show:
                     self.meters.run(group),
                     desk.run(),
                     room.run(),
+                    Trimmer(self.idle, self._loading, lambda: loop.turns).run(),
                 )
                 background = [tasks.create_task(work) for work in (*forever, keys, eyes.run())]
                 tasks.create_task(asyncio.to_thread(detector.warm))  # 0.15 s that no adopted engine should wait for
@@ -208,6 +210,10 @@ class Show:
         """Whether nobody is being listened or talked to."""
         return self.bus.state.stage is Stage.IDLE
 
+    def _loading(self) -> bool:
+        """Whether a service is still on its way."""
+        return any(s.state in _ON_THE_WAY for s in self.bus.state.services.values())
+
     def appoint(self, launcher: BaseLauncher, seat: int) -> None:
         """Its engine takes the place of the one that was; a show that comes after a crash goes on with it."""
         self.brief(launcher)  # the character may have changed while it loaded
@@ -270,8 +276,6 @@ class Show:
         self.bus.publish(services.changed(status, launcher))
         missing = self._readiness.missing(self.engines)
         if not missing and not self.bus.state.ready:
-            if not self.was_ready:
-                give_back_memory()  # a start takes 20 MB that need not stay for the evening
             self.was_ready = True
             self.bus.publish(ShowReady(seconds=round(monotonic() - self.began, 2)))
         elif missing and self.bus.state.ready and not self._stopping.is_set():
