@@ -79,11 +79,11 @@ def test_a_panic_is_told_by_status_and_check_until_it_is_lifted(show: BareShow) 
 
 
 def ignoring(*numbers: signal.Signals) -> Any:
-    """As `nohup`, or a script's `&`, leaves it for a child."""
+    """As `nohup`, or a script's `&`, leaves it for a child; the tests themselves may run under either."""
 
     def ignore() -> None:
-        for number in numbers:
-            signal.signal(number, signal.SIG_IGN)
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN if number in numbers else signal.SIG_DFL)
 
     return ignore
 
