@@ -4,7 +4,7 @@ from collections import deque
 
 import numpy as np
 
-from conversation.audio import SILENCE, Samples
+from conversation.audio import SILENCE, Samples, quantile
 
 HOP_S = 0.020
 """One RC servo frame."""
@@ -34,7 +34,7 @@ class VoiceLevel:
     def learn(self, levels: list[float]) -> None:
         self._voiced.extend(db for db in levels if db > -50)
         if len(self._voiced) >= 50:
-            self._loud = float(np.percentile(self._voiced, 95))
+            self._loud = quantile(self._voiced, 0.95)
 
 
 class LipSync:

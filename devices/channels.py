@@ -9,7 +9,7 @@ from collections import deque
 import numpy as np
 from numpy.typing import NDArray
 
-from conversation.audio import HEARING_RATE, Samples
+from conversation.audio import HEARING_RATE, Samples, quantile
 
 Block = NDArray[np.int16]
 """16 kHz samples, shape (samples, channels)."""
@@ -93,7 +93,8 @@ def best_of(sound: Block) -> Samples:
     if sound.shape[1] == 1:
         return sound[:, 0].copy()
     level = levels(sound)
-    above = level - np.maximum(np.percentile(level, 10, axis=0), _QUIET_DB) if len(level) else level
+    floors = [quantile(column, 0.1) for column in level.T] if len(level) else []
+    above = level - np.maximum(floors, _QUIET_DB) if len(level) else level
     speech = np.flatnonzero(above.max(axis=1, initial=0.0) >= _SPEECH_DB)
     if not len(speech):
         return sound[:, _first_best(level.mean(axis=0)) if len(level) else 0].copy()

@@ -5,7 +5,7 @@ from collections import deque
 import numpy as np
 import soxr
 
-from conversation.audio import SILENCE, Samples
+from conversation.audio import SILENCE, Samples, quantile
 from devices.sound_device import Pull
 
 _LEARN_S = (0.5, 2.0)
@@ -41,7 +41,7 @@ class QueueClock:
         if age >= _LEARN_S[0]:
             self._seen.append(waiting)
         if age >= _LEARN_S[1]:
-            self.latency_s = max(self._least_s, float(np.median(self._seen)))
+            self.latency_s = max(self._least_s, quantile(self._seen, 0.5))
         return max(self._least_s, waiting)
 
 

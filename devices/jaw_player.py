@@ -8,6 +8,7 @@ from types import TracebackType
 
 import numpy as np
 
+from conversation.audio import quantile
 from conversation.events import JawFigures
 from conversation.ports import Speaker
 from devices.limits import LimitedJaw
@@ -82,7 +83,7 @@ class JawPlayer:
         with self._lock:
             if generation != self._generation or not self._errors:
                 return JawFigures(dropped=self.dropped if generation == self._generation else 0)
-            p95 = float(np.percentile(np.abs(self._errors), 95)) * 1000
+            p95 = quantile(np.abs(self._errors), 0.95) * 1000
             return JawFigures(frames=self._sent, sync_p95_ms=round(p95, 2), dropped=self.dropped)
 
     def sync_ms(self) -> float | None:
@@ -92,8 +93,8 @@ class JawPlayer:
         with self._lock:
             if not self._errors:
                 return None
-            far = float(np.percentile(np.abs(self._errors), 95)) * 1000
-            return round(far if float(np.median(self._errors)) >= 0 else -far, 1)
+            far = quantile(np.abs(self._errors), 0.95) * 1000
+            return round(far if quantile(self._errors, 0.5) >= 0 else -far, 1)
 
     @property
     def playing(self) -> bool:

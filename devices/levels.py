@@ -4,7 +4,7 @@ from collections import deque
 
 import numpy as np
 
-from conversation.audio import Samples
+from conversation.audio import Samples, quantile
 
 SILENT_DB = -90.0
 _FULL_SCALE = 32_767
@@ -46,8 +46,7 @@ def quiet_and_loud(pcm: Samples, rate: int) -> tuple[float, float]:
     levels = [level_db(pcm[i : i + frame]) for i in range(0, len(pcm) - frame + 1, frame)]
     if not levels:
         return SILENT_DB, SILENT_DB
-    quiet, loud = np.percentile(levels, (_QUIET_SHARE * 100, _LOUD_SHARE * 100))
-    return float(quiet), float(loud)
+    return quantile(levels, _QUIET_SHARE), quantile(levels, _LOUD_SHARE)
 
 
 class NoiseFloor:

@@ -12,7 +12,7 @@ import soxr
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from conversation.audio import HEARING_RATE, SILENCE, Samples
+from conversation.audio import HEARING_RATE, SILENCE, Samples, quantile
 from conversation.ports import Microphone, Speaker
 from devices.levels import clipped, peak_db, quiet_and_loud
 
@@ -88,13 +88,13 @@ def listen_for_tone(before: Samples, during: Samples, rate: int = HEARING_RATE) 
     new, share = _powers(during, rate)
     if not len(new):
         return BeepHeard(False, None)
-    room = float(np.median(old)) if len(old) else 0.0
+    room = quantile(old, 0.5) if len(old) else 0.0
     above = 10 * np.log10((new + 1e-10) / (room + 1e-10))
     is_tone = (above >= _HEARD_DB) & (share >= _PURE)
     row = np.convolve(is_tone, np.ones(_FRAMES), "valid") if len(is_tone) >= _FRAMES else np.zeros(0)
     heard = bool(len(row)) and bool(row.max() >= _FRAMES)
     delay = float(np.argmax(row >= _FRAMES)) * _FRAME_S * 1000 if heard else None
-    return BeepHeard(heard, round(float(np.percentile(above, 90)), 1), delay)
+    return BeepHeard(heard, round(quantile(above, 0.9), 1), delay)
 
 
 async def hear_yourself(

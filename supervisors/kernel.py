@@ -134,14 +134,22 @@ def give_back_memory() -> None:
         return
     import ctypes
 
+    trim_heap()
     libc = ctypes.CDLL(None)
-    if hasattr(libc, "malloc_trim"):  # glibc
-        libc.malloc_trim(0)
     with contextlib.suppress(OSError), open("/proc/self/maps") as maps:
         for words in map(str.split, maps):
             if words[1].startswith("r-x") and words[-1].startswith("/"):
                 low, high = (int(address, 16) for address in words[0].split("-"))
                 libc.madvise(ctypes.c_void_p(low), ctypes.c_size_t(high - low), _DONTNEED)
+
+
+def trim_heap() -> None:
+    """Give freed heap back that the C library keeps (glibc; elsewhere nothing); a few ms, without Python's lock."""
+    import ctypes
+
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "malloc_trim"):
+        libc.malloc_trim(0)
 
 
 def map_large_blocks() -> None:

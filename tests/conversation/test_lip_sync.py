@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from conversation.audio import SILENCE, Samples
+from conversation.audio import SILENCE, Samples, quantile
 from conversation.lip_sync import HOP_S, LipSync, VoiceLevel
 
 RATE = 8000
@@ -87,3 +87,10 @@ def test_with_a_band_pass_hum_and_hiss_do_not_open_it(hz: int, opens: bool) -> N
     whole, speech = plain.feed(wave), banded.feed(wave)
     assert np.mean(whole[10:40]) > 0.5
     assert np.mean(speech[10:40]) == pytest.approx(np.mean(whole[10:40]), abs=0.05) if opens else max(speech) < 0.5
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 50, 997])
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.95, 1.0])
+def test_quantile_is_numpys_own(count: int, share: float) -> None:
+    values = list(np.random.default_rng(count).normal(size=count))
+    assert quantile(values, share) == pytest.approx(np.percentile(values, share * 100))
