@@ -89,7 +89,8 @@ def test_limp_until_it_is_armed_then_by_hand_inside_its_travel(booth: Booth) -> 
     assert not any(us for _, _, us in booth.emulator.moves)
     assert "not armed" in booth.refused(cmd.Jog(by_us=5))
     assert booth(cmd.Arm()) == {"armed": True}
-    assert booth(cmd.Jog(by_us=25))["us"] == 1425 and booth.pulse == 1425
+    assert booth(cmd.Jog(by_us=25))["us"] == 1425
+    until(lambda: booth.pulse == 1425)  # the last microsecond may be on its way to the board
     assert booth(cmd.Jog(by_us=900))["us"] == 1600
     assert booth(cmd.Jog(to=0.5)) == {"us": 1500, "opening": 0.5}
     assert booth(cmd.Sweep())["us"] == 1400
@@ -103,12 +104,13 @@ def test_it_is_calibrated_and_the_file_keeps_its_comments(booth: Booth) -> None:
 
     async def wizard() -> dict[str, Any]:
         async with OperatorClient(Path(booth.show.file.socket)) as client:
+            await client.call(cmd.Jog(to=0.0))
             await client.call(cmd.Calibrate(beyond=True))
             found = await client.call(cmd.Jog(by_us=-80))
             return dict(await client.call(cmd.Calibrate(closed_us=found["us"], look_ahead_ms=80, beyond=True)))
 
     seen = asyncio.run(wizard())
-    assert (seen["closed_us"], seen["unsaved"]) == (before["closed_us"] - 80, True) or seen["closed_us"] == 1320
+    assert (seen["closed_us"], seen["unsaved"]) == (before["closed_us"] - 80, True)
     until(lambda: booth(cmd.Jog(by_us=-200))["us"] == seen["closed_us"])  # the wizard has gone: a limit again
     assert "set them apart" in booth.refused(cmd.Calibrate(open_us=seen["closed_us"]))
     assert "must lie between" in booth.refused(cmd.Calibrate(open_us=2500))
@@ -125,7 +127,8 @@ def test_stopped_by_a_verb_and_moved_again_only_when_it_was_seen(booth: Booth) -
     booth(cmd.Jog(to=1.0))
     done = booth.show.cli("estop")
     assert done.returncode == 0 and "motors are off" in done.stderr
-    assert booth.pulse == 0 and "stopped" in booth.refused(cmd.Jog(by_us=5))
+    until(lambda: booth.pulse == 0)
+    assert "stopped" in booth.refused(cmd.Jog(by_us=5))
     until(lambda: booth.device("jaw")["state"] == "fault")
     assert "acknowledge" in booth.refused(cmd.Arm())
     assert booth(cmd.Acknowledge()) == {"fault": "it was stopped"}
