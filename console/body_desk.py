@@ -51,6 +51,10 @@ class BodyDesk:
             case cmd.Acknowledge():
                 if self._eyes.head is not None:
                     self._eyes.head.acknowledge()
+                seen = await self._jaw.execute(command, holder)
+                if not self._booth.limited.stopped:  # by another stop meanwhile
+                    self._booth.marks.motors(stopped=False)
+                return seen
         return await self._jaw.execute(command, holder)
 
     def forget(self, holder: str) -> None:

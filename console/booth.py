@@ -9,6 +9,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from console.events import DeviceChanged, DeviceRole, DeviceState
+from console.stop_marks import StopMarks
 from console.talk_keys import TalkKeys
 from conversation.speech_player import SpeechPlayer
 from devices import audio_devices
@@ -35,13 +36,14 @@ class Booth(Struct, frozen=True):
     emergency: EmergencyStop
     keys: TalkKeys
     player: SpeechPlayer
+    marks: StopMarks
 
     @property
     def limited(self) -> LimitedJaw:
         return self.jaw.jaw
 
 
-def open_booth(rig: Rig, stop_socket: Callable[[], Path], stack: ExitStack, emit: Emit) -> Booth:
+def open_booth(rig: Rig, stop_socket: Callable[[], Path], stack: ExitStack, emit: Emit, marks: StopMarks) -> Booth:
     """`stack` closes all of it, in reverse. Needs a running event loop, on which `emit` is called."""
     soon = partial(_soon, asyncio.get_running_loop(), emit)
     speaker = audio_devices.speaker(rig.audio.speaker, _on_change("speaker", soon), wait=True)
@@ -52,6 +54,8 @@ def open_booth(rig: Rig, stop_socket: Callable[[], Path], stack: ExitStack, emit
     emit(_sound("microphone", microphone))
     keys, limited = TalkKeys(), LimitedJaw(rig.jaw)
     jaw = JawPlayer(limited, speaker)
+    if marks.stopped:
+        limited.stop()  # before there is a board that a rig might arm at its start
 
     def changed() -> None:
         soon(_jaw_now(board))
@@ -61,10 +65,15 @@ def open_booth(rig: Rig, stop_socket: Callable[[], Path], stack: ExitStack, emit
     stack.enter_context(jaw)
     head = _head(rig, stack)
     stops: list[Callable[[], object]] = [limited.stop] if head is None else [head.stop, limited.stop, head.estop]
-    emergency = stack.enter_context(EmergencyStop(stop_socket(), stops, changed, stop_socket))
+
+    def heard() -> None:
+        marks.motors(stopped=True)
+        changed()
+
+    emergency = stack.enter_context(EmergencyStop(stop_socket(), stops, heard, stop_socket))
     _hot_key(rig, keys, stack, emit)
     player = SpeechPlayer(speaker, jaw, rig.audio.peak_db)
-    return Booth(microphone, speaker, jaw, board, head, emergency, keys, player)
+    return Booth(microphone, speaker, jaw, board, head, emergency, keys, player, marks)
 
 
 def _soon(loop: asyncio.AbstractEventLoop, emit: Emit, device: DeviceChanged) -> None:

@@ -68,7 +68,7 @@ class Operator:
             case cmd.Say():
                 return await self._say(command, holder)
             case cmd.Panic():
-                return self._panic(holder)
+                return self.halt(holder)
             case cmd.Resume():
                 return self._resume()
             case cmd.Restart():
@@ -119,8 +119,8 @@ class Operator:
             self.bus.publish(Held(holder=holder, down=False))
         return released
 
-    def _panic(self, holder: str) -> dict[str, Any]:
-        """Silence first; the rest can wait a moment."""
+    def halt(self, holder: str) -> dict[str, Any]:
+        """Panic. Silence first; the rest can wait a moment."""
         self._loop.halt()
         self._jaw.jaw.halted = True
         self._jaw.relax()

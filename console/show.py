@@ -38,6 +38,7 @@ from console.presence import Presence
 from console.room import RoomWatch, places
 from console.server import OperatorServer
 from console.show_log import show_log
+from console.stop_marks import StopMarks
 from console.telemetry import Sampler
 from conversation import prompt
 from conversation.events import Event, StageFailed
@@ -102,7 +103,10 @@ class Show:
             self.bus.add_sink(log.write)
             stack.enter_context(show_log(self.logs / "show.log"))
             stop_socket = partial(self.home.socket, self.rig.name, "estop")
-            booth = open_booth(self.rig.value, stop_socket, stack.enter_context(ExitStack()), self.bus.publish)
+            marks = StopMarks(self.home.state(self.rig.name))
+            was_halted = marks.halted
+            self.bus.add_sink(marks.note)
+            booth = open_booth(self.rig.value, stop_socket, stack.enter_context(ExitStack()), self.bus.publish, marks)
             self._lookout.mind(booth.emergency)
             detector = SileroDetector()
             loop = ConversationLoop(lambda: self._hands(booth, detector), booth.microphone)
@@ -135,6 +139,8 @@ class Show:
                     self._lookout.announce(server)
                     last_show.remember(self.home, self.rig, self.character)
                     self._tell_started(group)
+                    if was_halted:
+                        operator.halt("the show that was halted before")
                     booth.player.open()
                     group.start()
                     await self._stopping.wait()

@@ -1,5 +1,6 @@
 """A show that is halted says so wherever somebody asks how it is, and lives as long as it was meant to."""
 
+import asyncio
 import json
 import os
 import signal
@@ -11,7 +12,10 @@ from typing import Any, cast
 import msgspec
 import pytest
 
+from console.body_commands import Acknowledge
 from console.bus import Bus
+from console.client import OperatorClient
+from console.command import Command
 from console.events import ShowHalted, ShowReady, ShowResumed, ShowStopping
 from console.status import in_words, status
 from conversation.events import Event, StageEntered, TurnStarted
@@ -111,3 +115,48 @@ def test_else_it_ends_the_show_in_good_order(tmp_path: Path, number: signal.Sign
         wait_for(lambda: not (show.state / "show.json").exists())
     finally:
         show.end()
+
+
+def test_a_show_that_is_killed_while_it_is_halted_comes_back_halted(tmp_path: Path) -> None:
+    """A screen starts a crashed show again at once: what was stopped must not move or speak of its own accord."""
+    show = BareShow(tmp_path).start()
+    try:
+        assert show.cli("panic").returncode == 0 and show.cli("estop").returncode == 0
+        show.process.kill()
+        show.process.wait()
+        show.start()
+        wait_for(lambda: json.loads(show.cli("status", "--json").stdout)["show"]["stage"] == "HALTED")
+        assert jaw_of(show)["state"] == "fault" and "stopped by hand" in jaw_of(show)["detail"]
+        asyncio.run(call(show, Acknowledge()))
+        assert show.cli("resume").returncode == 0
+        show.process.kill()
+        show.process.wait()
+        show.start()
+        assert json.loads(show.cli("status", "--json").stdout)["show"]["stage"] == "IDLE"
+        assert jaw_of(show)["state"] == "simulated"
+    finally:
+        show.end()
+
+
+def test_an_emergency_stop_lasts_until_it_is_acknowledged(tmp_path: Path) -> None:
+    """Also when the show is stopped in order, which lifts a panic."""
+    show = BareShow(tmp_path).start()
+    try:
+        assert show.cli("panic").returncode == 0 and show.cli("estop").returncode == 0
+        assert show.cli("stop").returncode == 0
+        show.process.wait(20)
+        show.start()
+        assert json.loads(show.cli("status", "--json").stdout)["show"]["stage"] == "IDLE"
+        assert jaw_of(show)["state"] == "fault"
+    finally:
+        show.end()
+
+
+def jaw_of(show: BareShow) -> dict[str, Any]:
+    devices = json.loads(show.cli("status", "--json").stdout)["devices"]
+    return dict(next(device for device in devices if device["role"] == "jaw"))
+
+
+async def call(show: BareShow, command: Command) -> None:
+    async with OperatorClient(Path(show.file.socket)) as client:
+        await client.call(command)
