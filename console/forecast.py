@@ -22,6 +22,7 @@ REMEMBERED_S = 20.0
 """A screen that shows all models asks every few seconds, and files change seldom."""
 
 _UNKNOWN = Estimate(ram_bytes=0, peak_ram_bytes=0, vram_bytes=0, source="formula", rough=True)
+_UNTOLD = "the driver does not tell how much of the GPU is free: the old one goes first, a filler covers it"
 _BLIND = "what it takes is not known here: the old one goes first, a filler covers it"
 
 
@@ -68,6 +69,11 @@ class Forecaster:
         """Its name; "" where there is none."""
         return next((pool.device.name for pool in self._devices() if pool.device is not None), "")
 
+    def _memory_is_told(self) -> bool:
+        """False where a card is there, but its memory is not for us to see (MIG in a container)."""
+        devices = self._devices()
+        return not devices or any(pool.device is not None and pool.device.total for pool in devices)
+
     def device_of(self, launcher: BaseLauncher) -> str:
         """Where it would run: a GPU only where there is one, and a program that may know how to use it."""
         wanted = launcher.settings.device
@@ -94,9 +100,11 @@ class Forecaster:
         """`others`: models that might be had instead. In a thread."""
         room, need = self.room(), self.need(wanted)
         freed_ram, freed_vram = self._rss(before.name), self._meters.vram(before.name) or 0
-        if need is _UNKNOWN:
+        untold = self.device_of(wanted) == "gpu" and not self._memory_is_told()
+        if need is _UNKNOWN or untold:
+            words = _UNTOLD if untold else _BLIND
             return Forecast(
-                need=need, room=room, freed_ram=freed_ram, freed_vram=freed_vram, beside=False, fits=True, words=_BLIND
+                need=need, room=room, freed_ram=freed_ram, freed_vram=freed_vram, beside=False, fits=True, words=words
             )
         beside = fits(need, room.ram, room.vram, one_pool=room.one_pool)
         if wanted.settings.port:
