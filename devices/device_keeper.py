@@ -70,7 +70,7 @@ class DeviceKeeper(Generic[D]):
         """Plain words on what stands in, where nothing is wrong; else ""."""
         if not self.waiting or self.fault:
             return ""
-        return f"there is no {self.role}; one that is plugged in is taken up by itself"
+        return f"there is no {self.role}; plug one in"
 
     def start(self) -> None:
         """Returns when the device is open, or is known not to open; a sound server that hangs costs 10 s."""

@@ -276,7 +276,7 @@ async def test_a_machine_without_sound_has_a_stand_in_until_a_device_comes() -> 
     box = Box()
     with speaking(box, "auto") as speaker:
         assert speaker.simulated and not speaker.fault and speaker.name.startswith("null speaker")
-        assert speaker.note == "there is no speaker; one that is plugged in is taken up by itself"
+        assert speaker.note == "there is no speaker; plug one in"
         drained = await say(speaker, 1, 2.0)
         box.plugged.append("Late")
         until(lambda: speaker.name == "Late" and not speaker.simulated)
