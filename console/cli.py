@@ -107,15 +107,7 @@ def parser() -> argparse.ArgumentParser:
     run = verb("run", "run the show in the foreground")
     run.add_argument("--headless", action="store_true", help="events as JSON lines on stdout")
     run.add_argument("--last", action="store_true", help="the rig and character that played last, if none is named")
-    ask = verb("ask", "one turn: ask the character something")
-    given = ask.add_mutually_exclusive_group(required=True)
-    given.add_argument("--wav", metavar="FILE", type=Path, help="a recorded question, any sound format, 30 s at most")
-    given.add_argument("--text", type=words, help="a typed question")
-    ask.add_argument("--json", action="store_true", help="print the whole turn as one JSON object")
-    ask.add_argument("--out", metavar="FILE", type=Path, help="write what was heard as a WAV")
-    ask.add_argument(
-        "--timeout", metavar="S", type=seconds, help="give up after S seconds (default 120; 600 if it starts a show)"
-    )
+    _ask(verb("ask", "one turn: ask the character something"))
     verb("say", "speak a line in the character's voice").add_argument("text", type=words, nargs="+")
     verb("press", "hold the talk button")
     verb("release", "let the talk button go")
@@ -141,6 +133,17 @@ def parser() -> argparse.ArgumentParser:
     _models(verb("models", "the model store"))
     _logs(verb("logs", "what the engines and the show said, now or in the last run"))
     return out
+
+
+def _ask(ask: argparse.ArgumentParser) -> None:
+    given = ask.add_mutually_exclusive_group(required=True)
+    given.add_argument("--wav", metavar="FILE", type=Path, help="a recorded question, any sound format, 30 s at most")
+    given.add_argument("--text", type=words, help="a typed question")
+    ask.add_argument("--json", action="store_true", help="print the whole turn as one JSON object")
+    ask.add_argument("--out", metavar="FILE", type=Path, help="write what was heard as a WAV")
+    ask.add_argument(
+        "--timeout", metavar="S", type=seconds, help="give up after S seconds (default 120; 600 if it starts a show)"
+    )
 
 
 def _models(models: argparse.ArgumentParser) -> None:

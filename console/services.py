@@ -13,6 +13,8 @@ from clients.chat import ChatModel
 from console.choices import Choice, own
 from console.engines import LiveEngines
 from console.events import ServiceChanged
+from conversation.events import Event, StageFailed
+from conversation.stages import Stage
 from devices.boards import board
 from devices.errors import DeviceError
 from devices.hot_key import code_of
@@ -27,8 +29,11 @@ from profiles.errors import ProfileError
 from profiles.home import Home
 from profiles.loader import Loaded, role_of
 from profiles.schema import Character, Engine, Rig
+from supervisors.group import ServiceGroup
 from supervisors.reaper import token_prefix
 from supervisors.spec import AttachedSpec, Places, ServiceSpec, ServiceStatus
+
+_ROLES = {Stage.TRANSCRIBING: "stt", Stage.THINKING: "llm", Stage.SPEAKING: "tts"}
 
 
 def workshop(home: Home, catalogue: Catalogue) -> Workshop:
@@ -208,3 +213,11 @@ class Readiness:
     def missing(self, engines: LiveEngines) -> tuple[str, ...]:
         have = {"stt": engines.stt() is not None, "llm": engines.llm() is not None, "tts": bool(engines.voices())}
         return tuple(role for role in self.roles if not have.get(role, True))
+
+
+def doubt(group: ServiceGroup, event: Event, line: bytes) -> None:
+    """An engine that failed a visitor is asked for a real answer at once; READY may be a lie."""
+    if isinstance(event, StageFailed) and (role := _ROLES.get(event.stage)):
+        for status in group.statuses:
+            if status.role == role:
+                group[status.name].suspect(f"{event.stage} failed")

@@ -41,7 +41,6 @@ from console.show_log import show_log
 from console.stop_marks import StopMarks
 from console.telemetry import Sampler
 from conversation import prompt
-from conversation.events import Event, StageFailed
 from conversation.history import History
 from conversation.loop import ConversationLoop
 from conversation.ports import Message
@@ -59,7 +58,6 @@ from supervisors.group import ServiceGroup
 from supervisors.spec import ServiceStatus
 from supervisors.states import ServiceState
 
-_ROLES = {Stage.TRANSCRIBING: "stt", Stage.THINKING: "llm", Stage.SPEAKING: "tts"}
 _ON_THE_WAY = (ServiceState.FETCHING, ServiceState.STARTING, ServiceState.LOADING)
 _LOG = logging.getLogger(__name__)
 
@@ -110,9 +108,7 @@ class Show:
             self._lookout.mind(booth.emergency)
             detector = SileroDetector()
             loop = ConversationLoop(lambda: self._hands(booth, detector), booth.microphone)
-            stack.push_async_callback(self.engines.aclose)
-            group = await stack.enter_async_context(self._services())
-            self.bus.add_sink(partial(_doubt, group))
+            group = await self._supervised(stack)
             desk = ModelsDesk(self, group)
             eyes = Eyes(self.rig.value, self.shop.environments, self.bus, booth.head)
             operator = Operator(self, loop, group, booth.jaw, desk, BodyDesk(self, booth, eyes))
@@ -122,7 +118,6 @@ class Show:
             room = RoomWatch(places(self.home, self.rig.name, self.logs), log, self.bus.publish)
             async with asyncio.TaskGroup() as tasks:
                 listening = asyncio.Event()
-                keys = booth.keys.run(operator, self.warn)
                 forever = (
                     server.serve(listening),
                     loop.run(),
@@ -131,25 +126,38 @@ class Show:
                     desk.run(),
                     room.run(),
                     Trimmer(self.idle, self._loading, lambda: loop.turns).run(),
+                    booth.keys.run(operator, self.warn),
+                    eyes.run(),
                 )
-                background = [tasks.create_task(work) for work in (*forever, keys, eyes.run())]
+                background = [tasks.create_task(work) for work in forever]
                 tasks.create_task(asyncio.to_thread(detector.warm))  # 0.15 s that no adopted engine should wait for
                 try:
                     await listening.wait()
                     self._lookout.announce(server)
-                    last_show.remember(self.home, self.rig, self.character)
                     self._tell_started(group)
                     if was_halted:
                         operator.halt("the show that was halted before")
-                    booth.player.open()
-                    group.start()
-                    await self._stopping.wait()
-                    choices.forget(self.home.state(self.rig.name))
-                    booth.player.cancel()
+                    await self._until_stopped(booth, group)
                 finally:
                     server.hang_up()  # also in a crash: nobody may keep it from its end
                 for task in background:
                     task.cancel()
+
+    async def _supervised(self, stack: AsyncExitStack) -> ServiceGroup:
+        """Open until the stack closes; not started yet."""
+        stack.push_async_callback(self.engines.aclose)
+        group = await stack.enter_async_context(self._services())
+        self.bus.add_sink(partial(services.doubt, group))
+        return group
+
+    async def _until_stopped(self, booth: Booth, group: ServiceGroup) -> None:
+        """With sound and engines; a stop that somebody asked for forgets which models were swapped in."""
+        last_show.remember(self.home, self.rig, self.character)
+        booth.player.open()
+        group.start()
+        await self._stopping.wait()
+        choices.forget(self.home.state(self.rig.name))
+        booth.player.cancel()
 
     def _tell_started(self, group: ServiceGroup) -> None:
         self.bus.publish(
@@ -306,11 +314,3 @@ class Show:
         rows = self.bus.state.services.values()
         lost = (s for s in rows if s.state is ServiceState.HELD or self._not_fetched.get(s.name, 0) >= 2)
         return next((s for s in lost if s.role in missing), None)
-
-
-def _doubt(group: ServiceGroup, event: Event, line: bytes) -> None:
-    """An engine that failed a visitor is asked for a real answer at once; READY may be a lie."""
-    if isinstance(event, StageFailed) and (role := _ROLES.get(event.stage)):
-        for status in group.statuses:
-            if status.role == role:
-                group[status.name].suspect(f"{event.stage} failed")

@@ -26,8 +26,7 @@ less far down than up, so the lowest is about -0.3.
 """
 ANSWER_S = 0.14
 """For all that one call waits for; a head answers within two fields, 17-34 ms."""
-GREETING_S = 0.3
-_PATIENCE_S = 0.02
+GREETING_S, _PATIENCE_S = 0.3, 0.02
 """For a line on which noise never ends."""
 _SOCKETS = 2
 _LONGEST = 16
