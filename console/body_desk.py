@@ -54,6 +54,8 @@ class BodyDesk:
                 seen = await self._jaw.execute(command, holder)
                 if not self._booth.limited.stopped:  # by another stop meanwhile
                     self._booth.marks.motors(stopped=False)
+                if self._booth.limited.stopped:
+                    self._booth.marks.motors(stopped=True)
                 return seen
         return await self._jaw.execute(command, holder)
 

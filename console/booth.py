@@ -1,6 +1,7 @@
 """Opens the devices of a rig: microphone, speaker, jaw, head, keys. Each says what it is; what fails costs itself."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
@@ -64,11 +65,14 @@ def open_booth(rig: Rig, stop_socket: Callable[[], Path], stack: ExitStack, emit
     stack.enter_context(board)
     stack.enter_context(jaw)
     head = _head(rig, stack)
+    if marks.stopped and head is not None:
+        head.estop()
     stops: list[Callable[[], object]] = [limited.stop] if head is None else [head.stop, limited.stop, head.estop]
 
     def heard() -> None:
-        marks.motors(stopped=True)
+        """Never waits: neither the answer to a stop nor the next stop may hang on a disk."""
         changed()
+        threading.Thread(target=marks.motors, kwargs={"stopped": True}, name="stop mark", daemon=True).start()
 
     emergency = stack.enter_context(EmergencyStop(stop_socket(), stops, heard, stop_socket))
     _hot_key(rig, keys, stack, emit)

@@ -58,9 +58,8 @@ class Lookout:
         self._watch.__exit__(kind, error, tb)
 
     def _stop(self) -> None:
-        if self._emergency is None:
-            self._stopped_early = True
-        else:
+        self._stopped_early = True  # first: the motors may appear in this very moment
+        if self._emergency is not None:
             self._emergency.stop()
         self._mend()  # who waits for our word looks for it in the lock's file
         try:

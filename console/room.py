@@ -42,8 +42,12 @@ def lacks(folders: Iterable[Path], look: Callable[[Path], Lack | None]) -> dict[
     """What is wrong with each of these; the same of two on one disk is told once."""
     found, told = dict[Path, Lack](), set[tuple[int, str]]()
     for folder in folders:
-        lack = look(folder)
-        if lack is not None and (key := (nearest(folder).stat().st_dev, lack.mend)) not in told:
+        try:
+            lack = look(folder)
+            disk = nearest(folder).stat().st_dev if lack is not None else 0
+        except OSError as error:  # a disk that dies, a mount that is gone: to be told, and no reason to end a show
+            lack, disk = words(error, folder), 0
+        if lack is not None and (key := (disk, lack.mend)) not in told:
             told.add(key)
             found[folder] = lack
     return found
@@ -51,7 +55,7 @@ def lacks(folders: Iterable[Path], look: Callable[[Path], Lack | None]) -> dict[
 
 def nearest(folder: Path) -> Path:
     """Itself, or the folder above it that is there."""
-    return next(place for place in (folder, *folder.parents) if place.exists())
+    return next(place for place in (folder, *folder.parents) if os.path.exists(place))  # which never raises
 
 
 def glance(folder: Path) -> Lack | None:

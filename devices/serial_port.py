@@ -81,7 +81,7 @@ def moved(path: str, known: Port | None) -> str:
         return path
     same = (known.vendor, known.product, known.serial_number)
     found = [port.path for port in ports() if (port.vendor, port.product, port.serial_number) == same]
-    return found[0] if len(found) == 1 or (found and known.serial_number) else path
+    return found[0] if found and known.serial_number else path  # without one, any adapter of that make looks like it
 
 
 def look(path: str) -> str:

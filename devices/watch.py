@@ -4,6 +4,7 @@ Signals come by a pipe, whichever thread they hit: Python's own handlers wait fo
 Nothing is blocked or ignored for that, so nothing is inherited by child processes.
 """
 
+import logging
 import os
 import select
 import signal
@@ -13,6 +14,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
+_LOG = logging.getLogger(__name__)
 _LOOK_S = 0.5
 
 
@@ -57,11 +59,14 @@ class Watch:
             numbers = b""
             with suppress(BlockingIOError):
                 numbers = os.read(self._hear, 512)
-            if self._number in numbers:
-                self._heard()
             if others := numbers.replace(bytes([self._number]), b"").replace(b"\0", b""):
                 self._pass_on(others)
-            self._look()
+            try:
+                if self._number in numbers:
+                    self._heard()
+                self._look()
+            except Exception:  # without this thread no signal would be heard for the rest of the evening
+                _LOG.exception("a look around failed")
 
     def _pass_on(self, numbers: bytes) -> None:
         if self._before >= 0:

@@ -41,12 +41,12 @@ class Together:
         return bool(self._kept)
 
     def read(self, messages: Iterable[Message]) -> None:
-        """What one read brought."""
-        now = monotonic()
-        if now - self._read_at > TOGETHER_S:
-            self._burst += 1
-        self._read_at = now
-        self.take(messages)
+        """What one read brought. A mouse that moves beside the keys is no part of a burst."""
+        found, now = list(messages), monotonic()
+        if any(isinstance(message, Key | Paste | KeyReleased) for message in found):
+            self._burst += now - self._read_at > TOGETHER_S
+            self._read_at = now
+        self.take(found)
 
     def take(self, messages: Iterable[Message]) -> None:
         for message in messages:

@@ -263,3 +263,14 @@ def test_a_home_that_is_full_at_the_start(mount: Mount) -> None:
         assert f"{home}" in done.stderr and "is full" in done.stderr and "free some space" in done.stderr, done
     checked = next(line for line in show.cli("check", "--rig", "bare").stdout.splitlines() if " disk " in line)
     assert checked.startswith("✗") and "is full" in checked
+
+
+async def test_a_disk_that_answers_badly_is_told_and_ends_nothing(tmp_path: Path) -> None:
+    """A stick that dies (EIO), a mount that is gone (ESTALE): the watch is a part of the show."""
+
+    def look(folder: Path) -> room.Lack | None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), str(folder))
+
+    found = room.lacks([tmp_path / "a", tmp_path / "b"], look)
+    assert list(found) == [tmp_path / "a"], "two on one disk are told once"
+    assert "cannot be written" in found[tmp_path / "a"].detail

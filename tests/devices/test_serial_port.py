@@ -15,7 +15,7 @@ import serial
 from devices import serial_port
 from devices.emulators.emulate import emulate
 from devices.errors import DeviceError
-from devices.serial_port import SerialPort, find, look
+from devices.serial_port import Port, SerialPort, find, look, moved
 
 MAESTRO = ((0x1FFB, 0x0089),)
 
@@ -264,3 +264,14 @@ def test_no_descriptor_is_left_behind() -> None:
     before = len(os.listdir("/dev/fd"))
     opened_and_closed()
     assert len(os.listdir("/dev/fd")) == before
+
+
+@pytest.mark.parametrize(("number", "found"), [("A1", "/dev/nowhere71"), ("", "/dev/nowhere70")])
+def test_only_a_serial_number_tells_that_a_board_has_moved(
+    monkeypatch: pytest.MonkeyPatch, number: str, found: str
+) -> None:
+    """Cheap adapters have none: another one of that make may be the lights, and is never taken for the jaw."""
+    other = Port(path="/dev/nowhere71", vendor=0x1A86, product=0x7523, serial_number=number)
+    monkeypatch.setattr(serial_port, "ports", lambda: [other])
+    known = Port(path="/dev/nowhere70", vendor=0x1A86, product=0x7523, serial_number=number)
+    assert moved("/dev/nowhere70", known) == found
