@@ -271,7 +271,7 @@ def test_only_a_serial_number_tells_that_a_board_has_moved(
     monkeypatch: pytest.MonkeyPatch, number: str, found: str
 ) -> None:
     """Cheap adapters have none: another one of that make may be the lights, and is never taken for the jaw."""
-    other = Port(path="/dev/nowhere71", vendor=0x1A86, product=0x7523, serial_number=number)
+    other = Port(path="/dev/nowhere71", what="USB", vendor=0x1A86, product=0x7523, serial_number=number)
     monkeypatch.setattr(serial_port, "ports", lambda: [other])
-    known = Port(path="/dev/nowhere70", vendor=0x1A86, product=0x7523, serial_number=number)
+    known = Port(path="/dev/nowhere70", what="USB", vendor=0x1A86, product=0x7523, serial_number=number)
     assert moved("/dev/nowhere70", known) == found
