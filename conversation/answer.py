@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _WAITING_CLAUSES = 4
 """With so many the voice has enough to do: no filler is wanted."""
+_PATIENT_S = 2.0
 _READ_ON_S = 0.5
 _WATCH_S = 0.025
 _STALL_S = 3.0
@@ -196,7 +197,7 @@ class Answer:
         """All that may be said is there; but its end may yet tell that it was a thought, best before any is heard."""
         patient = reply.perhaps_thought
         with suppress(TimeoutError, ConversationError):
-            async with asyncio.timeout(self.hands.deadlines.next_token_s if patient else _READ_ON_S):
+            async with asyncio.timeout(_PATIENT_S if patient else _READ_ON_S):
                 while reply.full and (patient or not self.heard()) and (piece := await anext(pieces, None)) is not None:
                     await self._take(reply, reply.feed(piece))
 

@@ -9,10 +9,10 @@ from conversation.wrappings import TAG_OPENERS, Kind, Maybe, Tag, scan
 
 _MUSING = re.compile(
     r"""^analysis[A-Z]
-    |\b(?:the|this|our)\ (?:user|visitor|human|guest|person)(?:'s|\ (?:is|was|has|wants?|wanted|asks?|asked|said|says|
-    just|seems?|wrote|greets|greeted|likely|probably|might|may|needs?|mentioned|sent|gave|didn't|didn’t))\b
-    |\b(?:we|I)\ (?:need|should|must|have)(?:\ to)?\ (?:respond|answer|reply|produce|output|craft|stay\ in\ character)\b
-    |\bthe\ (?:persona|system\ prompt|instructions?)\ (?:says?|is|are|wants?|tells?)\b""",
+    |\b(?:the|this|our)\ (?:user|visitor|human)\ (?:is\ (?:asking|greeting|saying|just|likely|probably)|wants?
+    |wanted|asks?|asked|said|says|just|seems?\ to|wrote|greets|greeted|likely|probably|might|mentioned|sent|needs?)\b
+    |\b(?:we|I)\ (?:need\ to|should)\ (?:respond|answer|reply|produce|output|craft|stay\ in\ character)\b
+    |\bthe\ (?:persona|system\ prompt)\ (?:says?|is|wants?|tells?)\b""",
     re.IGNORECASE | re.VERBOSE,
 )
 """How a model talks to itself about its visitor, not to them."""

@@ -364,3 +364,19 @@ def test_whatever_comes_together_slicing_changes_nothing(seed: int) -> None:
 def test_openers_without_end_neither_stop_nor_slow_the_reply(opener: str) -> None:
     text = opener * 1500 + " and so. Boo!\n"
     assert answer(text, 7)[0].endswith("Boo!")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The guest is always right, unless he is dead. Come in, and mind the coffin on your left side.",
+        "Our guest has a pulse, how quaint! I had one myself, a hundred years ago or so, and lost it.",
+        "The instructions are simple: walk in, scream, run out. Nobody has ever asked for a refund here.",
+        "I have to answer that with a groan. Groan! It is the best that a skull without lungs can do.",
+    ],
+)
+def test_talk_of_guests_is_no_thought(text: str) -> None:
+    """Said at once, also where the limit cuts the reply."""
+    stream = SpeakableStream("Mr. Bones")
+    said = "".join(map(stream.feed, text))
+    assert said.startswith(text[:40]) and not stream.thought_aloud
