@@ -137,9 +137,10 @@ class Engine:
             return await self.http.send(self._request(method, path, **content), stream=True)
 
     def _request(self, method: str, path: str, **content: Any) -> httpx.Request:
-        """The same method wherever it leads: a question that has become a GET is none. A key is for one host alone."""
+        """The same method wherever it leads: a question that became a GET is none. A key is for one server alone."""
         request = self.http.build_request(method, path, **content)
-        if request.url.host != self.http.base_url.host:
+        base = self.http.base_url
+        if (request.url.scheme, request.url.host, request.url.port) != (base.scheme, base.host, base.port):
             request.headers.pop("Authorization", None)
         return request
 

@@ -85,9 +85,12 @@ class Patience:
         while not (self._wrote or self._over):
             await asyncio.sleep(min(_LOOK_S, self._deadlines.first_token_s / 3))
             model = self._model
-            if isinstance(model, Lively) and await model.lives() and self._alarm is not None and not self._wrote:
+            if not isinstance(model, Lively) or not await model.lives():
+                continue
+            alarm = self._alarm
+            if alarm is not None and not self._wrote and not alarm.expired():  # nor about to: it cannot be changed then
                 self._alive_at = self._clock()
-                self._alarm.reschedule(self._due())
+                alarm.reschedule(self._due())
 
     def _due(self) -> float:
         silence = self._deadlines.next_token_s if self._wrote else self._deadlines.first_token_s
