@@ -1,7 +1,6 @@
 """Opens the devices of a rig: microphone, speaker, jaw, head, keys. Each says what it is; what fails costs itself."""
 
 import asyncio
-import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
@@ -70,9 +69,8 @@ def open_booth(rig: Rig, stop_socket: Callable[[], Path], stack: ExitStack, emit
     stops: list[Callable[[], object]] = [limited.stop] if head is None else [head.stop, limited.stop, head.estop]
 
     def heard() -> None:
-        """Never waits: neither the answer to a stop nor the next stop may hang on a disk."""
+        marks.motors(stopped=True)
         changed()
-        threading.Thread(target=marks.motors, kwargs={"stopped": True}, name="stop mark", daemon=True).start()
 
     emergency = stack.enter_context(EmergencyStop(stop_socket(), stops, heard, stop_socket))
     _hot_key(rig, keys, stack, emit)

@@ -69,7 +69,8 @@ class EmergencyStop:
                 stop()
             except Exception:
                 _LOG.exception("an emergency stop failed")
-        self._heard()
+        # Neither the answer to a stop nor the next stop may hang on a disk.
+        threading.Thread(target=self._heard, name="e-stop heard", daemon=True).start()
 
     def _run(self) -> None:
         while not self._ending.is_set():
