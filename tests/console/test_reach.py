@@ -147,7 +147,7 @@ def show_file_cut_off(show: BareShow) -> None:
 
 
 def lock_removed(show: BareShow) -> None:
-    (show.state / "show.lock").unlink()
+    (show.state / "show.lock").unlink(missing_ok=True)
 
 
 def state_removed(show: BareShow) -> None:
