@@ -15,6 +15,8 @@ from supervisors.redact import Secret
 
 _LOG = logging.getLogger(__name__)
 _CONNECT_S = 2.0
+_LESS = (400, 413, 422)
+"""What a server says of a request that it might take if it were shorter."""
 _MOVED, _MOVES = (301, 302, 307, 308), 3
 
 
@@ -164,18 +166,26 @@ class Engine:
         return ConversationError(self.stage, f"{self.name} {self._shown(what)}", self.look)
 
     def refuse(self, status: int, body: bytes) -> None:
-        """Raises ConversationError unless `status` is a success."""
+        """Raises ConversationError unless `status` is a success; Refused where a shorter request might be taken."""
         if status < 300:
             return
-        if status in (401, 403) and self.theirs is not None:
-            raise ConversationError(self.stage, f"{self.name}: the server {self.theirs.locked}", self.theirs.unlock)
         text = self._shown(body.decode("utf-8", "replace"))
+        spent = 400 <= status < 500 and refusals.quota(refusals.said(text.encode()))
+        if not spent and status in (401, 403) and self.theirs is not None:
+            raise ConversationError(self.stage, f"{self.name}: the server {self.theirs.locked}", self.theirs.unlock)
         _LOG.info("%s answered %s: %.2000s", self.name, status, text)
         if status < 400:
             raise ConversationError(self.stage, f"{self.name} has moved and does not say where to", self.look)
         said = refusals.plain(refusals.said(text.encode()))
-        what = f"{self.name} refused the request ({status}{said and ': '}{said})"
-        raise (Refused if status < 500 else ConversationError)(self.stage, what, self.look)
+        why = f"({status}{said and ': '}{said})"
+        if spent or status == 402:
+            raise ConversationError(self.stage, f"{self.name} does not answer: the quota is used up {why}", self.look)
+        if status == 429:
+            raise ConversationError(
+                self.stage, f"{self.name} has no time for us: it is asked too often {why}", self.look
+            )
+        what = f"{self.name} refused the request {why}"
+        raise (Refused if status in _LESS else ConversationError)(self.stage, what, self.look)
 
     def _shown(self, text: str) -> str:
         """A server may repeat what it was sent."""

@@ -127,7 +127,17 @@ class Walk:
 
     def __init__(self, known: Manners) -> None:
         self.now = known
+        self.models: list[str] | None = None
+        """What the server has; None until that was asked."""
         self._tried = {known}
+        self._once_more = True
+
+    def again(self, unfit: Unfit, asked: Mapping[str, Any]) -> bool:
+        """Whether to ask the very same first, once: a refusal that names nothing may be a slip, and no manners."""
+        names = next(_named(self.now, unfit.said, asked, "any"), None) is not None
+        again = self._once_more and unfit.why == "refused" and not names
+        self._once_more = self._once_more and not again
+        return again
 
     def plainer(self, unfit: Unfit, asked: Mapping[str, Any], model: str) -> bool:
         """Whether there is another way to ask; then `now` is that. `model`: what the server has, if none was named."""

@@ -103,7 +103,13 @@ class OpenAIChat(ChatModel):
     async def sees(self) -> bool:
         """Other servers than llama.cpp's do not tell; they are taken for blind."""
         try:
-            return msgspec.json.decode(await self.get("/props"), type=_Props).modalities.vision
+            with self.request():
+                async with Opened(await self.send("/props", method="GET")) as answer:
+                    body = await answer.aread()
+            if answer.status_code in _NO_CHAT:
+                return False
+            self.refuse(answer.status_code, body)
+            return msgspec.json.decode(body, type=_Props).modalities.vision
         except (Refused, msgspec.DecodeError, UnicodeDecodeError):
             return False
 
@@ -149,8 +155,8 @@ class OpenAIChat(ChatModel):
                     if unfit.why == "later" and waits < _WAITS:
                         waits += 1
                         await asyncio.sleep(unfit.pause_s)
-                    elif not await self._plainer(walk, unfit, asked):
-                        raise await self._explained(walk.now.path, unfit) from None
+                    elif unfit.why == "later" or not await self._plainer(walk, unfit, asked):
+                        raise await self._explained(walk, unfit) from None
 
     async def _answer(
         self,
@@ -210,14 +216,15 @@ class OpenAIChat(ChatModel):
 
     def _mind_status(self, status: int, headers: httpx.Headers, body: bytes) -> None:
         said = refusals.said(body)
-        if status in _LATER:
+        spent = refusals.quota(said) and status < 500
+        if status in _LATER and not spent:
             asked_for = headers.get("retry-after", "")
             wait = (
                 float(asked_for) if asked_for.isdecimal() else _WAIT_S if status == 429 or _BUSY.search(said) else 9e9
             )
             if wait <= _LONGEST_WAIT_S:
                 raise Unfit("later", status, said, body, wait)
-        if status in _FINAL or status in _LATER or self.too_long(said):
+        if spent or status in _FINAL or status in _LATER or self.too_long(said):
             self.refuse(status, body)
         nowhere = status in _NO_CHAT and not speaks_of_model(said)
         raise Unfit("elsewhere" if nowhere else "refused", status, said, body)
@@ -228,7 +235,7 @@ class OpenAIChat(ChatModel):
         said = refusals.said(body)
         if begun:
             raise self.wrong(f"gave up ({refusals.plain(said) or 'it does not say why'})")
-        if self.too_long(said):
+        if self.too_long(said) or refusals.quota(said):
             self.refuse(400, body)
         raise Unfit("elsewhere" if NO_PATH.search(said) else "refused", 200, said)
 
@@ -245,30 +252,38 @@ class OpenAIChat(ChatModel):
         return not self.known.marks_end
 
     async def _plainer(self, walk: Walk, unfit: Unfit, asked: dict[str, Any]) -> bool:
+        if walk.again(unfit, asked):
+            return True
         model = ""
         if unfit.why == "refused" and not self._model:
-            model = next((m for m in await self._models(walk.now.path) if not _OTHER.search(m)), "")
+            model = next((m for m in await self._models(walk) if not _OTHER.search(m)), "")
         return walk.plainer(unfit, asked, model)
 
-    async def _models(self, path: str) -> list[str]:
-        """What the server says that it has; nothing when it does not say."""
+    async def _models(self, walk: Walk) -> list[str]:
+        """What the server says that it has; nothing when it does not say. Asked once."""
+        if walk.models is None:
+            walk.models = await self._listed(walk.now.path)
+        return walk.models
+
+    async def _listed(self, path: str) -> list[str]:
         try:
             listed = msgspec.json.decode(await self.get(path.replace("chat/completions", "models")), type=_Models)
         except (ConversationError, msgspec.DecodeError, UnicodeDecodeError):
             return []
         return [model.id for model in listed.data if model.id]
 
-    async def _explained(self, path: str, unfit: Unfit) -> ConversationError:
+    async def _explained(self, walk: Walk, unfit: Unfit) -> ConversationError:
         """What no way of asking could mend, in one line."""
         match unfit.why:
             case "thinks":
                 return self.thoughtful()
             case "elsewhere":
-                what = f"{self.name} has no chat at {self.base_url}{path}" + (
+                what = f"{self.name} has no chat at {self.base_url}{walk.now.path}" + (
                     f" ({unfit.status})" if unfit.status else ""
                 )
                 return ConversationError(self.stage, what, "correct its url in the rig")
-        if speaks_of_model(unfit.said) and (models := await self._models(path)) and self._model not in models:
+        asks = unfit.why != "later" and speaks_of_model(unfit.said)
+        if asks and (models := await self._models(walk)) and self._model not in models:
             what = f'has no model "{self._model}"' if self._model else "wants to be told which model"
             listed = ", ".join(models[:5])
             return ConversationError(self.stage, f"{self.name} {what}; it has {listed}", "name one of them in the rig")

@@ -12,6 +12,7 @@ _WRAPPING = re.compile(
     r"^((jinja|template|value|runtime|internal server|bad ?request)\w*[ _]?(exception|error)?:\s*)+", re.I
 )
 _MOST = 120
+_QUOTA = re.compile(r"\bquota\b|insufficient[ _](credit|balance|fund)|\bout of credits?\b|payment required", re.I)
 
 
 def said(body: bytes) -> str:
@@ -21,6 +22,11 @@ def said(body: bytes) -> str:
     except (msgspec.DecodeError, UnicodeDecodeError):
         found = [body.decode("utf-8", "replace")]
     return " ".join(" ".join(found).split())[:4000]
+
+
+def quota(text: str) -> bool:
+    """Whether it speaks of what has been paid for, and is used up."""
+    return _QUOTA.search(text) is not None
 
 
 def plain(text: str) -> str:
