@@ -10,7 +10,7 @@ try:
 
     prepare()
 
-    from console.cli import main
+    from console.cli.main import main
 except ImportError as error:
     raise SystemExit(
         f"A part of Galactus cannot be loaded ({error}); start it with .venv/bin/python, or mend it with: make setup"

@@ -9,9 +9,9 @@ import msgspec
 
 from clients.chat import rehearsal
 from console import body_commands as cmd
-from console import preflight
 from console.body_view import Row
 from console.booth import Booth
+from console.cli import preflight
 from console.commands import TURN_FAILED, CommandError
 from console.eyes import Eyes
 from console.jaw_desk import JawDesk

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from console import background
 from console import commands as cmd
+from console.cli.terminal import FAILED
 from console.client import NoShow
-from console.terminal import FAILED
 from profiles.home import Home
 from profiles.loader import load_character
 

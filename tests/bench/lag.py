@@ -95,7 +95,7 @@ def main() -> int:
     watch_loops(Path(out))
     note_connections(Path(f"{out}.connect"))
     if words := sys.argv[1:]:
-        from console.cli import main as console
+        from console.cli.main import main as console
 
         return console(words)
     asyncio.run(_nothing())

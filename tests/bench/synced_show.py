@@ -81,6 +81,6 @@ if __name__ == "__main__":
     watch_sound()
     watch_jaw()
     block_when_asked()
-    from console.cli import main
+    from console.cli.main import main
 
     sys.exit(main())

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from console.cli import main
+from console.cli.main import main
 from devices import audio_devices
 from devices.microphone_clip import recorded_visitors
 

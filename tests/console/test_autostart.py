@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from console import autostart, headless, last_show
-from console.cli import main
+from console import last_show
+from console.cli import autostart, headless
+from console.cli.main import main
 from console.commands import Play
 from console.last_show import LastShow, recall, remember
 from console.presence import Presence

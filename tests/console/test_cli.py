@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from console import client
-from console.cli import main, parser
+from console.cli.main import main, parser
 from console.client import NoShow, OperatorClient
 from console.commands import USAGE, CommandError, Say, Status
 from console.operate import Operator

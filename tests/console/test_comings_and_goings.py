@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from console import background, verbs
+from console import background
+from console.cli import show_verbs
 from console.commands import CommandError
 from console.presence import Presence, ShowFile, alive, starting
 from profiles.home import CHECKOUT, Home
@@ -80,11 +81,11 @@ def test_a_show_that_is_starting_is_waited_for(tmp_path: Path) -> None:
 def test_an_out_file_that_cannot_be_written_is_one_plain_line(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "no" / "reply.wav"):
         with pytest.raises(CommandError, match="cannot be written"):
-            verbs._refuse_unwritable(path)
-    verbs._refuse_unwritable(tmp_path / "reply.wav")
+            show_verbs._refuse_unwritable(path)
+    show_verbs._refuse_unwritable(tmp_path / "reply.wav")
     if Path("/dev/full").exists():
         with pytest.raises(CommandError, match="No space left") as refused:
-            verbs._write_wav(Path("/dev/full"), b"\0\0" * 100_000, 22_050)
+            show_verbs._write_wav(Path("/dev/full"), b"\0\0" * 100_000, 22_050)
         assert refused.value.code == 2
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from console.cli import main
+from console.cli.main import main
 from console.connected import connected
 from devices import miniaudio_streams
 from devices.device_names import Row

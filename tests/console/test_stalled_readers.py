@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from console.headless import _write
+from console.cli.headless import _write
 from profiles.home import CHECKOUT
 from tests.real_show import RealShow, borrowed_home
 

@@ -96,7 +96,7 @@ def test_json_stays_json(accented: Path, charset: str) -> None:
 @pytest.mark.parametrize("charset", ["ascii", "C"])
 def test_an_argument_is_text_whatever_its_bytes(argument: bytes, meant: str, charset: str) -> None:
     """As the CLI sees it, in the very process that the CLI runs in."""
-    shown = "import sys; from console.cli import parser; print(ascii(parser().parse_args(sys.argv[1:]).text))"
+    shown = "import sys; from console.cli.main import parser; print(ascii(parser().parse_args(sys.argv[1:]).text))"
     program = f"from console.surroundings import prepare; prepare(); {shown}"
     variables = {**os.environ, **CHARSETS[charset], "PYTHONPATH": ""}
     words = (sys.executable, "-c", program, "ask", "--text", argument)

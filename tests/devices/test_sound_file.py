@@ -11,7 +11,7 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from console.cli import main
+from console.cli.main import main
 from devices import sound_decoder
 from devices.errors import DeviceError
 from devices.sound_file import decode, read_sound

@@ -35,6 +35,6 @@ class Untouched(Leveller):
 if __name__ == "__main__":
     setattr(audio_devices, "SwitchingSpeaker", TappedSpeaker)  # noqa: B010 - no other door, and none is wanted
     setattr(speech_player, "Leveller", Untouched)  # noqa: B010
-    from console.cli import main
+    from console.cli.main import main
 
     sys.exit(main())

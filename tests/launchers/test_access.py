@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from console import services
-from console.preflight import check
+from console.cli.preflight import check
 from console.services import Senses
 from conversation.errors import Refused
 from launchers.base import BaseLauncher, Workshop

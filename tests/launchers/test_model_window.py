@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from clients.chat import ChatModel
-from console import preflight
+from console.cli import preflight
 from console.services import misfit
 from conversation import window
 from conversation.ports import Message

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 from msgspec import structs
 
-from console.cli import main
+from console.cli.main import main
 from console.logbook.line import split_stamp
 from console.show_log import show_log
 from profiles.home import CHECKOUT

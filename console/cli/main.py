@@ -29,10 +29,10 @@ _EPILOG = (
 
 _LOG = "%(asctime)s %(message)s"
 _ROOMS = {
-    "models": "console.models",
-    "check": "console.preflight",
-    "autostart": "console.autostart",
-    "logs": "console.log_verbs",
+    "models": "console.cli.model_verbs",
+    "check": "console.cli.preflight",
+    "autostart": "console.cli.autostart",
+    "logs": "console.cli.log_verbs",
 }
 """Verbs with a module of their own, where the function has the verb's name."""
 
@@ -180,15 +180,15 @@ def _verb(arguments: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
         if name not in arguments:
             setattr(arguments, name, None)
     if arguments.verb == "attach" or (arguments.verb is None and has_terminal()):
-        from console.terminal import open_screen
+        from console.cli.terminal import open_screen
 
         return open_screen
     if arguments.verb in (None, "run"):
         import_httpx()
-        from console.headless import run
+        from console.cli.headless import run
 
         return run
-    room = importlib.import_module(_ROOMS.get(arguments.verb, "console.verbs"))
+    room = importlib.import_module(_ROOMS.get(arguments.verb, "console.cli.show_verbs"))
     found: Callable[[argparse.Namespace], int] = getattr(room, arguments.verb)
     return found
 

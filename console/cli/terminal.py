@@ -49,7 +49,7 @@ def open_screen(arguments: Namespace) -> int:
 
 
 def _without_screen(arguments: Namespace) -> int:
-    from console import headless
+    from console.cli import headless
     from console.commands import USAGE, CommandError
 
     term = os.environ.get("TERM", "")
@@ -64,7 +64,7 @@ def _become_screen(arguments: Namespace) -> Any:
     """The child's whole life; it must never come back into the parent's code."""
     code = FAILED
     try:
-        from console.cli import guarded
+        from console.cli.main import guarded
         from console.tui.main import main
 
         code = guarded(main, arguments)

@@ -1,0 +1,1 @@
+"""The command line: one module per group of verbs, and the small parent of the screen."""
