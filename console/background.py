@@ -13,8 +13,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from console import commands as cmd
-from console.client import NoShow, OperatorClient
+from console.api import commands as cmd
+from console.api.client import NoShow, OperatorClient
 from console.presence import ShowFile, alive, farewell, held, running, starting
 from profiles.home import CHECKOUT, Home
 from profiles.loader import load_character, load_rig

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from console import body_commands as cmd
-from console.body_view import BodyView
+from console.api import body_commands as cmd
+from console.api.body_status import BodyView
 from console.booth import Booth
 from console.captions import caption
 from console.eyes import Eyes
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class BodyDesk:
-    """Answers the commands of console/body_commands.py."""
+    """Answers the commands of console/api/body_commands.py."""
 
     def __init__(self, show: "Show", booth: Booth, eyes: Eyes) -> None:
         self._show, self._booth, self._eyes = show, booth, eyes

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from console.events import DeviceChanged, DeviceRole, DeviceState
+from console.api.events import DeviceChanged, DeviceRole, DeviceState
 from console.stop_marks import StopMarks
 from console.talk_keys import TalkKeys
 from conversation.speech_player import SpeechPlayer

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec import structs
 
 from console import services
-from console.events import SwapPhase
+from console.api.events import SwapPhase
 from console.forecast import Forecaster
 from conversation.events import Event
 from conversation.stages import Stage

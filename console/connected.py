@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from msgspec import structs
 
-from console.body_view import Row
+from console.api.body_status import Row
 from devices import audio_devices
 from devices.boards import board
 from devices.camera import names

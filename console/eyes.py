@@ -6,11 +6,11 @@ import logging
 from time import monotonic
 from typing import Any
 
-from console import body_commands as cmd
-from console.bus import Bus
-from console.commands import TURN_FAILED, USAGE, CommandError
-from console.events import DeviceChanged, DeviceState
-from console.readings import CameraReading
+from console.api import body_commands as cmd
+from console.api.bus import Bus
+from console.api.commands import TURN_FAILED, USAGE, CommandError
+from console.api.events import DeviceChanged, DeviceState
+from console.api.telemetry_types import CameraReading
 from devices.camera.capture import Camera, Frame
 from devices.errors import DeviceError
 from devices.limits import LimitedHead

@@ -8,10 +8,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from console import body_commands as cmd
-from console.body_view import BodyView
-from console.commands import TURN_FAILED, USAGE, CommandError
-from console.events import Note
+from console.api import body_commands as cmd
+from console.api.body_status import BodyView
+from console.api.commands import TURN_FAILED, USAGE, CommandError
+from console.api.events import Note
 from conversation.events import Event
 from devices.errors import DeviceError
 from devices.estop import EmergencyStop
@@ -31,7 +31,7 @@ _LEAST, _MOST = 600, 2400
 
 
 class JawDesk:
-    """Each answer is the result of the command of that name in console/body_commands.py."""
+    """Each answer is the result of the command of that name in console/api/body_commands.py."""
 
     def __init__(
         self,

@@ -6,8 +6,8 @@ import re
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from console.commands import CommandError
-from console.events import Note, ServiceCrashed, SwapEnded
+from console.api.commands import CommandError
+from console.api.events import Note, ServiceCrashed, SwapEnded
 from console.forecast import Forecaster
 from console.pressure import HYSTERESIS, Advice, Gauge, Pressure, neediest
 from console.swapper import Swapper, place

@@ -4,7 +4,7 @@ import asyncio
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from console.events import Note, ServiceChanged, SwapEnded
+from console.api.events import Note, ServiceChanged, SwapEnded
 from console.forecast import Forecaster
 from conversation.events import Event, TurnEnded
 from conversation.stages import Outcome

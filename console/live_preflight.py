@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from clients.chat import rehearsal
-from console import body_commands as cmd
-from console.body_view import Row
+from console.api import body_commands as cmd
+from console.api.body_status import Row
+from console.api.commands import TURN_FAILED, CommandError
 from console.booth import Booth
 from console.cli import preflight
-from console.commands import TURN_FAILED, CommandError
 from console.eyes import Eyes
 from console.jaw_desk import JawDesk
 from console.room import places

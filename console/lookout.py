@@ -8,8 +8,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from console import last_show
+from console.api.server import OperatorServer
 from console.presence import STOP_SIGNAL, Presence, ShowFile
-from console.server import OperatorServer
 from devices.estop import EmergencyStop
 from devices.watch import Watch
 

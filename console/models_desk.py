@@ -3,13 +3,13 @@
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from console import commands as cmd
-from console.commands import TURN_FAILED, USAGE, CommandError
-from console.events import Note
+from console.api import commands as cmd
+from console.api.commands import TURN_FAILED, USAGE, CommandError
+from console.api.events import Note
+from console.api.model_card import CardState, ModelCard
 from console.forecast import Forecaster
 from console.keeper import Keeper
 from console.learning import Learner
-from console.model_card import CardState, ModelCard
 from console.swapper import Swapper
 from launchers.base import BaseLauncher
 from launchers.errors import FetchError

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from console import commands as cmd
+from console.api import commands as cmd
+from console.api.bus import Bus
+from console.api.events import Held, ShowHalted, ShowResumed
 from console.body_desk import BodyDesk
-from console.bus import Bus
-from console.events import Held, ShowHalted, ShowResumed
 from console.models_desk import ModelsDesk
 from console.services import misfit
 from console.status import status
@@ -35,7 +35,7 @@ _MOST_S = 31.0
 
 
 class Operator:
-    """Fits `console.server.Operated`."""
+    """Fits `console.api.server.Operated`."""
 
     def __init__(
         self,

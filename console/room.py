@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from console.events import DiskChanged
+from console.api.events import DiskChanged
 from profiles.home import Home
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from clients.chat import ChatModel
+from console.api.events import ServiceChanged
 from console.choices import Choice, own
 from console.engines import LiveEngines
-from console.events import ServiceChanged
 from conversation.events import Event, StageFailed
 from conversation.stages import Stage
 from devices.boards import board

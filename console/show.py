@@ -13,12 +13,8 @@ from time import monotonic
 from msgspec.structs import replace
 
 from console import choices, last_show, services
-from console.body_desk import BodyDesk
-from console.booth import Booth, open_booth
-from console.bus import Bus
-from console.engines import LiveEngines
-from console.event_log import EventLog
-from console.events import (
+from console.api.bus import Bus
+from console.api.events import (
     CharacterChanged,
     Note,
     ServiceChanged,
@@ -28,6 +24,11 @@ from console.events import (
     ShowStarted,
     ShowStopping,
 )
+from console.api.server import OperatorServer
+from console.body_desk import BodyDesk
+from console.booth import Booth, open_booth
+from console.engines import LiveEngines
+from console.event_log import EventLog
 from console.eyes import Eyes
 from console.lean import Trimmer
 from console.lookout import Lookout
@@ -36,7 +37,6 @@ from console.models_desk import ModelsDesk
 from console.operate import Operator
 from console.presence import Presence
 from console.room import RoomWatch, places
-from console.server import OperatorServer
 from console.show_log import show_log
 from console.stop_marks import StopMarks
 from console.telemetry import Sampler

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from console import body_commands as cmd
-from console.body_view import SoundDevice
+from console.api import body_commands as cmd
+from console.api.body_status import SoundDevice
+from console.api.commands import TURN_FAILED, USAGE, CommandError
 from console.booth import Booth
-from console.commands import TURN_FAILED, USAGE, CommandError
 from conversation.errors import ConversationError
 from devices import audio_devices, sound_test
 from devices.errors import DeviceError
@@ -20,7 +20,7 @@ _LONGEST_S = 20.0
 
 
 class SoundDesk:
-    """Each answer is the result of the command of that name in console/body_commands.py."""
+    """Each answer is the result of the command of that name in console/api/body_commands.py."""
 
     def __init__(self, booth: Booth, rig_file: Path, home: Home, idle: Callable[[], bool]) -> None:
         self._booth, self._file, self._home, self._idle = booth, rig_file, home, idle

@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 
-from console.events import ShowHalted, ShowResumed, ShowStopping
+from console.api.events import ShowHalted, ShowResumed, ShowStopping
 from conversation.events import Event
 
 _LOG = logging.getLogger(__name__)

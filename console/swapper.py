@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct, structs
 
 from console import choices, services
+from console.api.commands import NO_ENGINE, USAGE, CommandError
+from console.api.events import Note, SwapEnded, SwapPhase
 from console.changeover import Changeover
-from console.commands import NO_ENGINE, USAGE, CommandError
-from console.events import Note, SwapEnded, SwapPhase
 from console.forecast import Forecast, Forecaster
 from launchers.base import BaseLauncher
 from launchers.errors import FetchError

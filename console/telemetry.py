@@ -5,10 +5,10 @@ from time import monotonic
 
 import psutil  # type: ignore[import-untyped]
 
+from console.api.bus import Bus
+from console.api.telemetry_types import DeviceMemory, History, JawReading, Levels, Memory
 from console.booth import Booth
-from console.bus import Bus
 from console.meters import Meters
-from console.readings import DeviceMemory, History, JawReading, Levels, Memory
 from conversation.events import Event, StageEntered
 from conversation.stages import Stage
 from devices.levels import NoiseFloor

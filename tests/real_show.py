@@ -13,8 +13,8 @@ from typing import Any
 
 import psutil  # type: ignore[import-untyped]
 
-from console.client import OperatorClient
-from console.commands import Command, Status
+from console.api.client import OperatorClient
+from console.api.commands import Command, Status
 from console.presence import ShowFile, alive
 from profiles.home import CHECKOUT, Home
 from profiles.loader import load_rig

@@ -8,7 +8,7 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
-from console import commands as cmd
+from console.api import commands as cmd
 from console.background import DEFAULT_RIG
 from console.last_show import given, recall
 from profiles.home import CHECKOUT, Home

@@ -12,12 +12,12 @@ from typing import Any
 
 import msgspec
 
-from console import commands as cmd
+from console.api import commands as cmd
+from console.api.bus import Subscription
+from console.api.setup_progress import ProgressPrinter
 from console.background import DEFAULT_RIG
-from console.bus import Subscription
 from console.last_show import recall
 from console.presence import AlreadyRunning
-from console.setting_up import ProgressPrinter
 from console.show import Show
 from console.signals import heeded
 from console.surroundings import for_people

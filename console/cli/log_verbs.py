@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from console import commands as cmd
-from console.client import NoShow
+from console.api import commands as cmd
+from console.api.client import NoShow
 from console.logbook import report, runs
 from console.logbook.book import Book, Place
 from console.logbook.line import Line, coloured, plain

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-from console import commands as cmd
+from console.api import commands as cmd
 from console.lean import import_httpx
 from console.surroundings import words
 
@@ -203,7 +203,7 @@ def _explain(error: Exception) -> int:
     if isinstance(error, MemoryError):
         _tell("There is too little memory; close other programs and try again.")
         return cmd.NO_ENGINE
-    from console.client import NoShow
+    from console.api.client import NoShow
     from console.presence import AlreadyRunning
     from devices.errors import DeviceError
     from launchers.errors import FetchError

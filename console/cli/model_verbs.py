@@ -6,9 +6,9 @@ from argparse import Namespace
 
 import msgspec
 
-from console import commands as cmd
+from console.api import commands as cmd
+from console.api.setup_progress import ProgressPrinter
 from console.services import launchers, workshop
-from console.setting_up import ProgressPrinter
 from console.surroundings import for_stdout
 from launchers.progress import Progress
 from launchers.weights import ModelStore

@@ -18,11 +18,11 @@ import msgspec
 from msgspec import Struct
 
 from clients.chat import ChatModel
-from console import body_commands as body
-from console import commands as cmd
+from console.api import body_commands as body
+from console.api import commands as cmd
+from console.api.body_status import Row
+from console.api.client import NoShow
 from console.background import DEFAULT_RIG, find, line
-from console.body_view import Row
-from console.client import NoShow
 from console.connected import connected
 from console.last_show import given
 from console.presence import ShowFile

@@ -14,11 +14,11 @@ from typing import Any
 import msgspec
 
 from console import background
-from console import commands as cmd
-from console.client import NoShow
+from console.api import commands as cmd
+from console.api.client import NoShow
+from console.api.setup_progress import tell_progress
 from console.emergency import stop_motors
 from console.presence import ShowFile, held
-from console.setting_up import tell_progress
 from console.signals import heeded
 from console.status import in_words
 from console.surroundings import for_stdout

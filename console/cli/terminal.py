@@ -49,8 +49,8 @@ def open_screen(arguments: Namespace) -> int:
 
 
 def _without_screen(arguments: Namespace) -> int:
+    from console.api.commands import USAGE, CommandError
     from console.cli import headless
-    from console.commands import USAGE, CommandError
 
     term = os.environ.get("TERM", "")
     why = f"this terminal cannot draw a screen (TERM={term})" if sys.stdin.isatty() else "a screen needs a terminal"

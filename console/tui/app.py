@@ -13,8 +13,8 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import ContentSwitcher, Input
 
-from console import commands as cmd
-from console.client import NoShow
+from console.api import commands as cmd
+from console.api.client import NoShow
 from console.tui import inks, themes
 from console.tui.actions import ACTS, bindings
 from console.tui.link import Link

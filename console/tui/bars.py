@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from console.readings import DeviceMemory, Memory
+from console.api.telemetry_types import DeviceMemory, Memory
 from console.sparks import spark
 from console.tui.ink import Line, Span, size, width
 

@@ -2,8 +2,8 @@
 
 from msgspec import Struct
 
-from console.body_commands import Calibrate
-from console.body_view import BodyView
+from console.api.body_commands import Calibrate
+from console.api.body_status import BodyView
 
 _TRIM = 200
 

@@ -2,8 +2,8 @@
 
 from msgspec import structs
 
-from console import body_commands as body
-from console.body_view import BodyView
+from console.api import body_commands as body
+from console.api.body_status import BodyView
 from console.tui import calibration as steps
 from console.tui.calibration import Calibration
 from console.tui.jaw_deeds import JawDeeds

@@ -13,8 +13,8 @@ from textual.driver import Driver
 from textual.screen import Screen
 
 from console import background
-from console import commands as cmd
-from console.client import NoShow
+from console.api import commands as cmd
+from console.api.client import NoShow
 from console.last_show import recall
 from console.tui import themes
 from console.tui.actions import ACTS, Act

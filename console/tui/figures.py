@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from console.state import Exchange, ShowState
+from console.api.state import Exchange, ShowState
 from conversation.events import Marks
 from conversation.stages import Stage
 

@@ -4,7 +4,7 @@ from collections import deque
 
 from msgspec import Struct
 
-from console.readings import JawReading
+from console.api.telemetry_types import JawReading
 
 MS = 100
 """Of a column."""

@@ -1,8 +1,8 @@
 """Hands on the jaw: arm, stop, jog, sweep, a line to speak, the look-ahead."""
 
-from console import body_commands as body
-from console import commands as cmd
-from console.client import NoShow
+from console.api import body_commands as body
+from console.api import commands as cmd
+from console.api.client import NoShow
 from console.tui.rig_base import RigBase
 from console.tui.rig_desk import STEPS
 from console.tui.rig_words import LINE

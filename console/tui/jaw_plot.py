@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from console.body_view import BodyView
+from console.api.body_status import BodyView
 from console.tui.ink import Line, Span, column, spread, width
 from console.tui.jaw_course import MS, Column
 

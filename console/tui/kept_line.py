@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from console.client import NoShow, OperatorClient
-from console.command import Command
+from console.api.client import NoShow, OperatorClient
+from console.api.command import Command
 
 
 async def no_line(command: Command) -> Any:

@@ -12,13 +12,13 @@ from typing import Any
 import msgspec
 
 from console import background
-from console.bus import VERSION
-from console.client import NoShow, OperatorClient
-from console.commands import Command, CommandError
-from console.events import AnyEvent
+from console.api.bus import VERSION
+from console.api.client import NoShow, OperatorClient
+from console.api.commands import Command, CommandError
+from console.api.events import AnyEvent
+from console.api.state import ShowState, reduce
+from console.api.telemetry_types import CameraReading, History, JawReading, Levels, Memory
 from console.presence import ShowFile, alive, held
-from console.readings import CameraReading, History, JawReading, Levels, Memory
-from console.state import ShowState, reduce
 from console.tui.jaw_course import JawCourse
 from console.tui.picture import Fetching, LinkState, Picture
 from profiles.errors import ProfileError

@@ -10,9 +10,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from console import background
-from console import commands as cmd
+from console.api import commands as cmd
+from console.api.client import NoShow
 from console.cli.terminal import FAILED
-from console.client import NoShow
 from profiles.home import Home
 from profiles.loader import load_character
 

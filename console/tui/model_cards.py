@@ -3,8 +3,8 @@
 import msgspec
 from msgspec import Struct, structs
 
-from console.model_card import ModelCard
-from console.readings import DeviceMemory, Memory
+from console.api.model_card import ModelCard
+from console.api.telemetry_types import DeviceMemory, Memory
 from console.tui.bars import Part, device_parts, ram_parts
 from console.tui.picture import Picture
 from supervisors.states import ServiceState

@@ -7,8 +7,8 @@ from typing import Any, Protocol, cast
 from textual.binding import Binding
 from textual.containers import Container
 
-from console import commands as cmd
-from console.model_card import ModelCard
+from console.api import commands as cmd
+from console.api.model_card import ModelCard
 from console.tui.actions import MODEL_ACTS, Act
 from console.tui.ink import size
 from console.tui.model_cards import possible, stopped

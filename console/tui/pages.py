@@ -10,7 +10,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import ContentSwitcher
 
-from console.events import Note
+from console.api.events import Note
 from console.tui.deeds import Deeds, system_command
 from console.tui.picture import Picture
 

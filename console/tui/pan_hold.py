@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from console.body_commands import Move
+from console.api.body_commands import Move
 
 AGAIN_S = 0.3
 """A head ends a move by itself after 1 s."""

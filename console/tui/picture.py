@@ -4,8 +4,8 @@ from typing import Literal
 
 from msgspec import Struct
 
-from console.readings import CameraReading, History, JawReading, Levels, Memory
-from console.state import ShowState
+from console.api.state import ShowState
+from console.api.telemetry_types import CameraReading, History, JawReading, Levels, Memory
 from console.tui.jaw_course import Column
 
 LinkState = Literal["starting", "live", "reviving", "lost", "failed", "stopped"]

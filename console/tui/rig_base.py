@@ -7,9 +7,9 @@ from typing import Any, Protocol, cast
 import msgspec
 from textual.containers import Container
 
-from console import commands as cmd
-from console.body_view import BodyView
-from console.client import NoShow
+from console.api import commands as cmd
+from console.api.body_status import BodyView
+from console.api.client import NoShow
 from console.tui.picture import Picture
 from console.tui.rig_desk import Part, RigDesk, why_not
 from console.tui.screens.questions import AtTheRig

@@ -2,8 +2,8 @@
 
 from typing import Literal
 
-from console.body_view import BodyView, Row
-from console.readings import JawReading
+from console.api.body_status import BodyView, Row
+from console.api.telemetry_types import JawReading
 from console.tui.calibration import Calibration
 from console.tui.ink import Span
 from console.tui.picture import Picture

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from console.body_view import BodyView
+from console.api.body_status import BodyView
 from console.tui.ink import Span
 from console.tui.picture import Picture
 

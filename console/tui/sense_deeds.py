@@ -12,9 +12,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from console import body_commands as body
-from console.body_view import Row, SoundDevice
-from console.command import Command
+from console.api import body_commands as body
+from console.api.body_status import Row, SoundDevice
+from console.api.command import Command
 from console.tui import rig_words, stills
 from console.tui.calibration_deeds import CalibrationDeeds
 from console.tui.ink import clean, cut

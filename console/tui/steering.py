@@ -6,9 +6,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from console import commands as cmd
-from console.body_commands import EStop
-from console.client import NoShow, OperatorClient
+from console.api import commands as cmd
+from console.api.body_commands import EStop
+from console.api.client import NoShow, OperatorClient
 from console.emergency import stop_motors
 from console.presence import ShowFile
 from console.tui.kept_line import KeptLine, no_line

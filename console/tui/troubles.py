@@ -5,9 +5,9 @@ from typing import Literal
 
 from msgspec import Struct
 
-from console.events import ServiceChanged
-from console.readings import Memory
-from console.state import Crash, ShowState
+from console.api.events import ServiceChanged
+from console.api.state import Crash, ShowState
+from console.api.telemetry_types import Memory
 from console.tui.ink import size
 from console.tui.picture import Picture
 from conversation.stages import Outcome

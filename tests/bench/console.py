@@ -26,7 +26,7 @@ from typing import Any
 
 import psutil  # type: ignore[import-untyped]
 
-from console.commands import Ask
+from console.api.commands import Ask
 from console.presence import alive
 from console.tui.link import Link
 from devices.microphone_clip import recorded_visitors

@@ -24,8 +24,8 @@ from typing import Any
 
 import numpy as np
 
-from console.body_commands import Acknowledge, Arm
-from console.commands import Say
+from console.api.body_commands import Acknowledge, Arm
+from console.api.commands import Say
 from conversation.audio import Samples
 from devices.emulators.emulate import emulate
 from devices.estop import EmergencyStop, request

@@ -16,8 +16,8 @@ import httpx
 from clients.openai_chat import OpenAIChat
 from clients.speech import Speech
 from clients.whisper_server import WhisperServer, wav
-from console.client import OperatorClient
-from console.commands import Ask, Interrupt
+from console.api.client import OperatorClient
+from console.api.commands import Ask, Interrupt
 from conversation import prompt
 from conversation.audio import Samples
 from conversation.clauses import ClauseCutter

@@ -8,7 +8,7 @@ from typing import Any
 
 from textual.pilot import Pilot
 
-from console import commands as cmd
+from console.api import commands as cmd
 from console.tui.app import ConsoleApp
 from console.tui.screens.models import ModelsPage
 from console.tui.steering import Steering

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from console import body_commands as body
-from console import commands as cmd
+from console.api import body_commands as body
+from console.api import commands as cmd
 from console.tui import asking
 from console.tui.app import ConsoleApp
 from console.tui.screens.rig import RigPage

@@ -15,9 +15,9 @@ from msgspec import Struct, structs
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from console import body_commands as body
-from console import commands as cmd
-from console.readings import JawReading
+from console.api import body_commands as body
+from console.api import commands as cmd
+from console.api.telemetry_types import JawReading
 from console.tui.app import ConsoleApp
 from console.tui.link import Link
 from console.tui.picture import LinkState, Picture
@@ -42,7 +42,7 @@ class Scene(Struct, frozen=True, kw_only=True):
     cards: tuple[Row, ...] = ()
     """What the show tells of its models; see console.models_desk.ModelCard."""
     body: Row = msgspec.field(default_factory=lambda: rig.BODY)
-    """What it has; see console.body_view.BodyView."""
+    """What it has; see console.api.body_status.BodyView."""
     course: tuple[Row, ...] = ()
     """How the jaw moved before the last that is told of it, 20 a second."""
     preflight: tuple[Row, ...] = ()

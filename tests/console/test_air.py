@@ -12,11 +12,11 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from console.body_commands import Acknowledge
-from console.bus import Bus
-from console.client import OperatorClient
-from console.command import Command
-from console.events import ShowHalted, ShowReady, ShowResumed, ShowStopping
+from console.api.body_commands import Acknowledge
+from console.api.bus import Bus
+from console.api.client import OperatorClient
+from console.api.command import Command
+from console.api.events import ShowHalted, ShowReady, ShowResumed, ShowStopping
 from console.status import in_words, status
 from conversation.events import Event, StageEntered, TurnStarted
 from conversation.stages import Stage

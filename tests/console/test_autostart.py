@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from console import last_show
+from console.api.commands import Play
 from console.cli import autostart, headless
 from console.cli.main import main
-from console.commands import Play
 from console.last_show import LastShow, recall, remember
 from console.presence import Presence
 from profiles.home import CHECKOUT, Home

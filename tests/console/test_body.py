@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from console import body_commands as cmd
-from console.client import OperatorClient
-from console.command import Command
-from console.commands import CommandError, Say
+from console.api import body_commands as cmd
+from console.api.client import OperatorClient
+from console.api.command import Command
+from console.api.commands import CommandError, Say
 from devices.emulators.emulate import Emulator, emulate
 from tests.real_show import BRIEF, RealShow, borrowed_home
 

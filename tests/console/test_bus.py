@@ -7,8 +7,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from console.bus import Bus, Subscription
-from console.events import Note
+from console.api.bus import Bus, Subscription
+from console.api.events import Note
 from conversation.events import Event
 
 

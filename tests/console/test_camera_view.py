@@ -7,7 +7,7 @@ from rich.cells import cell_len
 from rich.style import Style
 from textual.app import App, ComposeResult
 
-from console.readings import CameraReading
+from console.api.telemetry_types import CameraReading
 from console.tui import inks, themes
 from console.tui.ink import Line
 from console.tui.picture import Picture

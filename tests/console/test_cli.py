@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from console import client
+from console.api import client
+from console.api.client import NoShow, OperatorClient
+from console.api.commands import USAGE, CommandError, Say, Status
 from console.cli.main import main, parser
-from console.client import NoShow, OperatorClient
-from console.commands import USAGE, CommandError, Say, Status
 from console.operate import Operator
 
 

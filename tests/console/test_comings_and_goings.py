@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from console import background
+from console.api.commands import CommandError
 from console.cli import show_verbs
-from console.commands import CommandError
 from console.presence import Presence, ShowFile, alive, starting
 from profiles.home import CHECKOUT, Home
 from tests.real_show import RealShow, borrowed_home

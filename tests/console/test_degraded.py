@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from console.commands import Restart
+from console.api.commands import Restart
 from tests.console.test_first_turn import recording
 from tests.real_show import RealShow, borrowed_home, with_brief
 

@@ -13,8 +13,8 @@ from typing import Any
 import psutil  # type: ignore[import-untyped]
 import pytest
 
-from console.client import OperatorClient
-from console.commands import Interrupt, Press, Release
+from console.api.client import OperatorClient
+from console.api.commands import Interrupt, Press, Release
 from profiles.home import CHECKOUT
 from tests.console import patient_visitor
 from tests.console.kitty_pty import KittyPty, kitty

@@ -10,9 +10,9 @@ from unicodedata import category, east_asian_width
 import pytest
 from rich.cells import cell_len
 
-from console.events import ServiceChanged, ShowHalted, ShowReady
-from console.readings import DeviceMemory, Memory
-from console.state import Exchange, ShowState, Step, reduce
+from console.api.events import ServiceChanged, ShowHalted, ShowReady
+from console.api.state import Exchange, ShowState, Step, reduce
+from console.api.telemetry_types import DeviceMemory, Memory
 from console.tui import bars, figures, ink
 from console.tui.actions import ACTS
 from console.tui.ink import clean

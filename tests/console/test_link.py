@@ -12,12 +12,13 @@ from typing import Any, cast
 import pytest
 from msgspec import structs
 
-from console import background, commands
+from console import background
+from console.api import commands
+from console.api.bus import Bus
+from console.api.events import ShowStarted
+from console.api.server import OperatorServer
 from console.background import Newborn
-from console.bus import Bus
-from console.events import ShowStarted
 from console.presence import Presence, ShowFile, farewell
-from console.server import OperatorServer
 from console.tui import link as links
 from console.tui.app import ConsoleApp
 from console.tui.link import Link

@@ -10,8 +10,8 @@ from typing import Any
 import psutil  # type: ignore[import-untyped]
 import pytest
 
-from console.client import OperatorClient
-from console.commands import Ask, CommandError, Interrupt, Press, Release, Say
+from console.api.client import OperatorClient
+from console.api.commands import Ask, CommandError, Interrupt, Press, Release, Say
 from devices.microphone_clip import recorded_visitors
 from devices.sound_file import read_sound
 from tests.real_show import RealShow, borrowed_home

@@ -8,9 +8,9 @@ from typing import Any, cast
 import msgspec
 from msgspec.structs import replace
 
-from console.bus import Bus
+from console.api.bus import Bus
+from console.api.telemetry_types import DeviceMemory, History, Memory
 from console.meters import Meters
-from console.readings import DeviceMemory, History, Memory
 from console.telemetry import Sampler, trembles
 from profiles.schema import MemoryRules
 from supervisors.meters.history import Moment

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from textual.widgets import OptionList
 
-from console import commands as cmd
-from console.client import NoShow
+from console.api import commands as cmd
+from console.api.client import NoShow
 from console.tui import asking
 from console.tui.screens.questions import Choice
 from tests.console.model_scenes import CARDS, NARROW, QWEN, SMALL, SWAPPED, SWAPPING, UNLOADED, card

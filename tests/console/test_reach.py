@@ -17,9 +17,9 @@ import pytest
 from msgspec import structs
 
 from console import background, presence
-from console import commands as cmd
-from console.body_commands import EStop
-from console.client import OperatorClient
+from console.api import commands as cmd
+from console.api.body_commands import EStop
+from console.api.client import OperatorClient
 from console.emergency import stop_motors
 from console.lookout import Lookout
 from console.presence import Presence, ShowFile, alive
@@ -218,7 +218,7 @@ def stopped_anew(show: BareShow) -> bool:
 
 
 async def acknowledge(show: BareShow) -> None:
-    from console.body_commands import Acknowledge
+    from console.api.body_commands import Acknowledge
 
     async with OperatorClient(Path(show.file.socket)) as client:
         await client.call(Acknowledge())

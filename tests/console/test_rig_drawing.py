@@ -8,10 +8,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from console.body_commands import Calibrate, Watch
-from console.body_view import BodyView
-from console.client import NoShow
-from console.readings import CameraReading, JawReading
+from console.api.body_commands import Calibrate, Watch
+from console.api.body_status import BodyView
+from console.api.client import NoShow
+from console.api.telemetry_types import CameraReading, JawReading
 from console.surroundings import PLAIN
 from console.tui.actions import ACTS, RIG_ACTS
 from console.tui.big_number import big

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from console import body_commands as body
-from console import commands as cmd
-from console.client import NoShow
-from console.readings import JawReading
+from console.api import body_commands as body
+from console.api import commands as cmd
+from console.api.client import NoShow
+from console.api.telemetry_types import JawReading
 from console.tui.panel import Panel
 from console.tui.rig_words import LINE
 from console.tui.screens.questions import Choice

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from textual import events
 
-from console import body_commands as body
-from console import commands as cmd
+from console.api import body_commands as body
+from console.api import commands as cmd
 from console.tui import asking
 from console.tui.keys import KeyReleased
 from console.tui.pan_hold import PanHold

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from console import body_commands as body
-from console import commands as cmd
+from console.api import body_commands as body
+from console.api import commands as cmd
 from console.tui.screens.questions import Choice
 from tests.console.rig_scenes import JAW, LIMP
 from tests.console.rig_sight import Answering, RigSight, quick, sight

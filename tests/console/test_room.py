@@ -12,12 +12,12 @@ import msgspec
 import pytest
 
 from console import background, choices, room
-from console.bus import Bus
+from console.api.bus import Bus
+from console.api.events import DiskChanged, Note
+from console.api.state import ShowState
 from console.event_log import EventLog
-from console.events import DiskChanged, Note
 from console.presence import alive
 from console.show_log import show_log
-from console.state import ShowState
 from console.tui.picture import Picture
 from console.tui.troubles import troubles
 from conversation.events import Marks, TurnEnded

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from console import commands as cmd
-from console.bus import Bus
-from console.server import LINE_LIMIT, OperatorServer
+from console.api import commands as cmd
+from console.api.bus import Bus
+from console.api.server import LINE_LIMIT, OperatorServer
 
 
 class Nobody:

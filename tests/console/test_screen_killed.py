@@ -10,7 +10,7 @@ import numpy as np
 import psutil  # type: ignore[import-untyped]
 import pytest
 
-from console.commands import Say
+from console.api.commands import Say
 from conversation.audio import Samples
 from profiles.home import CHECKOUT
 from tests.console.tmux import CONSOLE, Terminal, needs_tmux, terminal

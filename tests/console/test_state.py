@@ -1,6 +1,6 @@
 """The fold: the same events, the same picture."""
 
-from console.events import (
+from console.api.events import (
     CharacterChanged,
     Held,
     Note,
@@ -10,7 +10,7 @@ from console.events import (
     ShowReady,
     ShowResumed,
 )
-from console.state import ShowState, reduce
+from console.api.state import ShowState, reduce
 from conversation.events import (
     ClausePlaying,
     ClauseReady,

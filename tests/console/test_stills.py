@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from console import body_commands as body
+from console.api import body_commands as body
 from console.tui.screens.questions import Leave
 from console.tui.stills import ERASE, Still, drawn, draws, fitting
 from devices.camera.simulated import png

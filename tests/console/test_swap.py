@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from console.client import NoShow
-from console.commands import Ask, Fetch, Models, Panic, Pin, Play, Press, Release, Restart, Resume, Swap, Unload
+from console.api.client import NoShow
+from console.api.commands import Ask, Fetch, Models, Panic, Pin, Play, Press, Release, Restart, Resume, Swap, Unload
 from profiles.home import Home
 from supervisors.probes import free_port
 from tests.real_show import RealShow, borrowed_home, with_brief

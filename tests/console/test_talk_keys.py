@@ -2,7 +2,7 @@
 
 import asyncio
 
-from console.commands import TURN_FAILED, CommandError
+from console.api.commands import TURN_FAILED, CommandError
 from console.talk_keys import TalkKeys
 
 

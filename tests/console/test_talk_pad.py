@@ -10,7 +10,7 @@ import pytest
 from textual.events import AppBlur, Key, MouseDown, MouseUp
 from textual.pilot import Pilot
 
-from console.client import NoShow
+from console.api.client import NoShow
 from console.tui.app import ConsoleApp
 from console.tui.drivers import KeysReported
 from console.tui.keys import AGAIN, KeyReleased

@@ -12,9 +12,9 @@ import pytest
 from textual.message import Message
 from textual.widgets import Input, OptionList
 
-from console import body_commands as body
-from console import commands as cmd
-from console.client import NoShow
+from console.api import body_commands as body
+from console.api import commands as cmd
+from console.api.client import NoShow
 from console.tui.app import ConsoleApp
 from console.tui.bursts import Together
 from console.tui.drivers import KeysReported

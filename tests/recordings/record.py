@@ -16,8 +16,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from console import commands as cmd
-from console.client import OperatorClient
+from console.api import commands as cmd
+from console.api.client import OperatorClient
 from console.presence import alive
 from devices.microphone_clip import recorded_visitors
 from devices.sound_file import read_sound

@@ -5,8 +5,8 @@ from typing import cast
 import msgspec
 from textual.app import ComposeResult
 
-from console import commands as cmd
-from console.client import NoShow
+from console.api import commands as cmd
+from console.api.client import NoShow
 from console.tui.asking import Asking
 from console.tui.model_cards import cards
 from console.tui.model_deeds import Acting, ModelDeeds

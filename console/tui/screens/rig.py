@@ -4,7 +4,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Container
 
-from console import body_commands as body
+from console.api import body_commands as body
 from console.tui.actions import RIG_ACTS, Act
 from console.tui.asking import Asking
 from console.tui.picture import Picture

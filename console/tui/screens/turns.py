@@ -8,7 +8,7 @@ from textual.binding import Binding
 from textual.containers import Container
 from textual.widgets import DataTable
 
-from console.state import Exchange
+from console.api.state import Exchange
 from console.tui import figures
 from console.tui.ink import clean, cut, seconds
 from console.tui.picture import Picture

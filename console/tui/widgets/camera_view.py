@@ -2,7 +2,7 @@
 
 from rich.cells import cell_len
 
-from console.readings import CameraReading
+from console.api.telemetry_types import CameraReading
 from console.tui.drivers import AsciiDriver
 from console.tui.ink import Line, clean, cut, seconds, wrap
 from console.tui.panel import Panel

@@ -7,7 +7,7 @@ from textual.containers import Vertical
 from textual.events import MouseDown, MouseUp
 from textual.message import Message
 
-from console.readings import CameraReading
+from console.api.telemetry_types import CameraReading
 from console.tui.ink import cut
 from console.tui.picture import Picture
 from console.tui.rig_desk import RigDesk, possible

@@ -2,7 +2,7 @@
 
 from time import localtime, strftime
 
-from console.readings import Memory
+from console.api.telemetry_types import Memory
 from console.tui.bars import course
 from console.tui.ink import Line, Span, clock, spread
 from console.tui.panel import Panel

@@ -1,6 +1,6 @@
 """What memory there is and who has it: RAM, each GPU, and how full they were in the last ten minutes."""
 
-from console.readings import DeviceMemory, Memory
+from console.api.telemetry_types import DeviceMemory, Memory
 from console.tui.bars import MARKS, Part, course, device_parts, legend, ram_parts, stack
 from console.tui.ink import Line, Span, column, size, spread
 from console.tui.ink import width as cells

@@ -1,6 +1,6 @@
 """What a swap to the model under the cursor would do: the memory now and after, and what the visitors would notice."""
 
-from console.model_card import ModelCard
+from console.api.model_card import ModelCard
 from console.tui.bars import legend, stack
 from console.tui.ink import Line, Span, column, seconds, size, wrap
 from console.tui.model_cards import Outlook, outlook

@@ -2,7 +2,7 @@
 
 from msgspec import structs
 
-from console.model_card import ModelCard
+from console.api.model_card import ModelCard
 from console.tui.actions import MODEL_ACTS, Act
 from console.tui.ink import Line
 from console.tui.model_cards import possible, stopped

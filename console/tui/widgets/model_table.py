@@ -4,7 +4,7 @@ from rich.cells import cell_len
 from textual.events import Click
 from textual.message import Message
 
-from console.model_card import ModelCard
+from console.api.model_card import ModelCard
 from console.tui.ink import Line, Span, column, cut, meter, seconds, size
 from console.tui.panel import Panel
 from console.tui.picture import Picture

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from console.body_view import Row
+from console.api.body_status import Row
 from console.tui.ink import Line, column, cut, paragraph, width
 from console.tui.picture import Picture
 from console.tui.rig_desk import RigDesk, possible

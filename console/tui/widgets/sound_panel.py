@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len
 
-from console.body_view import SoundDevice
-from console.readings import Levels
+from console.api.body_status import SoundDevice
+from console.api.telemetry_types import Levels
 from console.tui.ink import Line, Span, cut, meter, spread, wrap
 from console.tui.picture import Picture
 from console.tui.rig_desk import RigDesk, possible

@@ -2,7 +2,7 @@
 
 from time import localtime, strftime
 
-from console.state import Exchange
+from console.api.state import Exchange
 from console.tui import figures
 from console.tui.ink import Line, column, cut, paragraph, seconds, spread, wrap
 from console.tui.panel import Panel

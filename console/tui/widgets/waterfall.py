@@ -1,6 +1,6 @@
 """Where the time of one turn went."""
 
-from console.state import Exchange
+from console.api.state import Exchange
 from console.tui.ink import Line, column, seconds
 from console.tui.panel import Panel
 from console.tui.picture import Picture

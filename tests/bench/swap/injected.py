@@ -13,8 +13,8 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from console.client import NoShow, OperatorClient
-from console.commands import CommandError, Status, Swap
+from console.api.client import NoShow, OperatorClient
+from console.api.commands import CommandError, Status, Swap
 from profiles.home import CHECKOUT
 from supervisors.probes import free_port
 from supervisors.swap import Phase

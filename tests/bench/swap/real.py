@@ -12,7 +12,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from console import services
-from console.commands import Ask, Say, Swap
+from console.api.commands import Ask, Say, Swap
 from conversation import prompt
 from conversation.history import History
 from launchers.base import BaseLauncher

@@ -1,12 +1,12 @@
-"""What an operator may ask of the body: jaw, head, camera, sound. Part of the operator API (`console/commands.py`)."""
+"""What an operator may ask of the body: jaw, head, camera, sound. Part of the operator API (`console/api/commands.py`)."""
 
 from typing import Literal
 
-from console.command import Command
+from console.api.command import Command
 
 
 class Body(Command, frozen=True, kw_only=True):
-    """Answered with console.body_view.BodyView's fields: all that does not move by itself."""
+    """Answered with console.api.body_status.BodyView's fields: all that does not move by itself."""
 
 
 class Arm(Command, frozen=True, kw_only=True):
@@ -105,7 +105,7 @@ class Snapshot(Command, frozen=True, kw_only=True):
 
 
 class Preflight(Command, frozen=True, kw_only=True):
-    """Everything once, on the live path. Answered with a list of console.body_view.Row's fields."""
+    """Everything once, on the live path. Answered with a list of console.api.body_status.Row's fields."""
 
     sweep: bool = False
     beep: bool = False

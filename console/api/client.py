@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
-from console import commands as cmd
+from console.api import commands as cmd
 
 _ANSWER_S = 10.0
 """A show answers within milliseconds, a turn within its own time-out; one that is later than this hangs."""

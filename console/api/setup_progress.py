@@ -5,7 +5,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, TextIO
 
-from console.client import NoShow, OperatorClient
+from console.api.client import NoShow, OperatorClient
 
 _EVERY_S = 2.0
 

@@ -2,7 +2,7 @@
 
 from msgspec import Struct, structs
 
-from console import events as show
+from console.api import events as show
 from conversation import events as turn
 from conversation.events import Event, TurnEnded
 from conversation.stages import Stage

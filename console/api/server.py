@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 import msgspec
 
-from console import commands as cmd
-from console.bus import Bus
+from console.api import commands as cmd
+from console.api.bus import Bus
 from supervisors.door import Door
 
 LINE_LIMIT = 4 << 20

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from console.state import ShowState, reduce
+from console.api.state import ShowState, reduce
 from conversation.events import Event
 
 VERSION = 1

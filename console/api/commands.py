@@ -4,8 +4,8 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from console.body_commands import AnyBodyCommand
-from console.command import Command as Command
+from console.api.body_commands import AnyBodyCommand
+from console.api.command import Command as Command
 
 
 class Status(Command, frozen=True, kw_only=True):
