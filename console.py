@@ -6,7 +6,7 @@ if sys.path[:1] != [HERE]:  # python -P, or PYTHONSAFEPATH
     sys.path.insert(0, HERE)
 
 try:
-    from console.surroundings import prepare
+    from console.host.surroundings import prepare
 
     prepare()
 

@@ -14,8 +14,8 @@ from console.api.commands import TURN_FAILED, CommandError
 from console.booth import Booth
 from console.cli import preflight
 from console.eyes import Eyes
+from console.host.disk_space import places
 from console.jaw_desk import JawDesk
-from console.room import places
 from console.sound_desk import SoundDesk
 from conversation import prompt
 from conversation.errors import ConversationError

@@ -7,9 +7,9 @@ from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from console import last_show
 from console.api.server import OperatorServer
-from console.presence import STOP_SIGNAL, Presence, ShowFile
+from console.host import last_show
+from console.host.run_lock import STOP_SIGNAL, Presence, ShowFile
 from devices.estop import EmergencyStop
 from devices.watch import Watch
 

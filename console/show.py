@@ -12,7 +12,7 @@ from time import monotonic
 
 from msgspec.structs import replace
 
-from console import choices, last_show, services
+from console import choices, services
 from console.api.bus import Bus
 from console.api.events import (
     CharacterChanged,
@@ -30,15 +30,16 @@ from console.booth import Booth, open_booth
 from console.engines import LiveEngines
 from console.event_log import EventLog
 from console.eyes import Eyes
-from console.lean import Trimmer
+from console.host import last_show
+from console.host.disk_space import RoomWatch, places
+from console.host.memory_footprint import Trimmer
+from console.host.run_lock import Presence
+from console.host.show_log import show_log
+from console.host.stop_marks import StopMarks
 from console.lookout import Lookout
 from console.meters import Meters
 from console.models_desk import ModelsDesk
 from console.operate import Operator
-from console.presence import Presence
-from console.room import RoomWatch, places
-from console.show_log import show_log
-from console.stop_marks import StopMarks
 from console.telemetry import Sampler
 from conversation import prompt
 from conversation.history import History

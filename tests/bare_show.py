@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from console.presence import ShowFile, alive
+from console.host.run_lock import ShowFile, alive
 from profiles.home import CHECKOUT, Home
 
 _UP_S = 60.0

@@ -15,7 +15,7 @@ import psutil  # type: ignore[import-untyped]
 
 from console.api.client import OperatorClient
 from console.api.commands import Command, Status
-from console.presence import ShowFile, alive
+from console.host.run_lock import ShowFile, alive
 from profiles.home import CHECKOUT, Home
 from profiles.loader import load_rig
 from supervisors.reaper import find, token_prefix

@@ -9,8 +9,8 @@ from argparse import Namespace
 from pathlib import Path
 
 from console.api import commands as cmd
-from console.background import DEFAULT_RIG
-from console.last_show import given, recall
+from console.host.last_show import given, recall
+from console.host.show_finder import DEFAULT_RIG
 from profiles.home import CHECKOUT, Home
 from profiles.loader import load_character, load_rig
 

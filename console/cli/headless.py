@@ -15,12 +15,12 @@ import msgspec
 from console.api import commands as cmd
 from console.api.bus import Subscription
 from console.api.setup_progress import ProgressPrinter
-from console.background import DEFAULT_RIG
-from console.last_show import recall
-from console.presence import AlreadyRunning
+from console.host.last_show import recall
+from console.host.run_lock import AlreadyRunning
+from console.host.show_finder import DEFAULT_RIG
+from console.host.signals import heeded
+from console.host.surroundings import for_people
 from console.show import Show
-from console.signals import heeded
-from console.surroundings import for_people
 from profiles.catalogue import Catalogue
 from profiles.errors import ProfileError
 from profiles.home import Home

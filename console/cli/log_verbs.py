@@ -10,12 +10,12 @@ from pathlib import Path
 
 from console.api import commands as cmd
 from console.api.client import NoShow
+from console.host.surroundings import for_people
 from console.logbook import report, runs
 from console.logbook.book import Book, Place
 from console.logbook.line import Line, coloured, plain
 from console.logbook.scan import Patience
 from console.logbook.source import Source
-from console.surroundings import for_people
 from profiles.errors import ProfileError
 from profiles.home import Home
 from profiles.loader import load_rig
@@ -48,9 +48,9 @@ def logs(arguments: Namespace) -> int:
 
 def _run(arguments: Namespace, home: Home, rig: str | None) -> tuple[Path, bool]:
     """The folder of the running show, else of the last run; and whether it runs."""
-    from console import background
+    from console.host import show_finder
 
-    show = background.find(Namespace(rig=arguments.rig, character=None), home)
+    show = show_finder.find(Namespace(rig=arguments.rig, character=None), home)
     if show is not None:
         return Path(show.logs), True
     if not (found := runs.newest_first(home.logs, rig)):

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from console.api import commands as cmd
-from console.lean import import_httpx
-from console.surroundings import words
+from console.host.memory_footprint import import_httpx
+from console.host.surroundings import words
 
 _JSON = "as JSON, for programs"
 _NAMED = "its name, as in: console.py status"
@@ -204,7 +204,7 @@ def _explain(error: Exception) -> int:
         _tell("There is too little memory; close other programs and try again.")
         return cmd.NO_ENGINE
     from console.api.client import NoShow
-    from console.presence import AlreadyRunning
+    from console.host.run_lock import AlreadyRunning
     from devices.errors import DeviceError
     from launchers.errors import FetchError
     from profiles.errors import ProfileError
@@ -237,7 +237,7 @@ def _os_trouble(error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         if error.filename is None and _room(Home.from_environment().root):
             return "What was to be printed has no room where it goes; send it elsewhere."
-        from console.room import of_error
+        from console.host.disk_space import of_error
 
         lack = of_error(error, Home.from_environment().root)
         return f"{lack.detail[:1].upper()}{lack.detail[1:]}; {lack.mend}."

@@ -13,15 +13,15 @@ from typing import Any
 
 import msgspec
 
-from console import background
 from console.api import commands as cmd
 from console.api.client import NoShow
 from console.api.setup_progress import tell_progress
-from console.emergency import stop_motors
-from console.presence import ShowFile, held
-from console.signals import heeded
+from console.host import show_finder
+from console.host.emergency_stop import stop_motors
+from console.host.run_lock import ShowFile, held
+from console.host.signals import heeded
+from console.host.surroundings import for_stdout
 from console.status import in_words
-from console.surroundings import for_stdout
 from conversation.stages import Outcome
 from profiles.home import Home
 
@@ -48,16 +48,16 @@ def ask(arguments: Namespace) -> int:
 async def _ask(arguments: Namespace, pcm: bytes) -> int:
     _end_in_order()
     home = Home.from_environment()
-    show, started = background.find(arguments, home), False
+    show, started = show_finder.find(arguments, home), False
     if show is None:
-        show, started = await background.start(arguments, home)
+        show, started = await show_finder.start(arguments, home)
     try:
         timeout = arguments.timeout or (_COLD_S if started else _WARM_S)
         wanted = cmd.Ask(pcm=pcm, text=arguments.text or "", want_audio=arguments.out is not None, timeout_s=timeout)
         result = await _with_progress(show, wanted)
     finally:
         if started:
-            await background.stop(show, home, when_idle=True)
+            await show_finder.stop(show, home, when_idle=True)
     return _print_turn(result, arguments)
 
 
@@ -187,14 +187,14 @@ def status(arguments: Namespace) -> int:
 
 def stop(arguments: Namespace) -> int:
     home = Home.from_environment()
-    show = background.find(arguments, home)
+    show = show_finder.find(arguments, home)
     if show is None:
         ended = _reap(arguments, home)
         if not ended:
             raise NoShow(_NO_SHOW)
         print(f"No show was running, but {ended} of its processes were left; they are gone now.", file=sys.stderr)
         return cmd.DONE
-    asyncio.run(background.stop(show, home))
+    asyncio.run(show_finder.stop(show, home))
     print(f"The show of the rig {show.rig} has stopped.", file=sys.stderr)
     return cmd.DONE
 
@@ -209,14 +209,14 @@ def _reap(arguments: Namespace, home: Home) -> int:
 
 
 def _running(arguments: Namespace) -> ShowFile:
-    show = background.find(arguments, Home.from_environment())
+    show = show_finder.find(arguments, Home.from_environment())
     if show is None:
         raise NoShow(_NO_SHOW)
     return show
 
 
 async def _call(show: ShowFile, command: cmd.Command) -> Any:
-    async with background.line(show, Home.from_environment()) as client:
+    async with show_finder.line(show, Home.from_environment()) as client:
         return await client.call(command)
 
 

@@ -13,7 +13,7 @@ from argparse import Namespace
 from contextlib import suppress
 from typing import Any
 
-from console.signals import heeded
+from console.host.signals import heeded
 
 _RESET = (
     "\x1b[<u"  # keyboard protocol

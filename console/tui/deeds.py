@@ -12,10 +12,10 @@ from textual.app import SystemCommand
 from textual.driver import Driver
 from textual.screen import Screen
 
-from console import background
 from console.api import commands as cmd
 from console.api.client import NoShow
-from console.last_show import recall
+from console.host import show_finder
+from console.host.last_show import recall
 from console.tui import themes
 from console.tui.actions import ACTS, Act
 from console.tui.ink import clean
@@ -174,7 +174,7 @@ class Deeds(Talking):
     def action_end_show(self) -> None:
         """For one that hangs; what follows is as after any crash."""
         if self.link.show is not None:
-            background.kill(self.link.show, Home.from_environment())
+            show_finder.kill(self.link.show, Home.from_environment())
 
     def _as_before(self) -> Namespace:
         """The rig and the character that were."""
@@ -184,8 +184,8 @@ class Deeds(Talking):
             rig = show.rig_file
         return Namespace(rig=rig, character=self._character())
 
-    def _revive(self) -> background.Newborn:
-        return background.spawn(self._as_before(), Home.from_environment())
+    def _revive(self) -> show_finder.Newborn:
+        return show_finder.spawn(self._as_before(), Home.from_environment())
 
     def _character(self) -> str | None:
         """Who speaks now goes on speaking, also in another show."""
@@ -201,10 +201,10 @@ class Deeds(Talking):
         """Stop what runs, wait until all of it is gone, and start anew; its setting up is on the screen."""
         home, show = Home.from_environment(), self.link.show
         if show is not None and self.link.picture.link == "live":
-            await background.stop(show, home)
+            await show_finder.stop(show, home)
         await self.steering.close()
         try:
-            newborn = background.spawn(arguments, home)
+            newborn = show_finder.spawn(arguments, home)
         except ProfileError as error:
             raise cmd.CommandError(cmd.USAGE, str(error)) from None
         self.link.take_over(newborn.folder, newborn)

@@ -13,7 +13,7 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.events import Event as Told
 from textual.message import Message
 
-from console.surroundings import PLAIN
+from console.host.surroundings import PLAIN
 from console.tui.bursts import TOGETHER_S, Together
 from console.tui.keys import KeyboardFlags, KeyParser, TerminalAttributes
 

@@ -11,14 +11,14 @@ from typing import Any
 
 import msgspec
 
-from console import background
 from console.api.bus import VERSION
 from console.api.client import NoShow, OperatorClient
 from console.api.commands import Command, CommandError
 from console.api.events import AnyEvent
 from console.api.state import ShowState, reduce
 from console.api.telemetry_types import CameraReading, History, JawReading, Levels, Memory
-from console.presence import ShowFile, alive, held
+from console.host import show_finder
+from console.host.run_lock import ShowFile, alive, held
 from console.tui.jaw_course import JawCourse
 from console.tui.picture import Fetching, LinkState, Picture
 from profiles.errors import ProfileError
@@ -38,10 +38,10 @@ _LOOK_S = 0.25
 class Link:
     """`picture` is always the whole of what is known; `on_change` says that it is another one."""
 
-    def __init__(self, folder: Path, newborn: background.Newborn | None = None) -> None:
+    def __init__(self, folder: Path, newborn: show_finder.Newborn | None = None) -> None:
         self._folder, self._newborn = folder, newborn
         self.on_change: Callable[[], None] = lambda: None
-        self.revive: Callable[[], background.Newborn | None] = lambda: None
+        self.revive: Callable[[], show_finder.Newborn | None] = lambda: None
         """Starts a show in place of one that crashed. Raises ProfileError, OSError."""
         self._policy = RestartPolicy(SHOW_RULES, monotonic, Random())
         self._live_since = 0.0
@@ -60,7 +60,7 @@ class Link:
         self.show: ShowFile | None = None
         self.before: ShowFile | None = None
         """The one that was, while another comes up in its place."""
-        self.born: background.Newborn | None = None
+        self.born: show_finder.Newborn | None = None
         """The last that this screen started."""
         self._client: OperatorClient | None = None
 
@@ -83,7 +83,7 @@ class Link:
             hangs=(self._client is not None or self._link == "live") and monotonic() - self._heard > HANGS_S,
         )
 
-    def take_over(self, folder: Path, newborn: background.Newborn) -> None:
+    def take_over(self, folder: Path, newborn: show_finder.Newborn) -> None:
         """Another show has been started in place of the one that is gone."""
         self._folder, self._newborn = folder, newborn
         self.before, self.show = self.show or self.before, None
@@ -123,7 +123,7 @@ class Link:
     async def _mourn(self) -> None:
         """A show that was not stopped has crashed, and is started again: its engines wait for it, but not for long."""
         assert self.show is not None
-        if self._state.stopping or background.was_stopped(self.show, Home.from_environment()):
+        if self._state.stopping or show_finder.was_stopped(self.show, Home.from_environment()):
             return self._become("stopped")
         if (now := alive(self._folder)) is not None and now.pid == self.show.pid:
             return await asyncio.sleep(_LOOK_S)  # only the line was lost
@@ -151,7 +151,7 @@ class Link:
         if self._newborn is not None:
             newborn, self._newborn = self._newborn, None
             self.born = newborn
-            self.show, _ = await background.until_it_answers(newborn)
+            self.show, _ = await show_finder.until_it_answers(newborn)
             return
         while (show := alive(self._folder)) is None or not Path(show.socket).exists():
             if self._newborn is not None:
@@ -167,7 +167,7 @@ class Link:
         ended = self.born is not None and self.born.child.poll() is not None
         if self.born and ended and self._link == "starting" and not held(self._folder):
             born, self.born = self.born, None
-            raise background.last_words(born.child.returncode, born.words)
+            raise show_finder.last_words(born.child.returncode, born.words)
 
     def _take(self, row: dict[str, Any]) -> None:
         self._heard = monotonic()

@@ -9,10 +9,10 @@ from argparse import Namespace
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from console import background
 from console.api import commands as cmd
 from console.api.client import NoShow
 from console.cli.terminal import FAILED
+from console.host import show_finder
 from profiles.home import Home
 from profiles.loader import load_character
 
@@ -26,10 +26,10 @@ def main(arguments: Namespace) -> int:
     home = Home.from_environment()
     if arguments.character is not None:
         load_character(arguments.character, home)  # a wrong name is told before anything is opened
-    show = background.find(arguments, home)
+    show = show_finder.find(arguments, home)
     if show is None and arguments.verb == "attach":
         raise NoShow("no show is running; start one with: make show")
-    newborn = background.spawn(arguments, home) if show is None else None
+    newborn = show_finder.spawn(arguments, home) if show is None else None
     folder = newborn.folder if newborn else home.state(show.rig if show else "")
 
     from console.tui.app import FRAME_S, REMOTE_FRAME_S, ConsoleApp
@@ -49,7 +49,7 @@ def main(arguments: Namespace) -> int:
     if app.return_code:
         return FAILED
     if answer == "stop" and app.link.show is None and (born := app.link.born or newborn) is not None:
-        background.end(born.child)
+        show_finder.end(born.child)
     return _after(answer or "leave", app, home)
 
 
@@ -73,7 +73,7 @@ def _after(answer: str, app: "ConsoleApp", home: Home) -> int:
         return cmd.NO_ENGINE
     if answer == "stop" and show is not None:
         print("Stopping the show …", file=sys.stderr)
-        asyncio.run(background.stop(show, home))
+        asyncio.run(show_finder.stop(show, home))
         print(f"The show of the rig {show.rig} has stopped.", file=sys.stderr)
     elif answer != "stop" and picture.link in ("live", "starting"):
         print("The show goes on without a screen. Come back with: console.py attach", file=sys.stderr)

@@ -9,8 +9,8 @@ from typing import Any
 from console.api import commands as cmd
 from console.api.body_commands import EStop
 from console.api.client import NoShow, OperatorClient
-from console.emergency import stop_motors
-from console.presence import ShowFile
+from console.host.emergency_stop import stop_motors
+from console.host.run_lock import ShowFile
 from console.tui.kept_line import KeptLine, no_line
 from profiles.home import Home
 

@@ -27,7 +27,7 @@ from typing import Any
 import psutil  # type: ignore[import-untyped]
 
 from console.api.commands import Ask
-from console.presence import alive
+from console.host.run_lock import alive
 from console.tui.link import Link
 from devices.microphone_clip import recorded_visitors
 from devices.sound_file import read_sound

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from console import last_show
 from console.api.commands import Play
 from console.cli import autostart, headless
 from console.cli.main import main
-from console.last_show import LastShow, recall, remember
-from console.presence import Presence
+from console.host import last_show
+from console.host.last_show import LastShow, recall, remember
+from console.host.run_lock import Presence
 from profiles.home import CHECKOUT, Home
 from profiles.loader import load_character, load_rig
 from tests.real_show import RealShow

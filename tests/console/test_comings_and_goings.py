@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from console import background
 from console.api.commands import CommandError
 from console.cli import show_verbs
-from console.presence import Presence, ShowFile, alive, starting
+from console.host import show_finder
+from console.host.run_lock import Presence, ShowFile, alive, starting
 from profiles.home import CHECKOUT, Home
 from tests.real_show import RealShow, borrowed_home
 
@@ -50,12 +50,12 @@ def test_only_the_show_that_holds_the_lock_is_killed(tmp_path: Path) -> None:
     with subprocess.Popen(["sleep", "60"]) as stranger:
         try:
             left_by_a_killed_show(home, stranger.pid)
-            background.kill(show_file(stranger.pid), home)
+            show_finder.kill(show_file(stranger.pid), home)
             with Presence(home, "booth") as presence:
                 presence.announce(show_file(os.getpid()))
-                background.kill(show_file(stranger.pid), home)
+                show_finder.kill(show_file(stranger.pid), home)
             assert stranger.poll() is None
-            assert asyncio.run(background.wait_gone(show_file(2**22 + 1), home))
+            assert asyncio.run(show_finder.wait_gone(show_file(2**22 + 1), home))
         finally:
             stranger.kill()
 
@@ -74,7 +74,7 @@ def test_a_show_that_is_starting_is_waited_for(tmp_path: Path) -> None:
     home = Home(tmp_path)
     with Presence(home, "booth") as presence:
         threading.Timer(0.2, presence.announce, [show_file(os.getpid())]).start()
-        found = background.find(Namespace(rig=None, character=None), home)
+        found = show_finder.find(Namespace(rig=None, character=None), home)
         assert found is not None and found.pid == os.getpid()
 
 

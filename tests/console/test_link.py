@@ -12,13 +12,13 @@ from typing import Any, cast
 import pytest
 from msgspec import structs
 
-from console import background
 from console.api import commands
 from console.api.bus import Bus
 from console.api.events import ShowStarted
 from console.api.server import OperatorServer
-from console.background import Newborn
-from console.presence import Presence, ShowFile, farewell
+from console.host import show_finder
+from console.host.run_lock import Presence, ShowFile, farewell
+from console.host.show_finder import Newborn
 from console.tui import link as links
 from console.tui.app import ConsoleApp
 from console.tui.link import Link
@@ -235,7 +235,7 @@ async def test_it_comes_back_as_it_was_given(
 ) -> None:
     """A rig of a file by its file, one of a name by its name; and the character that speaks now, if it has a name."""
     asked: list[Namespace] = []
-    monkeypatch.setattr(background, "spawn", lambda arguments, home: asked.append(arguments))
+    monkeypatch.setattr(show_finder, "spawn", lambda arguments, home: asked.append(arguments))
     folder = home.root / "profiles" / "characters"
     folder.mkdir(parents=True)
     (folder / "c.toml").write_text('extends = "mr_bones"\n')

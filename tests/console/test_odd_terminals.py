@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from console.presence import running
+from console.host.run_lock import running
 from console.tui import themes
 from console.tui.drivers import AsciiDriver, driver, own_size
 from profiles.home import CHECKOUT, Home

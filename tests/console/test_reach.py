@@ -16,13 +16,14 @@ from typing import Any, cast
 import pytest
 from msgspec import structs
 
-from console import background, presence
 from console.api import commands as cmd
 from console.api.body_commands import EStop
 from console.api.client import OperatorClient
-from console.emergency import stop_motors
+from console.host import run_lock as presence
+from console.host import show_finder
+from console.host.emergency_stop import stop_motors
+from console.host.run_lock import Presence, ShowFile, alive
 from console.lookout import Lookout
-from console.presence import Presence, ShowFile, alive
 from console.tui.link import Link
 from console.tui.steering import Steering
 from profiles.home import Home
@@ -304,9 +305,9 @@ def test_a_show_without_any_line_ends_in_order(tmp_path: Path) -> None:
                 return found and ShowFile(pid=found.pid, rig=found.rig, rig_file="", character="", socket="/n", logs="")
 
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(background, "alive", elsewhere)
-                patch.setattr(background, "_BACK_S", 0.2)
-                await background.stop(
+                patch.setattr(show_finder, "alive", elsewhere)
+                patch.setattr(show_finder, "_BACK_S", 0.2)
+                await show_finder.stop(
                     ShowFile(**{f: getattr(show.file, f) for f in ShowFile.__struct_fields__}), show.home
                 )
             return time.monotonic() - began

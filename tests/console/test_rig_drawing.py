@@ -12,7 +12,7 @@ from console.api.body_commands import Calibrate, Watch
 from console.api.body_status import BodyView
 from console.api.client import NoShow
 from console.api.telemetry_types import CameraReading, JawReading
-from console.surroundings import PLAIN
+from console.host.surroundings import PLAIN
 from console.tui.actions import ACTS, RIG_ACTS
 from console.tui.big_number import big
 from console.tui.ink import Line, width

@@ -11,13 +11,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from console import background, choices, room
+from console import choices
 from console.api.bus import Bus
 from console.api.events import DiskChanged, Note
 from console.api.state import ShowState
 from console.event_log import EventLog
-from console.presence import alive
-from console.show_log import show_log
+from console.host import disk_space, show_finder
+from console.host.run_lock import alive
+from console.host.show_log import show_log
 from console.tui.picture import Picture
 from console.tui.troubles import troubles
 from conversation.events import Marks, TurnEnded
@@ -61,20 +62,20 @@ def fill(folder: Path) -> Path:
     return ballast
 
 
-def said(lack: room.Lack | None) -> str:
+def said(lack: disk_space.Lack | None) -> str:
     return lack.detail if lack is not None else ""
 
 
 def test_a_full_disk(mount: Mount) -> None:
     disk = mount("disk", "size=256k")
     ballast = fill(disk)
-    for look in (room.glance, room.trial):
+    for look in (disk_space.glance, disk_space.trial):
         lack = look(disk / "logs" / "not" / "yet")
         assert (
             lack is not None and f"the disk of {disk}/logs/not/yet is full" == lack.detail and "free some" in lack.mend
         )
     ballast.unlink()
-    assert not room.trial(disk) and not list(disk.iterdir())
+    assert not disk_space.trial(disk) and not list(disk.iterdir())
 
 
 def test_a_disk_that_takes_no_more_files(mount: Mount) -> None:
@@ -84,18 +85,20 @@ def test_a_disk_that_takes_no_more_files(mount: Mount) -> None:
         while True:
             (disk / str(number)).touch()
             number += 1
-    assert "can take no more files" in said(room.glance(disk)) and "can take no more files" in said(room.trial(disk))
+    assert "can take no more files" in said(disk_space.glance(disk)) and "can take no more files" in said(
+        disk_space.trial(disk)
+    )
 
 
 def test_a_disk_that_can_only_be_read(mount: Mount) -> None:
     disk = mount("disk", "size=256k,ro")
-    assert "can only be read" in said(room.glance(disk)) and "can only be read" in said(room.trial(disk))
+    assert "can only be read" in said(disk_space.glance(disk)) and "can only be read" in said(disk_space.trial(disk))
 
 
 def test_a_disk_that_is_nearly_full(mount: Mount) -> None:
     disk = mount("disk", "size=8m")
     (disk / "much").write_bytes(bytes(8_200_000))
-    lack = room.trial(disk)
+    lack = disk_space.trial(disk)
     assert lack is not None and lack.low and "nearly full" in lack.detail
 
 
@@ -113,22 +116,22 @@ def test_what_only_shows_in_writing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def refuse(*_: Any) -> int:
         raise OSError(number, os.strerror(number))
 
-    assert room.trial(tmp_path) is None or room.trial(tmp_path) == room.glance(tmp_path)
+    assert disk_space.trial(tmp_path) is None or disk_space.trial(tmp_path) == disk_space.glance(tmp_path)
     monkeypatch.setattr(os, "write", refuse)
-    lack = room.trial(tmp_path)
+    lack = disk_space.trial(tmp_path)
     assert lack is not None and words in lack.detail and str(tmp_path) in lack.detail
     assert not list(tmp_path.iterdir())
 
 
 def test_a_file_where_a_folder_should_be(tmp_path: Path) -> None:
     (tmp_path / "logs").touch()
-    assert "is not a folder" in said(room.glance(tmp_path / "logs" / "run"))
+    assert "is not a folder" in said(disk_space.glance(tmp_path / "logs" / "run"))
 
 
 def test_two_places_on_one_disk_are_told_once(mount: Mount) -> None:
     disk = mount("disk", "size=256k")
     fill(disk)
-    assert list(room.lacks([disk, disk / "state", disk / "logs"], room.glance)) == [disk]
+    assert list(disk_space.lacks([disk, disk / "state", disk / "logs"], disk_space.glance)) == [disk]
 
 
 def turn(number: int) -> TurnEnded:
@@ -208,7 +211,7 @@ def test_a_show_that_could_not_say_why(mount: Mount) -> None:
     words = disk / "start.log"
     words.touch()
     fill(disk)
-    assert f"the disk of {disk} is full" in str(background.last_words(1, words))
+    assert f"the disk of {disk} is full" in str(show_finder.last_words(1, words))
 
 
 def disks(show: BareShow) -> dict[str, str]:
@@ -268,9 +271,9 @@ def test_a_home_that_is_full_at_the_start(mount: Mount) -> None:
 async def test_a_disk_that_answers_badly_is_told_and_ends_nothing(tmp_path: Path) -> None:
     """A stick that dies (EIO), a mount that is gone (ESTALE): the watch is a part of the show."""
 
-    def look(folder: Path) -> room.Lack | None:
+    def look(folder: Path) -> disk_space.Lack | None:
         raise OSError(errno.EIO, os.strerror(errno.EIO), str(folder))
 
-    found = room.lacks([tmp_path / "a", tmp_path / "b"], look)
+    found = disk_space.lacks([tmp_path / "a", tmp_path / "b"], look)
     assert list(found) == [tmp_path / "a"], "two on one disk are told once"
     assert "cannot be written" in found[tmp_path / "a"].detail

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from console.presence import ShowFile, running
+from console.host.run_lock import ShowFile, running
 from profiles.home import Home
 from tests.console.tmux import CONSOLE, Terminal, needs_tmux, terminal
 from tests.real_show import RealShow, borrowed_home

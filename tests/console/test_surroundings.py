@@ -97,7 +97,7 @@ def test_json_stays_json(accented: Path, charset: str) -> None:
 def test_an_argument_is_text_whatever_its_bytes(argument: bytes, meant: str, charset: str) -> None:
     """As the CLI sees it, in the very process that the CLI runs in."""
     shown = "import sys; from console.cli.main import parser; print(ascii(parser().parse_args(sys.argv[1:]).text))"
-    program = f"from console.surroundings import prepare; prepare(); {shown}"
+    program = f"from console.host.surroundings import prepare; prepare(); {shown}"
     variables = {**os.environ, **CHARSETS[charset], "PYTHONPATH": ""}
     words = (sys.executable, "-c", program, "ask", "--text", argument)
     done = subprocess.run(words, env=variables, cwd=CHECKOUT, capture_output=True, timeout=60)
@@ -300,7 +300,7 @@ def test_a_home_beside_us_and_one_with_a_tilde(tmp_path: Path) -> None:
 @pytest.mark.parametrize("umask", ["000", "022", "077", "777", "277"])
 def test_a_mask_that_shuts_out_ourselves_or_nobody(umask: str) -> None:
     """F38: the owner may do all, others may write nothing."""
-    program = "import os; from console.surroundings import prepare; prepare(); print(os.umask(0))"
+    program = "import os; from console.host.surroundings import prepare; prepare(); print(os.umask(0))"
     words = ("/bin/sh", "-c", f'umask {umask}; exec "$0" -c "$1"', sys.executable, program)
     done = subprocess.run(words, cwd=CHECKOUT, capture_output=True, timeout=60)
     mask = int(done.stdout)
@@ -310,7 +310,7 @@ def test_a_mask_that_shuts_out_ourselves_or_nobody(umask: str) -> None:
 @pytest.mark.parametrize("variable", ["XDG_RUNTIME_DIR", "XDG_DATA_HOME", "XDG_CONFIG_HOME"])
 def test_a_place_that_is_relative_is_none(tmp_path: Path, variable: str) -> None:
     """F38: it would be another one for whoever stands elsewhere."""
-    program = f"import os; from console.surroundings import prepare; prepare(); print({variable!r} in os.environ)"
+    program = f"import os; from console.host.surroundings import prepare; prepare(); print({variable!r} in os.environ)"
     for value, kept in (("run", "False"), ("", "False"), (str(tmp_path), "True")):
         variables = {**os.environ, variable: value}
         done = subprocess.run(

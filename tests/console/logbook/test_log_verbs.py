@@ -16,8 +16,8 @@ import pytest
 from msgspec import structs
 
 from console.cli.main import main
+from console.host.show_log import show_log
 from console.logbook.line import split_stamp
-from console.show_log import show_log
 from profiles.home import CHECKOUT
 from supervisors.crash_report import folder
 from supervisors.log_file import LogFile

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from console.api import commands as cmd
 from console.api.client import NoShow, OperatorClient
-from console.presence import ShowFile, alive, farewell, held, running, starting
+from console.host.run_lock import ShowFile, alive, farewell, held, running, starting
 from profiles.home import CHECKOUT, Home
 from profiles.loader import load_character, load_rig
 
@@ -103,7 +103,7 @@ async def until_it_answers(newborn: Newborn) -> tuple[ShowFile, bool]:
 
 def last_words(code: int, words: Path) -> cmd.CommandError:
     """Why it ended, as it said itself; on a full disk it could not."""
-    from console.room import trial
+    from console.host.disk_space import trial
 
     said: list[str] = []
     with suppress(OSError):
