@@ -18,7 +18,7 @@ from console.sound_desk import SoundDesk
 from devices.camera import names
 
 if TYPE_CHECKING:
-    from console.show import Show
+    from console.show.show import Show
 
 
 class BodyDesk:

@@ -7,7 +7,7 @@ from clients.chat import ChatModel
 from conversation.errors import ConversationError
 
 if TYPE_CHECKING:
-    from console.show import Show
+    from console.show.show import Show
 
 _LOOK_S = 0.05
 

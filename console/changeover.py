@@ -18,7 +18,7 @@ from supervisors.spec import ServiceSpec
 from supervisors.swap import Candidate, Phase
 
 if TYPE_CHECKING:
-    from console.show import Show
+    from console.show.show import Show
 
 LINE_END_S = 60.0
 """A turn that takes longer than this is not waited for."""

@@ -17,7 +17,7 @@ from profiles.schema import Step
 from supervisors.meters.ledger import Ledger, Pool
 
 if TYPE_CHECKING:
-    from console.show import Show
+    from console.show.show import Show
 
 _LOG = logging.getLogger(__name__)
 WELL_S = 600.0

@@ -20,7 +20,7 @@ from supervisors.states import ServiceState
 from supervisors.swap import Phase
 
 if TYPE_CHECKING:
-    from console.show import Show
+    from console.show.show import Show
 
 AGAIN_S = 60.0
 """Between two measurements of the same engine: what it holds changes slowly, and each is a write to the disk."""

@@ -25,7 +25,7 @@ from devices.sound_file import read_sound
 from supervisors.states import ServiceState
 
 if TYPE_CHECKING:
-    from console.show import Show
+    from console.show.show import Show
 
 _ANSWER_S = 20.0
 _CALL_S = 1.0

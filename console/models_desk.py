@@ -18,7 +18,7 @@ from profiles.schema import Role
 from supervisors.group import ServiceGroup
 
 if TYPE_CHECKING:
-    from console.show import Show
+    from console.show.show import Show
 
 ModelCommand = cmd.Swap | cmd.Forecast | cmd.Models | cmd.Fetch | cmd.Pin | cmd.Unload
 

@@ -21,7 +21,7 @@ from supervisors.group import ServiceGroup
 from supervisors.swap import Swap, SwapResult
 
 if TYPE_CHECKING:
-    from console.show import Show
+    from console.show.show import Show
 
 _LOG = logging.getLogger(__name__)
 LEAST_CONTEXT = 512

@@ -119,7 +119,7 @@ def test_importing_any_module_opens_no_socket_starts_no_process_and_no_thread() 
     assert found["threads"] == 1
 
 
-@pytest.mark.parametrize("module", ["console.show", "console.cli.main"])
+@pytest.mark.parametrize("module", ["console.show.show", "console.cli.main"])
 def test_importing_the_show_loads_nothing_heavy(module: str) -> None:
     loaded = imported(module)["modules"]
     assert isinstance(loaded, list)
@@ -131,4 +131,4 @@ def test_the_command_line_starts_without_the_show() -> None:
     """`console.py status` is typed often; numpy and the loop are the show's."""
     loaded = imported("console.cli.main")["modules"]
     assert isinstance(loaded, list)
-    assert {"console.show", "conversation.turn"} & set(loaded) == set()
+    assert {"console.show.show", "conversation.turn"} & set(loaded) == set()

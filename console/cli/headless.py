@@ -20,7 +20,7 @@ from console.host.run_lock import AlreadyRunning
 from console.host.show_finder import DEFAULT_RIG
 from console.host.signals import heeded
 from console.host.surroundings import for_people
-from console.show import Show
+from console.show.show import Show
 from profiles.catalogue import Catalogue
 from profiles.errors import ProfileError
 from profiles.home import Home

@@ -21,7 +21,7 @@ from console.host.emergency_stop import stop_motors
 from console.host.run_lock import ShowFile, held
 from console.host.signals import heeded
 from console.host.surroundings import for_stdout
-from console.status import in_words
+from console.show.status import in_words
 from conversation.stages import Outcome
 from profiles.home import Home
 

@@ -14,7 +14,7 @@ from console.api.events import DiskChanged
 from profiles.home import Home
 
 if TYPE_CHECKING:
-    from console.event_log import EventLog
+    from console.show.event_log import EventLog
 
 _LITTLE, _FEW, _FEW_SHARE = 64 << 10, 50_000_000, 0.05
 _PROBE = bytes(8192)

@@ -50,7 +50,7 @@ def _stt() -> list[tuple[float, str]]:
 
 
 def _show() -> list[tuple[float, str]]:
-    rows = [(0.4, "INFO console.show: the show of the rig rehearsal begins")]
+    rows = [(0.4, "INFO console.show.show: the show of the rig rehearsal begins")]
     return [*rows, (68.5, "WARNING supervisors: tts stopped: killed by SIGSEGV; it starts again by itself")]
 
 

@@ -17,7 +17,7 @@ from console.api.bus import Bus
 from console.api.client import OperatorClient
 from console.api.command import Command
 from console.api.events import ShowHalted, ShowReady, ShowResumed, ShowStopping
-from console.status import in_words, status
+from console.show.status import in_words, status
 from conversation.events import Event, StageEntered, TurnStarted
 from conversation.stages import Stage
 from supervisors.group import ServiceGroup

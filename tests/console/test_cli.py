@@ -10,7 +10,7 @@ from console.api import client
 from console.api.client import NoShow, OperatorClient
 from console.api.commands import USAGE, CommandError, Say, Status
 from console.cli.main import main, parser
-from console.operate import Operator
+from console.show.command_router import Operator
 
 
 @pytest.mark.parametrize(

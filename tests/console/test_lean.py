@@ -10,7 +10,7 @@ _START = """
 import sys
 from console.host.memory_footprint import import_httpx
 import_httpx()
-import console.cli.headless, console.show, httpx
+import console.cli.headless, console.show.show, httpx
 assert not {"rich", "pygments", "click"} & sys.modules.keys(), sys.modules.keys() & {"rich", "pygments", "click"}
 assert httpx.Client and httpx.AsyncClient
 import click, rich

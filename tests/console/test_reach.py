@@ -23,7 +23,7 @@ from console.host import run_lock as presence
 from console.host import show_finder
 from console.host.emergency_stop import stop_motors
 from console.host.run_lock import Presence, ShowFile, alive
-from console.lookout import Lookout
+from console.show.endpoint_guard import Lookout
 from console.tui.link import Link
 from console.tui.steering import Steering
 from profiles.home import Home

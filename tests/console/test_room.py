@@ -15,10 +15,10 @@ from console import choices
 from console.api.bus import Bus
 from console.api.events import DiskChanged, Note
 from console.api.state import ShowState
-from console.event_log import EventLog
 from console.host import disk_space, show_finder
 from console.host.run_lock import alive
 from console.host.show_log import show_log
+from console.show.event_log import EventLog
 from console.tui.picture import Picture
 from console.tui.troubles import troubles
 from conversation.events import Marks, TurnEnded

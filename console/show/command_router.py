@@ -13,7 +13,7 @@ from console.api.events import Held, ShowHalted, ShowResumed
 from console.body_desk import BodyDesk
 from console.models_desk import ModelsDesk
 from console.services import misfit
-from console.status import status
+from console.show.status import status
 from conversation.audio import HEARING_RATE, Samples, from_bytes
 from conversation.errors import ConversationError
 from conversation.events import TurnEnded
@@ -28,7 +28,7 @@ from profiles.loader import load_character
 from supervisors.group import ServiceGroup
 
 if TYPE_CHECKING:
-    from console.show import Show
+    from console.show.show import Show
 
 _LASTING = "an earlier press"
 _MOST_S = 31.0

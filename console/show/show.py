@@ -28,7 +28,6 @@ from console.api.server import OperatorServer
 from console.body_desk import BodyDesk
 from console.booth import Booth, open_booth
 from console.engines import LiveEngines
-from console.event_log import EventLog
 from console.eyes import Eyes
 from console.host import last_show
 from console.host.disk_space import RoomWatch, places
@@ -36,11 +35,12 @@ from console.host.memory_footprint import Trimmer
 from console.host.run_lock import Presence
 from console.host.show_log import show_log
 from console.host.stop_marks import StopMarks
-from console.lookout import Lookout
 from console.meters import Meters
 from console.models_desk import ModelsDesk
-from console.operate import Operator
-from console.telemetry import Sampler
+from console.show.command_router import Operator
+from console.show.endpoint_guard import Lookout
+from console.show.event_log import EventLog
+from console.show.telemetry_sampler import Sampler
 from conversation import prompt
 from conversation.history import History
 from conversation.loop import ConversationLoop

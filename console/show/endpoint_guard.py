@@ -14,7 +14,7 @@ from devices.estop import EmergencyStop
 from devices.watch import Watch
 
 if TYPE_CHECKING:
-    from console.show import Show
+    from console.show.show import Show
 
 _LOG = logging.getLogger(__name__)
 

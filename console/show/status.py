@@ -8,7 +8,7 @@ from msgspec import Struct
 from supervisors.group import ServiceGroup
 
 if TYPE_CHECKING:
-    from console.show import Show
+    from console.show.show import Show
 
 
 class ShowRow(Struct, frozen=True, kw_only=True):
