@@ -86,7 +86,7 @@ class Swap(Command, frozen=True, kw_only=True):
 
 
 class Models(Command, frozen=True, kw_only=True):
-    """Answered with a list of console.models_desk.ModelCard's fields."""
+    """Answered with a list of console.engines.model_handler.ModelCard's fields."""
 
 
 class Fetch(Command, frozen=True, kw_only=True):
@@ -110,7 +110,7 @@ class Unload(Command, frozen=True, kw_only=True):
 
 
 class Forecast(Command, frozen=True, kw_only=True):
-    """What such a swap would mean. Answered with console.forecast.Forecast's fields."""
+    """What such a swap would mean. Answered with console.engines.memory_forecast.Forecast's fields."""
 
     service: str
     model: str

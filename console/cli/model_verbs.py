@@ -8,8 +8,8 @@ import msgspec
 
 from console.api import commands as cmd
 from console.api.setup_progress import ProgressPrinter
+from console.engines.services import launchers, workshop
 from console.host.surroundings import for_stdout
-from console.services import launchers, workshop
 from launchers.progress import Progress
 from launchers.weights import ModelStore
 from profiles.catalogue import Catalogue

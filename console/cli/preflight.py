@@ -23,12 +23,12 @@ from console.api import commands as cmd
 from console.api.body_status import Row
 from console.api.client import NoShow
 from console.connected import connected
+from console.engines.services import launchers, misfit, workshop
 from console.host.disk_space import lacks, places, trial
 from console.host.last_show import given
 from console.host.run_lock import ShowFile
 from console.host.show_finder import DEFAULT_RIG, find, line
 from console.host.surroundings import for_stdout
-from console.services import launchers, misfit, workshop
 from launchers.base import BaseLauncher
 from launchers.model_launcher import ModelLauncher
 from profiles.catalogue import Catalogue

@@ -11,8 +11,8 @@ from console.api import commands as cmd
 from console.api.bus import Bus
 from console.api.events import Held, ShowHalted, ShowResumed
 from console.body_desk import BodyDesk
-from console.models_desk import ModelsDesk
-from console.services import misfit
+from console.engines.model_handler import ModelsDesk
+from console.engines.services import misfit
 from console.show.status import status
 from conversation.audio import HEARING_RATE, Samples, from_bytes
 from conversation.errors import ConversationError

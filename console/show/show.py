@@ -12,7 +12,6 @@ from time import monotonic
 
 from msgspec.structs import replace
 
-from console import choices, services
 from console.api.bus import Bus
 from console.api.events import (
     CharacterChanged,
@@ -27,7 +26,10 @@ from console.api.events import (
 from console.api.server import OperatorServer
 from console.body_desk import BodyDesk
 from console.booth import Booth, open_booth
-from console.engines import LiveEngines
+from console.engines import engine_overrides, services
+from console.engines.engine_registry import LiveEngines
+from console.engines.model_handler import ModelsDesk
+from console.engines.service_meters import Meters
 from console.eyes import Eyes
 from console.host import last_show
 from console.host.disk_space import RoomWatch, places
@@ -35,8 +37,6 @@ from console.host.memory_footprint import Trimmer
 from console.host.run_lock import Presence
 from console.host.show_log import show_log
 from console.host.stop_marks import StopMarks
-from console.meters import Meters
-from console.models_desk import ModelsDesk
 from console.show.command_router import Operator
 from console.show.endpoint_guard import Lookout
 from console.show.event_log import EventLog
@@ -73,7 +73,7 @@ class Show:
         self.began = monotonic()
         self.logs = home.logs / f"{datetime.now():%Y%m%d-%H%M%S}-{rig.name}-{os.getpid()}"
         self.catalogue, self.shop = catalogue, services.workshop(home, catalogue)
-        self.choices = services.still_valid(choices.recall(home.state(rig.name)), rig, self.shop, catalogue)
+        self.choices = services.still_valid(engine_overrides.recall(home.state(rig.name)), rig, self.shop, catalogue)
         self.launchers = services.launchers(services.chosen(rig, self.choices), self.shop, catalogue)
         self._standbys = frozenset(n for n, made in self.launchers.items() if made.settings.standby)
         self.engines = LiveEngines(self.launchers, self._standbys)
@@ -157,7 +157,7 @@ class Show:
         booth.player.open()
         group.start()
         await self._stopping.wait()
-        choices.forget(self.home.state(self.rig.name))
+        engine_overrides.forget(self.home.state(self.rig.name))
         booth.player.cancel()
 
     def _tell_started(self, group: ServiceGroup) -> None:
@@ -245,12 +245,12 @@ class Show:
     def pinned(self, name: str) -> bool:
         return name in self.choices and self.choices[name].pinned
 
-    def _choice(self, launcher: BaseLauncher, seat: int, pinned: bool) -> choices.Choice:
-        return choices.choice(self.rig.value.engines[launcher.name], launcher.settings, seat, pinned)
+    def _choice(self, launcher: BaseLauncher, seat: int, pinned: bool) -> engine_overrides.Choice:
+        return engine_overrides.choice(self.rig.value.engines[launcher.name], launcher.settings, seat, pinned)
 
-    def _choose(self, name: str, choice: choices.Choice) -> None:
+    def _choose(self, name: str, choice: engine_overrides.Choice) -> None:
         self.choices = {**self.choices, name: choice}
-        choices.remember(self.home.state(self.rig.name), self.choices)
+        engine_overrides.remember(self.home.state(self.rig.name), self.choices)
 
     def _budget(self) -> int:
         windows = [made.settings.context for made in self.launchers.values() if made.role == "llm"]

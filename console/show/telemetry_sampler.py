@@ -8,7 +8,7 @@ import psutil  # type: ignore[import-untyped]
 from console.api.bus import Bus
 from console.api.telemetry_types import DeviceMemory, History, JawReading, Levels, Memory
 from console.booth import Booth
-from console.meters import Meters
+from console.engines.service_meters import Meters
 from conversation.events import Event, StageEntered
 from conversation.stages import Stage
 from devices.levels import NoiseFloor

@@ -40,7 +40,7 @@ class Scene(Struct, frozen=True, kw_only=True):
     more: tuple[Row, ...] = ()
     """Events that the recording has not."""
     cards: tuple[Row, ...] = ()
-    """What the show tells of its models; see console.models_desk.ModelCard."""
+    """What the show tells of its models; see console.engines.model_handler.ModelCard."""
     body: Row = msgspec.field(default_factory=lambda: rig.BODY)
     """What it has; see console.api.body_status.BodyView."""
     course: tuple[Row, ...] = ()

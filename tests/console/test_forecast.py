@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from console.forecast import Forecaster
+from console.engines.memory_forecast import Forecaster
 from launchers.memory.fit import Estimate
 from profiles.home import Home
 from supervisors.meters.readings import Device

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from console.api.bus import Bus
 from console.api.telemetry_types import DeviceMemory, History, Memory
-from console.meters import Meters
+from console.engines.service_meters import Meters
 from console.show.telemetry_sampler import Sampler, trembles
 from profiles.schema import MemoryRules
 from supervisors.meters.history import Moment

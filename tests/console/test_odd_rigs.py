@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from console.services import launchers, workshop
+from console.engines.services import launchers, workshop
 from launchers.llm_llama_cpp import Launcher
 from profiles.catalogue import Catalogue
 from profiles.errors import ProfileError

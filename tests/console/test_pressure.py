@@ -2,8 +2,8 @@
 
 import pytest
 
-from console.pressure import ROOM_S, Advice, Gauge, Pressure, neediest
-from console.swapper import place
+from console.engines.memory_pressure import ROOM_S, Advice, Gauge, Pressure, neediest
+from console.engines.swapper import place
 from profiles.schema import Device, Engine, MemoryRules, Step
 
 PLENTY = 4_000_000_000

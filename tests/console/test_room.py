@@ -11,10 +11,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from console import choices
 from console.api.bus import Bus
 from console.api.events import DiskChanged, Note
 from console.api.state import ShowState
+from console.engines import engine_overrides
 from console.host import disk_space, show_finder
 from console.host.run_lock import alive
 from console.host.show_log import show_log
@@ -202,8 +202,8 @@ def test_what_is_forgotten_on_a_disk_that_can_only_be_read(mount: Mount) -> None
     folder = mount("disk", "size=256k")
     (folder / "engines.json").write_text("{}")
     subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
-    choices.forget(folder)
-    choices.remember(folder, {})
+    engine_overrides.forget(folder)
+    engine_overrides.remember(folder, {})
 
 
 def test_a_show_that_could_not_say_why(mount: Mount) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from console import services
 from console.cli.preflight import check
-from console.services import Senses
+from console.engines import services
+from console.engines.services import Senses
 from conversation.errors import Refused
 from launchers.base import BaseLauncher, Workshop
 from launchers.environments import Environments

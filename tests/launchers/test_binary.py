@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from console import services
-from console.services import Senses
+from console.engines import services
+from console.engines.services import Senses
 from launchers import openmp, probe_binary, registry
 from launchers.base import BaseLauncher, Workshop
 from launchers.environments import Environments

@@ -9,7 +9,7 @@ import pytest
 
 from clients.chat import ChatModel
 from console.cli import preflight
-from console.services import misfit
+from console.engines.services import misfit
 from conversation import window
 from conversation.ports import Message
 from launchers import registry

@@ -11,8 +11,8 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from console import services
 from console.api.commands import Ask, Say, Swap
+from console.engines import services
 from conversation import prompt
 from conversation.history import History
 from launchers.base import BaseLauncher

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from msgspec import structs
 
-from console import services
 from console.api.events import SwapPhase
-from console.forecast import Forecaster
+from console.engines import services
+from console.engines.memory_forecast import Forecaster
 from conversation.events import Event
 from conversation.stages import Stage
 from launchers.base import BaseLauncher

@@ -5,7 +5,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from console.api.events import Note, ServiceChanged, SwapEnded
-from console.forecast import Forecaster
+from console.engines.memory_forecast import Forecaster
 from conversation.events import Event, TurnEnded
 from conversation.stages import Outcome
 from launchers.base import BaseLauncher

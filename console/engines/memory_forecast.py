@@ -6,7 +6,7 @@ from time import monotonic
 
 from msgspec import Struct
 
-from console.meters import Meters
+from console.engines.service_meters import Meters
 from launchers.base import BaseLauncher
 from launchers.memory.estimate import for_launcher
 from launchers.memory.fit import Estimate, Fit, fits

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, structs
 
-from console import choices, services
 from console.api.commands import NO_ENGINE, USAGE, CommandError
 from console.api.events import Note, SwapEnded, SwapPhase
-from console.changeover import Changeover
-from console.forecast import Forecast, Forecaster
+from console.engines import engine_overrides, services
+from console.engines.memory_forecast import Forecast, Forecaster
+from console.engines.swap_context import Changeover
 from launchers.base import BaseLauncher
 from launchers.errors import FetchError
 from profiles.errors import ProfileError
@@ -144,7 +144,7 @@ class Swapper:
     def _with(self, rig: Engine, model: str) -> Engine:
         """A model that only another engine can read brings that along."""
         known = self._show.catalogue
-        return choices.with_model(rig, model, (model in known and known[model].engine) or rig.engine)
+        return engine_overrides.with_model(rig, model, (model in known and known[model].engine) or rig.engine)
 
     def _launcher(self, name: str, engine: Engine) -> BaseLauncher:
         show = self._show

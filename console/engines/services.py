@@ -11,8 +11,8 @@ from msgspec.structs import replace
 
 from clients.chat import ChatModel
 from console.api.events import ServiceChanged
-from console.choices import Choice, own
-from console.engines import LiveEngines
+from console.engines.engine_overrides import Choice, own
+from console.engines.engine_registry import LiveEngines
 from conversation.events import Event, StageFailed
 from conversation.stages import Stage
 from devices.boards import board

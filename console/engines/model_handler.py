@@ -7,10 +7,10 @@ from console.api import commands as cmd
 from console.api.commands import TURN_FAILED, USAGE, CommandError
 from console.api.events import Note
 from console.api.model_card import CardState, ModelCard
-from console.forecast import Forecaster
-from console.keeper import Keeper
-from console.learning import Learner
-from console.swapper import Swapper
+from console.engines.measurement_recorder import Learner
+from console.engines.memory_forecast import Forecaster
+from console.engines.memory_governor import Keeper
+from console.engines.swapper import Swapper
 from launchers.base import BaseLauncher
 from launchers.errors import FetchError
 from profiles.errors import ProfileError

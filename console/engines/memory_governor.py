@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from console.api.commands import CommandError
 from console.api.events import Note, ServiceCrashed, SwapEnded
-from console.forecast import Forecaster
-from console.pressure import HYSTERESIS, Advice, Gauge, Pressure, neediest
-from console.swapper import Swapper, place
+from console.engines.memory_forecast import Forecaster
+from console.engines.memory_pressure import HYSTERESIS, Advice, Gauge, Pressure, neediest
+from console.engines.swapper import Swapper, place
 from conversation.events import Event
 from profiles.errors import ProfileError
 from profiles.schema import Step
