@@ -1,6 +1,6 @@
 """`check`: everything a show needs, each line fine or with the one command that mends it.
 
-A show that runs tries it all on the path that a visitor takes (console/live_preflight.py); else we look.
+A show that runs tries it all on the path that a visitor takes (console/body/live_preflight.py); else we look.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from console.api import body_commands as body
 from console.api import commands as cmd
 from console.api.body_status import Row
 from console.api.client import NoShow
-from console.connected import connected
+from console.body.device_check import connected
 from console.engines.services import launchers, misfit, workshop
 from console.host.disk_space import lacks, places, trial
 from console.host.last_show import given

@@ -10,7 +10,7 @@ import msgspec
 from console.api import commands as cmd
 from console.api.bus import Bus
 from console.api.events import Held, ShowHalted, ShowResumed
-from console.body_desk import BodyDesk
+from console.body.body_handler import BodyDesk
 from console.engines.model_handler import ModelsDesk
 from console.engines.services import misfit
 from console.show.status import status

@@ -24,13 +24,13 @@ from console.api.events import (
     ShowStopping,
 )
 from console.api.server import OperatorServer
-from console.body_desk import BodyDesk
-from console.booth import Booth, open_booth
+from console.body.body_handler import BodyDesk
+from console.body.camera_service import Eyes
+from console.body.device_set import Booth, open_booth
 from console.engines import engine_overrides, services
 from console.engines.engine_registry import LiveEngines
 from console.engines.model_handler import ModelsDesk
 from console.engines.service_meters import Meters
-from console.eyes import Eyes
 from console.host import last_show
 from console.host.disk_space import RoomWatch, places
 from console.host.memory_footprint import Trimmer

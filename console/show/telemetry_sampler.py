@@ -7,7 +7,7 @@ import psutil  # type: ignore[import-untyped]
 
 from console.api.bus import Bus
 from console.api.telemetry_types import DeviceMemory, History, JawReading, Levels, Memory
-from console.booth import Booth
+from console.body.device_set import Booth
 from console.engines.service_meters import Meters
 from conversation.events import Event, StageEntered
 from conversation.stages import Stage

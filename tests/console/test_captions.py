@@ -5,7 +5,7 @@ from typing import cast
 
 import pytest
 
-from console.captions import caption
+from console.body.captions import caption
 from console.show.show import Show
 from conversation.errors import ConversationError
 from conversation.stages import Stage

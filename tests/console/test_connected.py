@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from console.body.device_check import connected
 from console.cli.main import main
-from console.connected import connected
 from devices import miniaudio_streams
 from devices.device_names import Row
 from devices.emulators.emulate import emulate

@@ -3,7 +3,7 @@
 import asyncio
 
 from console.api.commands import TURN_FAILED, CommandError
-from console.talk_keys import TalkKeys
+from console.body.talk_keys import TalkKeys
 
 
 class Talker:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from console.api.events import DeviceChanged
-from console.booth import _jaw_now
+from console.body.device_set import _jaw_now
 from devices import jaw_board, serial_port
 from devices.boards.board import module
 from devices.emulators.emulate import emulate

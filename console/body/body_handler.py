@@ -9,12 +9,12 @@ from msgspec.structs import replace
 
 from console.api import body_commands as cmd
 from console.api.body_status import BodyView
-from console.booth import Booth
-from console.captions import caption
-from console.eyes import Eyes
-from console.jaw_desk import JawDesk
-from console.live_preflight import LivePreflight
-from console.sound_desk import SoundDesk
+from console.body.camera_service import Eyes
+from console.body.captions import caption
+from console.body.device_set import Booth
+from console.body.jaw_handler import JawDesk
+from console.body.live_preflight import LivePreflight
+from console.body.sound_handler import SoundDesk
 from devices.camera import names
 
 if TYPE_CHECKING:

@@ -11,12 +11,12 @@ from clients.chat import rehearsal
 from console.api import body_commands as cmd
 from console.api.body_status import Row
 from console.api.commands import TURN_FAILED, CommandError
-from console.booth import Booth
+from console.body.camera_service import Eyes
+from console.body.device_set import Booth
+from console.body.jaw_handler import JawDesk
+from console.body.sound_handler import SoundDesk
 from console.cli import preflight
-from console.eyes import Eyes
 from console.host.disk_space import places
-from console.jaw_desk import JawDesk
-from console.sound_desk import SoundDesk
 from conversation import prompt
 from conversation.errors import ConversationError
 from conversation.stages import Stage

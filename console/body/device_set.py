@@ -9,8 +9,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from console.api.events import DeviceChanged, DeviceRole, DeviceState
+from console.body.talk_keys import TalkKeys
 from console.host.stop_marks import StopMarks
-from console.talk_keys import TalkKeys
 from conversation.speech_player import SpeechPlayer
 from devices import audio_devices
 from devices.errors import DeviceError

@@ -8,7 +8,7 @@ from typing import Any
 from console.api import body_commands as cmd
 from console.api.body_status import SoundDevice
 from console.api.commands import TURN_FAILED, USAGE, CommandError
-from console.booth import Booth
+from console.body.device_set import Booth
 from conversation.errors import ConversationError
 from devices import audio_devices, sound_test
 from devices.errors import DeviceError
