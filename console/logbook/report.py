@@ -7,7 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 from console.logbook.line import coloured, local_time, plain
-from console.sparks import spark
+from console.logbook.sparkline import spark
 from supervisors import crash_report
 from supervisors.crash_report import CrashReport
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from console.api.telemetry_types import DeviceMemory, Memory
-from console.sparks import spark
+from console.logbook.sparkline import spark
 from console.tui.ink import Line, Span, size, width
 
 _INKS = 4

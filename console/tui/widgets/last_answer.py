@@ -1,6 +1,6 @@
 """Where the time of the last answered turn went, and how the waits of the evening ran."""
 
-from console.sparks import spark
+from console.logbook.sparkline import spark
 from console.tui import figures
 from console.tui.ink import Line, cut, seconds
 from console.tui.panel import Panel
