@@ -65,7 +65,7 @@ def _become_screen(arguments: Namespace) -> Any:
     code = FAILED
     try:
         from console.cli.main import guarded
-        from console.tui.main import main
+        from console.tui.app.main import main
 
         code = guarded(main, arguments)
     finally:

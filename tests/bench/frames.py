@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from console.tui.app import ConsoleApp
+from console.tui.app.app import ConsoleApp
 from console.tui.link import Link
 
 RECORDING = Path(__file__).parent.parent / "recordings" / "evening.jsonl"

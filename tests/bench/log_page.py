@@ -19,7 +19,7 @@ from time import process_time
 import psutil  # type: ignore[import-untyped]
 from textual.app import App
 
-from console.tui.app import ConsoleApp
+from console.tui.app.app import ConsoleApp
 from console.tui.screens.log import LogPage
 from supervisors.log_file import LogFile
 from tests.bench.lag import Monitor
@@ -104,7 +104,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     match sys.argv[1:]:
         case ["page", run, out, seconds]:
-            gc.disable()  # as console.tui.main does; the App's first frame switches it on again
+            gc.disable()  # as console.tui.app.main does; the App's first frame switches it on again
             WatchedApp(Path(run), Path(out), float(seconds)).run()
         case ["empty", out, seconds]:
             EmptyApp(Path(out), float(seconds)).run()

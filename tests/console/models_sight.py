@@ -9,7 +9,7 @@ from typing import Any
 from textual.pilot import Pilot
 
 from console.api import commands as cmd
-from console.tui.app import ConsoleApp
+from console.tui.app.app import ConsoleApp
 from console.tui.screens.models import ModelsPage
 from console.tui.steering import Steering
 from tests.console.model_scenes import CARDS, CPU_ONLY, Row

@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 from console.api import body_commands as body
 from console.api import commands as cmd
 from console.tui import asking
-from console.tui.app import ConsoleApp
+from console.tui.app.app import ConsoleApp
 from console.tui.screens.rig import RigPage
 from console.tui.steering import Steering
 from tests.console.rig_scenes import BODY, JAW, PREFLIGHT, Row

@@ -18,7 +18,7 @@ from textual.widgets import Input
 from console.api import body_commands as body
 from console.api import commands as cmd
 from console.api.telemetry_types import JawReading
-from console.tui.app import ConsoleApp
+from console.tui.app.app import ConsoleApp
 from console.tui.link import Link
 from console.tui.picture import LinkState, Picture
 from console.tui.screens.log import LogPage

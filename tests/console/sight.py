@@ -8,7 +8,7 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
-from console.tui.app import ConsoleApp
+from console.tui.app.app import ConsoleApp
 from console.tui.steering import Steering
 from tests.console.scenes import Row, Scene, StillLink, ended, settle
 

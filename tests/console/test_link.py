@@ -20,7 +20,7 @@ from console.host import show_finder
 from console.host.run_lock import Presence, ShowFile, farewell
 from console.host.show_finder import Newborn
 from console.tui import link as links
-from console.tui.app import ConsoleApp
+from console.tui.app.app import ConsoleApp
 from console.tui.link import Link
 from profiles.home import Home
 

@@ -10,7 +10,7 @@ import pytest
 from textual.pilot import Pilot
 
 from console.logbook.line import Level
-from console.tui.app import ConsoleApp
+from console.tui.app.app import ConsoleApp
 from console.tui.screens.log import LogPage
 from console.tui.widgets.find_box import FindBox
 from supervisors.log_file import LogFile

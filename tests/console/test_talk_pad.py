@@ -11,7 +11,7 @@ from textual.events import AppBlur, Key, MouseDown, MouseUp
 from textual.pilot import Pilot
 
 from console.api.client import NoShow
-from console.tui.app import ConsoleApp
+from console.tui.app.app import ConsoleApp
 from console.tui.drivers import KeysReported
 from console.tui.keys import AGAIN, KeyReleased
 from console.tui.steering import Steering
@@ -107,7 +107,7 @@ async def test_a_mouse_that_is_taken_away_lets_go(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("way", ["blur", "page", "question", "too long", "no show"])
 async def test_what_ends_a_hold(tmp_path: Path, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("console.tui.talking.LONGEST_S", 0.05 if way == "too long" else 30.0)
+    monkeypatch.setattr("console.tui.app.talk_control.LONGEST_S", 0.05 if way == "too long" else 30.0)
     async with booth(IDLE, tmp_path) as seen:
         await seen.happens(KeysReported())
         await seen.pilot.press("space")

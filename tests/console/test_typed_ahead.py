@@ -15,7 +15,7 @@ from textual.widgets import Input, OptionList
 from console.api import body_commands as body
 from console.api import commands as cmd
 from console.api.client import NoShow
-from console.tui.app import ConsoleApp
+from console.tui.app.app import ConsoleApp
 from console.tui.bursts import Together
 from console.tui.drivers import KeysReported
 from console.tui.in_order import KeyDone

@@ -17,8 +17,8 @@ from console.api import commands as cmd
 from console.api.client import NoShow
 from console.tui import inks, themes
 from console.tui.actions import ACTS, bindings
+from console.tui.app.page_switcher import Pages
 from console.tui.link import Link
-from console.tui.pages import Pages
 from console.tui.picture import Picture
 from console.tui.screens.questions import Help
 from console.tui.screens.show import ShowPage

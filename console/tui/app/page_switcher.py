@@ -11,7 +11,7 @@ from textual.widget import Widget
 from textual.widgets import ContentSwitcher
 
 from console.api.events import Note
-from console.tui.deeds import Deeds, system_command
+from console.tui.app.app_actions import Deeds, system_command
 from console.tui.picture import Picture
 
 _FOCUS = {"log": "LogPage", "rig": "RigPage", "models": "ModelsPage", "turns": "DataTable"}

@@ -18,12 +18,12 @@ from console.host import show_finder
 from console.host.last_show import recall
 from console.tui import themes
 from console.tui.actions import ACTS, Act
+from console.tui.app.talk_control import Talking
 from console.tui.ink import clean
 from console.tui.link import Link
 from console.tui.picture import Picture
 from console.tui.screens.questions import Choice, Leave
 from console.tui.steering import Steering
-from console.tui.talking import Talking
 from console.tui.troubles import troubles
 from console.tui.widgets.line_box import LineBox, Purpose
 from conversation.stages import Stage

@@ -17,7 +17,7 @@ from profiles.home import Home
 from profiles.loader import load_character
 
 if TYPE_CHECKING:
-    from console.tui.app import ConsoleApp
+    from console.tui.app.app import ConsoleApp
 
 
 def main(arguments: Namespace) -> int:
@@ -32,7 +32,7 @@ def main(arguments: Namespace) -> int:
     newborn = show_finder.spawn(arguments, home) if show is None else None
     folder = newborn.folder if newborn else home.state(show.rig if show else "")
 
-    from console.tui.app import FRAME_S, REMOTE_FRAME_S, ConsoleApp
+    from console.tui.app.app import FRAME_S, REMOTE_FRAME_S, ConsoleApp
     from console.tui.drivers import driver
     from console.tui.link import Link
 

@@ -1,0 +1,1 @@
+"""The Textual app: composition, actions, pages and the talk button."""
