@@ -17,8 +17,8 @@ from console.logbook.scan import Patience
 from console.logbook.search import BadPattern
 from console.logbook.view import View
 from console.tui.actions import LOG_ACTS
+from console.tui.client.screen_state import Picture
 from console.tui.log_reader import Reader, Wish
-from console.tui.picture import Picture
 from console.tui.widgets.crashes import CrashList, ReportView
 from console.tui.widgets.find_box import FindBox
 from console.tui.widgets.log_status import LogStatus

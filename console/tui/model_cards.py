@@ -6,7 +6,7 @@ from msgspec import Struct, structs
 from console.api.model_card import ModelCard
 from console.api.telemetry_types import DeviceMemory, Memory
 from console.tui.bars import Part, device_parts, ram_parts
-from console.tui.picture import Picture
+from console.tui.client.screen_state import Picture
 from supervisors.states import ServiceState
 
 _ROLES = ("stt", "llm", "tts")

@@ -8,8 +8,8 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
+from console.tui.client.screen_state import Picture
 from console.tui.ink import Line, clean, fit
-from console.tui.picture import Picture
 
 
 class Inked(Protocol):

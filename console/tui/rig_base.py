@@ -10,10 +10,10 @@ from textual.containers import Container
 from console.api import commands as cmd
 from console.api.body_status import BodyView
 from console.api.client import NoShow
-from console.tui.picture import Picture
+from console.tui.client.command_client import Steering
+from console.tui.client.screen_state import Picture
 from console.tui.rig_desk import Part, RigDesk, why_not
 from console.tui.screens.questions import AtTheRig
-from console.tui.steering import Steering
 from console.tui.talk_button import TalkButton
 
 Taking = Callable[[Any], None]

@@ -3,8 +3,8 @@
 from typing import Any
 
 from console.api.body_status import BodyView
+from console.tui.client.screen_state import Picture
 from console.tui.ink import Span
-from console.tui.picture import Picture
 
 CLOSER_DB = 10.0
 """With less than this between voice and room a visitor must come closer."""

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from console.tui.app.app import ConsoleApp
-from console.tui.link import Link
+from console.tui.client.show_connection import Link
 
 RECORDING = Path(__file__).parent.parent / "recordings" / "evening.jsonl"
 _TURN = 1

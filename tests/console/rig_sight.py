@@ -11,10 +11,10 @@ from textual.pilot import Pilot
 
 from console.api import body_commands as body
 from console.api import commands as cmd
-from console.tui import asking
 from console.tui.app.app import ConsoleApp
+from console.tui.client import poller
+from console.tui.client.command_client import Steering
 from console.tui.screens.rig import RigPage
-from console.tui.steering import Steering
 from tests.console.rig_scenes import BODY, JAW, PREFLIGHT, Row
 from tests.console.sight import Sight, opened
 
@@ -25,7 +25,7 @@ _TRAVEL = ("closed_us", "open_us", "rest_us", "trim_us", "look_ahead_ms")
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GALACTUS_THEME", "booth-dark")
     monkeypatch.setenv("TERM", "xterm-256color")  # one that draws no pictures
-    monkeypatch.setattr(asking, "REST_S", 0.01)
+    monkeypatch.setattr(poller, "REST_S", 0.01)
 
 
 class Answering(Steering):

@@ -19,10 +19,10 @@ from console.api import body_commands as body
 from console.api import commands as cmd
 from console.api.telemetry_types import JawReading
 from console.tui.app.app import ConsoleApp
-from console.tui.link import Link
-from console.tui.picture import LinkState, Picture
+from console.tui.client.command_client import Steering
+from console.tui.client.screen_state import LinkState, Picture
+from console.tui.client.show_connection import Link
 from console.tui.screens.log import LogPage
-from console.tui.steering import Steering
 from tests.console import model_scenes as told_of
 from tests.console import rig_scenes as rig
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from textual.pilot import Pilot
 
 from console.tui.app.app import ConsoleApp
-from console.tui.steering import Steering
+from console.tui.client.command_client import Steering
 from tests.console.scenes import Row, Scene, StillLink, ended, settle
 
 

@@ -9,8 +9,8 @@ from textual.app import App, ComposeResult
 
 from console.api.telemetry_types import CameraReading
 from console.tui import inks, themes
+from console.tui.client.screen_state import Picture
 from console.tui.ink import Line
-from console.tui.picture import Picture
 from console.tui.widgets.camera_view import CameraView, below, fitting, half_blocks, shades
 
 RED, GREEN, BLUE, WHITE, BLACK = b"\xff\0\0", b"\0\xff\0", b"\0\0\xff", b"\xff\xff\xff", b"\0\0\0"

@@ -15,8 +15,8 @@ from console.api.state import Exchange, ShowState, Step, reduce
 from console.api.telemetry_types import DeviceMemory, Memory
 from console.tui import bars, figures, ink
 from console.tui.actions import ACTS
+from console.tui.client.screen_state import Picture
 from console.tui.ink import clean
-from console.tui.picture import Picture
 from console.tui.troubles import troubles
 from console.tui.widgets.memory import free_words
 from conversation.events import Marks, TurnEnded

@@ -19,9 +19,9 @@ from console.api.server import OperatorServer
 from console.host import show_finder
 from console.host.run_lock import Presence, ShowFile, farewell
 from console.host.show_finder import Newborn
-from console.tui import link as links
 from console.tui.app.app import ConsoleApp
-from console.tui.link import Link
+from console.tui.client import show_connection as links
+from console.tui.client.show_connection import Link
 from profiles.home import Home
 
 RIG = "booth"

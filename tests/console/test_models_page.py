@@ -8,7 +8,7 @@ from textual.widgets import OptionList
 
 from console.api import commands as cmd
 from console.api.client import NoShow
-from console.tui import asking
+from console.tui.client import poller
 from console.tui.screens.questions import Choice
 from tests.console.model_scenes import CARDS, NARROW, QWEN, SMALL, SWAPPED, SWAPPING, UNLOADED, card
 from tests.console.models_sight import sight
@@ -18,7 +18,7 @@ from tests.console.scenes import settle
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GALACTUS_THEME", "booth-dark")
-    monkeypatch.setattr(asking, "REST_S", 0.01)
+    monkeypatch.setattr(poller, "REST_S", 0.01)
 
 
 async def test_each_model_is_told_with_all_that_is_known(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ async def test_a_slow_or_failing_show_leaves_what_it_told(tmp_path: Path) -> Non
 
 
 async def test_it_asks_by_itself_but_never_while_nobody_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asking, "ASK_S", 0.05)
+    monkeypatch.setattr(poller, "ASK_S", 0.05)
     async with sight(tmp_path) as seen:
         await seen.asked_again()
         await seen.press("1")

@@ -24,8 +24,8 @@ from console.host import show_finder
 from console.host.emergency_stop import stop_motors
 from console.host.run_lock import Presence, ShowFile, alive
 from console.show.endpoint_guard import Lookout
-from console.tui.link import Link
-from console.tui.steering import Steering
+from console.tui.client.command_client import Steering
+from console.tui.client.show_connection import Link
 from profiles.home import Home
 from supervisors import kernel
 from tests.bare_show import BareShow, bare_show, wait_for

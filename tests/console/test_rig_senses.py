@@ -8,7 +8,7 @@ from textual import events
 
 from console.api import body_commands as body
 from console.api import commands as cmd
-from console.tui import asking
+from console.tui.client import poller
 from console.tui.keys import KeyReleased
 from console.tui.pan_hold import PanHold
 from tests.console.rig_scenes import BARE, CLIPPED, FAULT, LEVELS, STOPPED
@@ -284,7 +284,7 @@ async def test_without_a_show_nothing_is_sent(tmp_path: Path) -> None:
 async def test_it_is_asked_again_while_it_is_seen_and_never_while_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(asking, "ASK_S", 0.05)
+    monkeypatch.setattr(poller, "ASK_S", 0.05)
     async with sight(tmp_path) as seen:
         before = seen.show.asked
         await seen.until(lambda: seen.show.asked > before)

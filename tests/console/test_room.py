@@ -19,7 +19,7 @@ from console.host import disk_space, show_finder
 from console.host.run_lock import alive
 from console.host.show_log import show_log
 from console.show.event_log import EventLog
-from console.tui.picture import Picture
+from console.tui.client.screen_state import Picture
 from console.tui.troubles import troubles
 from conversation.events import Marks, TurnEnded
 from conversation.stages import Outcome

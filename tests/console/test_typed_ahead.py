@@ -17,11 +17,11 @@ from console.api import commands as cmd
 from console.api.client import NoShow
 from console.tui.app.app import ConsoleApp
 from console.tui.bursts import Together
+from console.tui.client.command_client import Steering
 from console.tui.drivers import KeysReported
 from console.tui.in_order import KeyDone
 from console.tui.keys import KeyParser
 from console.tui.screens.questions import Leave
-from console.tui.steering import Steering
 from console.tui.widgets.line_box import LineBox
 from tests.console.evening_logs import write_logs
 from tests.console.rig_scenes import JAW

@@ -19,11 +19,11 @@ from console.host.last_show import recall
 from console.tui import themes
 from console.tui.actions import ACTS, Act
 from console.tui.app.talk_control import Talking
+from console.tui.client.command_client import Steering
+from console.tui.client.screen_state import Picture
+from console.tui.client.show_connection import Link
 from console.tui.ink import clean
-from console.tui.link import Link
-from console.tui.picture import Picture
 from console.tui.screens.questions import Choice, Leave
-from console.tui.steering import Steering
 from console.tui.troubles import troubles
 from console.tui.widgets.line_box import LineBox, Purpose
 from conversation.stages import Stage

@@ -33,8 +33,8 @@ def main(arguments: Namespace) -> int:
     folder = newborn.folder if newborn else home.state(show.rig if show else "")
 
     from console.tui.app.app import FRAME_S, REMOTE_FRAME_S, ConsoleApp
+    from console.tui.client.show_connection import Link
     from console.tui.drivers import driver
-    from console.tui.link import Link
 
     _keep_errors(home)
     for name in ("COLUMNS", "LINES"):

@@ -12,7 +12,7 @@ from textual.widgets import ContentSwitcher
 
 from console.api.events import Note
 from console.tui.app.app_actions import Deeds, system_command
-from console.tui.picture import Picture
+from console.tui.client.screen_state import Picture
 
 _FOCUS = {"log": "LogPage", "rig": "RigPage", "models": "ModelsPage", "turns": "DataTable"}
 

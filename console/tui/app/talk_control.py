@@ -9,12 +9,12 @@ from textual.events import Event, MouseDown, MouseUp
 from textual.screen import Screen
 from textual.timer import Timer
 
+from console.tui.client.command_client import Steering
+from console.tui.client.screen_state import Picture
+from console.tui.client.show_connection import Link
 from console.tui.drivers import KeysReported
 from console.tui.in_order import InOrder
 from console.tui.keys import KeyReleased
-from console.tui.link import Link
-from console.tui.picture import Picture
-from console.tui.steering import Steering
 from console.tui.talk_button import LONGEST_S, TalkButton
 
 _REPEAT_S = 0.1

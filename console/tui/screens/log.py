@@ -9,9 +9,9 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 
 from console.tui.actions import LOG_ACTS, Act
+from console.tui.client.screen_state import Picture
 from console.tui.log_deeds import LogDeeds
 from console.tui.log_lines import Look
-from console.tui.picture import Picture
 
 _FRAME_S, _QUIET_S = 0.1, 0.25
 """How often the files are looked at while they grow, and while they do not; a key is answered at once."""

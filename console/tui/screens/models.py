@@ -7,10 +7,10 @@ from textual.app import ComposeResult
 
 from console.api import commands as cmd
 from console.api.client import NoShow
-from console.tui.asking import Asking
+from console.tui.client.poller import Asking
+from console.tui.client.screen_state import Picture
 from console.tui.model_cards import cards
 from console.tui.model_deeds import Acting, ModelDeeds
-from console.tui.picture import Picture
 from conversation.stages import Stage
 
 

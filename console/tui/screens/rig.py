@@ -6,8 +6,8 @@ from textual.containers import Container
 
 from console.api import body_commands as body
 from console.tui.actions import RIG_ACTS, Act
-from console.tui.asking import Asking
-from console.tui.picture import Picture
+from console.tui.client.poller import Asking
+from console.tui.client.screen_state import Picture
 from console.tui.rig_desk import PARTS, Part, possible
 from console.tui.sense_deeds import RigDeeds
 from console.tui.touch import TouchPanel

@@ -10,8 +10,8 @@ from textual.widgets import DataTable
 
 from console.api.state import Exchange
 from console.tui import figures
+from console.tui.client.screen_state import Picture
 from console.tui.ink import clean, cut, seconds
-from console.tui.picture import Picture
 from console.tui.widgets.waterfall import Waterfall
 
 _FIXED = 42

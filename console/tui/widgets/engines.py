@@ -1,9 +1,9 @@
 """The engines: state, model, where it runs, memory, restarts, and how fast it was in the last turn."""
 
 from console.api.events import ServiceChanged, SwapPhase
+from console.tui.client.screen_state import Picture
 from console.tui.ink import Line, column, cut, seconds, size, spread, width
 from console.tui.panel import Panel
-from console.tui.picture import Picture
 from supervisors.states import ServiceState
 
 GLYPHS = {

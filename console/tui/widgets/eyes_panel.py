@@ -8,8 +8,8 @@ from textual.events import MouseDown, MouseUp
 from textual.message import Message
 
 from console.api.telemetry_types import CameraReading
+from console.tui.client.screen_state import Picture
 from console.tui.ink import cut
-from console.tui.picture import Picture
 from console.tui.rig_desk import RigDesk, possible
 from console.tui.touch import Piece, TouchPanel, button, touched
 from console.tui.widgets.camera_view import CameraView

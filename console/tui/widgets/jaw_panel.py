@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from console.tui.big_number import big
+from console.tui.client.screen_state import Picture
 from console.tui.ink import Line, Span, column, cut, spread, width, wrap
 from console.tui.jaw_plot import plot
-from console.tui.picture import Picture
 from console.tui.rig_desk import STEPS, RigDesk, possible
 from console.tui.rig_words import dropped, jaw_state, sync, travel
 from console.tui.touch import Piece, TouchPanel, button

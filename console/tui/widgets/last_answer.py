@@ -2,9 +2,9 @@
 
 from console.logbook.sparkline import spark
 from console.tui import figures
+from console.tui.client.screen_state import Picture
 from console.tui.ink import Line, cut, seconds
 from console.tui.panel import Panel
-from console.tui.picture import Picture
 from console.tui.widgets.waterfall import waterfall
 
 

@@ -3,9 +3,9 @@
 from textual.events import Click
 from textual.message import Message
 
+from console.tui.client.screen_state import Picture
 from console.tui.ink import Line
 from console.tui.panel import Panel
-from console.tui.picture import Picture
 
 
 class LogTabs(Panel):

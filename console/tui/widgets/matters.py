@@ -2,9 +2,9 @@
 
 from textual.events import Click
 
+from console.tui.client.screen_state import Picture
 from console.tui.ink import Line, cut, spread, wrap
 from console.tui.panel import Panel
-from console.tui.picture import Picture
 from console.tui.troubles import Trouble, troubles
 
 _MARKS = {"bad": "✖", "warn": "▲", "info": "·"}

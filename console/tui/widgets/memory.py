@@ -2,10 +2,10 @@
 
 from console.api.telemetry_types import DeviceMemory, Memory
 from console.tui.bars import MARKS, Part, course, device_parts, legend, ram_parts, stack
+from console.tui.client.screen_state import Picture
 from console.tui.ink import Line, Span, column, size, spread
 from console.tui.ink import width as cells
 from console.tui.panel import Panel
-from console.tui.picture import Picture
 
 _LABEL = 6
 

@@ -2,10 +2,10 @@
 
 from console.api.model_card import ModelCard
 from console.tui.bars import legend, stack
+from console.tui.client.screen_state import Picture
 from console.tui.ink import Line, Span, column, seconds, size, wrap
 from console.tui.model_cards import Outlook, outlook
 from console.tui.panel import Panel
-from console.tui.picture import Picture
 from console.tui.widgets.model_table import fit_of, source_of
 
 _LABEL = 12

@@ -5,9 +5,9 @@ from textual.events import Click
 from textual.message import Message
 
 from console.api.model_card import ModelCard
+from console.tui.client.screen_state import Picture
 from console.tui.ink import Line, Span, column, cut, meter, seconds, size
 from console.tui.panel import Panel
-from console.tui.picture import Picture
 from console.tui.widgets.engines import glyph, swapping
 from supervisors.states import ServiceState
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from console.api.body_status import Row
+from console.tui.client.screen_state import Picture
 from console.tui.ink import Line, column, cut, paragraph, width
-from console.tui.picture import Picture
 from console.tui.rig_desk import RigDesk, possible
 from console.tui.touch import Piece, TouchPanel, button
 

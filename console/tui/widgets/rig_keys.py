@@ -4,8 +4,8 @@ from msgspec import structs
 from textual.events import Click
 
 from console.tui.actions import RIG_ACTS, Act
+from console.tui.client.screen_state import Picture
 from console.tui.ink import Line
-from console.tui.picture import Picture
 from console.tui.rig_desk import RigDesk, possible
 from console.tui.widgets.page_keys import PageKeys
 

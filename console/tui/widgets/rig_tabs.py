@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from console.tui.picture import Picture
+from console.tui.client.screen_state import Picture
 from console.tui.rig_desk import PARTS, RigDesk
 from console.tui.rig_words import jaw_state
 from console.tui.touch import Piece, TouchPanel

@@ -6,8 +6,8 @@ from rich.cells import cell_len
 
 from console.api.body_status import SoundDevice
 from console.api.telemetry_types import Levels
+from console.tui.client.screen_state import Picture
 from console.tui.ink import Line, Span, cut, meter, spread, wrap
-from console.tui.picture import Picture
 from console.tui.rig_desk import RigDesk, possible
 from console.tui.touch import Piece, TouchPanel, button
 

@@ -1,10 +1,10 @@
 """Where the turn is: its stages side by side, each with its running time, and what the visitor waited."""
 
 from console.tui import figures
+from console.tui.client.screen_state import Picture
 from console.tui.figures import StageTime
 from console.tui.ink import Line, column, rule, seconds, spread
 from console.tui.panel import Panel
-from console.tui.picture import Picture
 
 _FULL_S = 6.0
 """A bar is full after so long."""

@@ -4,9 +4,9 @@ from typing import Protocol, cast
 
 from textual.events import MouseDown, MouseRelease, MouseUp
 
+from console.tui.client.screen_state import Picture
 from console.tui.ink import Line, width
 from console.tui.panel import Panel
-from console.tui.picture import Picture
 from console.tui.talk_button import TalkButton
 from conversation.stages import Stage
 

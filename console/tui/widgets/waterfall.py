@@ -1,9 +1,9 @@
 """Where the time of one turn went."""
 
 from console.api.state import Exchange
+from console.tui.client.screen_state import Picture
 from console.tui.ink import Line, column, seconds
 from console.tui.panel import Panel
-from console.tui.picture import Picture
 from conversation.events import Marks
 
 _PARTS = (

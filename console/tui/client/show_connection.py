@@ -19,8 +19,8 @@ from console.api.state import ShowState, reduce
 from console.api.telemetry_types import CameraReading, History, JawReading, Levels, Memory
 from console.host import show_finder
 from console.host.run_lock import ShowFile, alive, held
-from console.tui.jaw_course import JawCourse
-from console.tui.picture import Fetching, LinkState, Picture
+from console.tui.client.jaw_trace import JawCourse
+from console.tui.client.screen_state import Fetching, LinkState, Picture
 from profiles.errors import ProfileError
 from profiles.home import Home
 from supervisors.restart import RestartPolicy, RestartRules

@@ -11,7 +11,7 @@ from console.api.body_commands import EStop
 from console.api.client import NoShow, OperatorClient
 from console.host.emergency_stop import stop_motors
 from console.host.run_lock import ShowFile
-from console.tui.kept_line import KeptLine, no_line
+from console.tui.client.persistent_connection import KeptLine, no_line
 from profiles.home import Home
 
 

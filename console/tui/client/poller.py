@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from console.tui.picture import Picture
+from console.tui.client.screen_state import Picture
 from conversation.stages import Stage
 
 ASK_S, REST_S = 5.0, 0.5

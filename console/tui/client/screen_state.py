@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from console.api.state import ShowState
 from console.api.telemetry_types import CameraReading, History, JawReading, Levels, Memory
-from console.tui.jaw_course import Column
+from console.tui.client.jaw_trace import Column
 
 LinkState = Literal["starting", "live", "reviving", "lost", "failed", "stopped"]
 """reviving: the show crashed and is started again; lost: it crashed too often for that."""
