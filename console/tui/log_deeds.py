@@ -16,8 +16,8 @@ from console.logbook.report import told
 from console.logbook.scan import Patience
 from console.logbook.search import BadPattern
 from console.logbook.view import View
-from console.tui.actions import LOG_ACTS
 from console.tui.client.screen_state import Picture
+from console.tui.input.keymap import LOG_ACTS
 from console.tui.log_reader import Reader, Wish
 from console.tui.widgets.crashes import CrashList, ReportView
 from console.tui.widgets.find_box import FindBox

@@ -9,10 +9,10 @@ from textual.containers import Container
 
 from console.api import commands as cmd
 from console.api.model_card import ModelCard
-from console.tui.actions import MODEL_ACTS, Act
 from console.tui.client.command_client import Steering
 from console.tui.client.screen_state import Picture
 from console.tui.ink import size
+from console.tui.input.keymap import MODEL_ACTS, Act
 from console.tui.model_cards import possible, stopped
 from console.tui.screens.questions import Choice
 from console.tui.troubles import WITHOUT

@@ -12,9 +12,9 @@ from console.api.body_status import BodyView
 from console.api.client import NoShow
 from console.tui.client.command_client import Steering
 from console.tui.client.screen_state import Picture
+from console.tui.input.talk_button import TalkButton
 from console.tui.rig_desk import Part, RigDesk, why_not
 from console.tui.screens.questions import AtTheRig
-from console.tui.talk_button import TalkButton
 
 Taking = Callable[[Any], None]
 

@@ -14,9 +14,9 @@ from console.api.events import ServiceChanged, ShowHalted, ShowReady
 from console.api.state import Exchange, ShowState, Step, reduce
 from console.api.telemetry_types import DeviceMemory, Memory
 from console.tui import bars, figures, ink
-from console.tui.actions import ACTS
 from console.tui.client.screen_state import Picture
 from console.tui.ink import clean
+from console.tui.input.keymap import ACTS
 from console.tui.troubles import troubles
 from console.tui.widgets.memory import free_words
 from conversation.events import Marks, TurnEnded

@@ -6,7 +6,7 @@ import pytest
 from textual.events import AppBlur, Key, MouseDown, Paste
 from textual.message import Message
 
-from console.tui.keys import AGAIN, KeyboardFlags, KeyParser, KeyReleased, TerminalAttributes
+from console.tui.input.key_protocol import AGAIN, KeyboardFlags, KeyParser, KeyReleased, TerminalAttributes
 
 
 def told(text: str, pieces: int = 0) -> list[Message]:
@@ -109,7 +109,7 @@ def test_space_is_let_go_whatever_is_held_beside_it(modifiers: str) -> None:
 
 def test_a_hold_is_timed_at_the_terminals_end(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter((10.0, 10.75))
-    monkeypatch.setattr("console.tui.keys.monotonic", lambda: next(clock))
+    monkeypatch.setattr("console.tui.input.key_protocol.monotonic", lambda: next(clock))
     end = told("\x1b[32;;32u\x1b[32;1:2;32u\x1b[32;1:3u")[-1]
     assert isinstance(end, KeyReleased) and end.held_s == 0.75
     (alone,) = told("\x1b[32;1:3u")

@@ -14,7 +14,7 @@ import pytest
 
 from console.host.run_lock import running
 from console.tui import themes
-from console.tui.drivers import AsciiDriver, driver, own_size
+from console.tui.input.drivers import AsciiDriver, driver, own_size
 from profiles.home import CHECKOUT, Home
 from tests.console.tmux import CONSOLE, Terminal, needs_tmux, terminal
 from tests.real_show import RealShow

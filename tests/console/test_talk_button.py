@@ -2,7 +2,7 @@
 
 import pytest
 
-from console.tui.talk_button import TAP_S, TalkButton
+from console.tui.input.talk_button import TAP_S, TalkButton
 
 
 class Hand:

@@ -13,8 +13,8 @@ from textual.pilot import Pilot
 from console.api.client import NoShow
 from console.tui.app.app import ConsoleApp
 from console.tui.client.command_client import Steering
-from console.tui.drivers import KeysReported
-from console.tui.keys import AGAIN, KeyReleased
+from console.tui.input.drivers import KeysReported
+from console.tui.input.key_protocol import AGAIN, KeyReleased
 from console.tui.widgets.line_box import LineBox
 from console.tui.widgets.talk_pad import TalkPad
 from tests.console.scenes import Scene, StillLink, ended, event, settle, stage

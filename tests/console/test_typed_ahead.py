@@ -16,11 +16,11 @@ from console.api import body_commands as body
 from console.api import commands as cmd
 from console.api.client import NoShow
 from console.tui.app.app import ConsoleApp
-from console.tui.bursts import Together
 from console.tui.client.command_client import Steering
-from console.tui.drivers import KeysReported
-from console.tui.in_order import KeyDone
-from console.tui.keys import KeyParser
+from console.tui.input.drivers import KeysReported
+from console.tui.input.key_protocol import KeyParser
+from console.tui.input.key_queue import KeyDone
+from console.tui.input.paste_detection import Together
 from console.tui.screens.questions import Leave
 from console.tui.widgets.line_box import LineBox
 from tests.console.evening_logs import write_logs
@@ -287,7 +287,7 @@ async def test_a_stop_is_a_stop_whatever_it_comes_with(tmp_path: Path) -> None:
 async def test_a_key_that_is_lost_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The widget that had it has gone with it."""
     async with desk(tmp_path) as seen:
-        monkeypatch.setattr("console.tui.in_order._LOST_S", 0.05)
+        monkeypatch.setattr("console.tui.input.key_queue._LOST_S", 0.05)
         lost = seen.app.screen.post_message
         monkeypatch.setattr(
             seen.app.screen, "post_message", lambda message: isinstance(message, KeyDone) or lost(message)

@@ -16,7 +16,7 @@ from clients.openai_chat import OpenAIChat
 from clients.speech import Speech
 from clients.whisper_server import WhisperServer
 from console.cli.main import parser
-from console.tui.actions import ACTS, LOG_ACTS, MODEL_ACTS, RIG_ACTS
+from console.tui.input.keymap import ACTS, LOG_ACTS, MODEL_ACTS, RIG_ACTS
 from conversation.errors import ConversationError
 from launchers import registry
 from profiles.catalogue import Model, ModelFile

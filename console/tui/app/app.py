@@ -16,10 +16,10 @@ from textual.widgets import ContentSwitcher, Input
 from console.api import commands as cmd
 from console.api.client import NoShow
 from console.tui import inks, themes
-from console.tui.actions import ACTS, bindings
 from console.tui.app.page_switcher import Pages
 from console.tui.client.screen_state import Picture
 from console.tui.client.show_connection import Link
+from console.tui.input.keymap import ACTS, bindings
 from console.tui.screens.questions import Help
 from console.tui.screens.show import ShowPage
 from console.tui.widgets.header import Header

@@ -17,12 +17,12 @@ from console.api.client import NoShow
 from console.host import show_finder
 from console.host.last_show import recall
 from console.tui import themes
-from console.tui.actions import ACTS, Act
 from console.tui.app.talk_control import Talking
 from console.tui.client.command_client import Steering
 from console.tui.client.screen_state import Picture
 from console.tui.client.show_connection import Link
 from console.tui.ink import clean
+from console.tui.input.keymap import ACTS, Act
 from console.tui.screens.questions import Choice, Leave
 from console.tui.troubles import troubles
 from console.tui.widgets.line_box import LineBox, Purpose

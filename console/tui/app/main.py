@@ -34,7 +34,7 @@ def main(arguments: Namespace) -> int:
 
     from console.tui.app.app import FRAME_S, REMOTE_FRAME_S, ConsoleApp
     from console.tui.client.show_connection import Link
-    from console.tui.drivers import driver
+    from console.tui.input.drivers import driver
 
     _keep_errors(home)
     for name in ("COLUMNS", "LINES"):

@@ -12,10 +12,10 @@ from textual.timer import Timer
 from console.tui.client.command_client import Steering
 from console.tui.client.screen_state import Picture
 from console.tui.client.show_connection import Link
-from console.tui.drivers import KeysReported
-from console.tui.in_order import InOrder
-from console.tui.keys import KeyReleased
-from console.tui.talk_button import LONGEST_S, TalkButton
+from console.tui.input.drivers import KeysReported
+from console.tui.input.key_protocol import KeyReleased
+from console.tui.input.key_queue import InOrder
+from console.tui.input.talk_button import LONGEST_S, TalkButton
 
 _REPEAT_S = 0.1
 

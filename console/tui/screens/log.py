@@ -8,8 +8,8 @@ from time import monotonic
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
-from console.tui.actions import LOG_ACTS, Act
 from console.tui.client.screen_state import Picture
+from console.tui.input.keymap import LOG_ACTS, Act
 from console.tui.log_deeds import LogDeeds
 from console.tui.log_lines import Look
 

@@ -9,8 +9,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
-from console.tui.actions import ACTS, LOG_ACTS, MODEL_ACTS, RIG_ACTS
 from console.tui.ink import clean
+from console.tui.input.keymap import ACTS, LOG_ACTS, MODEL_ACTS, RIG_ACTS
 
 
 class Choice(ModalScreen[str | None]):

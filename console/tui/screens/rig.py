@@ -5,9 +5,9 @@ from textual.binding import Binding
 from textual.containers import Container
 
 from console.api import body_commands as body
-from console.tui.actions import RIG_ACTS, Act
 from console.tui.client.poller import Asking
 from console.tui.client.screen_state import Picture
+from console.tui.input.keymap import RIG_ACTS, Act
 from console.tui.rig_desk import PARTS, Part, possible
 from console.tui.sense_deeds import RigDeeds
 from console.tui.touch import TouchPanel

@@ -4,8 +4,8 @@ from rich.cells import cell_len
 
 from console.api.telemetry_types import CameraReading
 from console.tui.client.screen_state import Picture
-from console.tui.drivers import AsciiDriver
 from console.tui.ink import Line, clean, cut, seconds, wrap
+from console.tui.input.drivers import AsciiDriver
 from console.tui.panel import Panel
 
 _OLD_S = 1.0

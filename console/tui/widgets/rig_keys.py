@@ -3,9 +3,9 @@
 from msgspec import structs
 from textual.events import Click
 
-from console.tui.actions import RIG_ACTS, Act
 from console.tui.client.screen_state import Picture
 from console.tui.ink import Line
+from console.tui.input.keymap import RIG_ACTS, Act
 from console.tui.rig_desk import RigDesk, possible
 from console.tui.widgets.page_keys import PageKeys
 

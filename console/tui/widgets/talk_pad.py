@@ -6,8 +6,8 @@ from textual.events import MouseDown, MouseRelease, MouseUp
 
 from console.tui.client.screen_state import Picture
 from console.tui.ink import Line, width
+from console.tui.input.talk_button import TalkButton
 from console.tui.panel import Panel
-from console.tui.talk_button import TalkButton
 from conversation.stages import Stage
 
 

@@ -12,8 +12,8 @@ from textual.events import Event, Key, Paste
 from textual.timer import Timer
 from textual.widgets import Input
 
-from console.tui.bursts import Typed, ends_line, is_text
-from console.tui.keys import AGAIN, KeyReleased
+from console.tui.input.key_protocol import AGAIN, KeyReleased
+from console.tui.input.paste_detection import Typed, ends_line, is_text
 
 PANIC = "ctrl+x"
 """Waits behind nothing."""

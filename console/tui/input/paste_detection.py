@@ -7,7 +7,7 @@ from time import monotonic
 from textual.events import Event, Key, Paste
 from textual.message import Message
 
-from console.tui.keys import AGAIN, KeyReleased
+from console.tui.input.key_protocol import AGAIN, KeyReleased
 
 TOGETHER_S = 0.025
 """Fingers never follow each other so fast four times in a row; a wedge scanner does, and a line that stuttered."""

@@ -14,8 +14,8 @@ from textual.events import Event as Told
 from textual.message import Message
 
 from console.host.surroundings import PLAIN
-from console.tui.bursts import TOGETHER_S, Together
-from console.tui.keys import KeyboardFlags, KeyParser, TerminalAttributes
+from console.tui.input.key_protocol import KeyboardFlags, KeyParser, TerminalAttributes
+from console.tui.input.paste_detection import TOGETHER_S, Together
 
 _TEXTUALS = (
     textuals.KITTY_DISAMBIGUATE_ESCAPE_CODES | textuals.KITTY_REPORT_ALL_KEYS | textuals.KITTY_REPORT_ASSOCIATED_TEXT

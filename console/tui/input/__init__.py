@@ -1,0 +1,1 @@
+"""Keys: how they arrive from the terminal, and what each one means."""
