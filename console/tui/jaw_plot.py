@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from console.api.body_status import BodyView
 from console.tui.client.jaw_trace import MS, Column
-from console.tui.ink import Line, Span, column, spread, width
+from console.tui.drawing.styled_text import Line, Span, column, spread, width
 
 _LABEL = 12
 _AIR = 0.06

@@ -9,9 +9,9 @@ from rich.cells import cell_len, get_character_cell_size
 from console.logbook.line import Level, coloured, level, local_time
 from console.logbook.repeats import Row
 from console.logbook.search import Pattern
-from console.tui.ansi import spans
-from console.tui.ink import Line, Span, clean, column, fit
-from console.tui.ink import width as cells_of
+from console.tui.drawing.ansi import spans
+from console.tui.drawing.styled_text import Line, Span, clean, column, fit
+from console.tui.drawing.styled_text import width as cells_of
 
 _MARKS = {Level.ALL: ("  ", ""), Level.WARNING: ("▲ ", "warn"), Level.ERROR: ("✖ ", "bad")}
 _NAMES = ("info", "good", "magenta", "bone")

@@ -14,7 +14,7 @@ from console.logbook.repeats import Row
 from console.logbook.runs import paths
 from console.logbook.scan import Patience, Unfinished
 from console.logbook.view import View
-from console.tui.ink import Line
+from console.tui.drawing.styled_text import Line
 from console.tui.log_lines import Look, lines_of
 from supervisors.crash_report import CrashReport, folder
 

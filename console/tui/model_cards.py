@@ -5,8 +5,8 @@ from msgspec import Struct, structs
 
 from console.api.model_card import ModelCard
 from console.api.telemetry_types import DeviceMemory, Memory
-from console.tui.bars import Part, device_parts, ram_parts
 from console.tui.client.screen_state import Picture
+from console.tui.drawing.bars import Part, device_parts, ram_parts
 from supervisors.states import ServiceState
 
 _ROLES = ("stt", "llm", "tts")

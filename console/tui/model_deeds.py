@@ -11,7 +11,7 @@ from console.api import commands as cmd
 from console.api.model_card import ModelCard
 from console.tui.client.command_client import Steering
 from console.tui.client.screen_state import Picture
-from console.tui.ink import size
+from console.tui.drawing.styled_text import size
 from console.tui.input.keymap import MODEL_ACTS, Act
 from console.tui.model_cards import possible, stopped
 from console.tui.screens.questions import Choice

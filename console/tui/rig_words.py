@@ -4,7 +4,7 @@ from typing import Any
 
 from console.api.body_status import BodyView
 from console.tui.client.screen_state import Picture
-from console.tui.ink import Span
+from console.tui.drawing.styled_text import Span
 
 CLOSER_DB = 10.0
 """With less than this between voice and room a visitor must come closer."""

@@ -15,9 +15,10 @@ import msgspec
 from console.api import body_commands as body
 from console.api.body_status import Row, SoundDevice
 from console.api.command import Command
-from console.tui import rig_words, stills
+from console.tui import rig_words
 from console.tui.calibration_deeds import CalibrationDeeds
-from console.tui.ink import clean, cut
+from console.tui.drawing import kitty_image
+from console.tui.drawing.styled_text import clean, cut
 from console.tui.pan_hold import AGAIN_S, LOST_S, PanHold
 from console.tui.rig_base import RigBase
 from conversation.stages import Stage
@@ -126,7 +127,7 @@ class EyeDeeds(RigBase):
 
     async def _shoot(self) -> None:
         answers: list[Any] = []
-        able = stills.draws(os.environ)
+        able = kitty_image.draws(os.environ)
         if not await self.sent(body.Snapshot(caption=True, png=able), answers.append):
             return
         folder = Path(self._picture.state.logs) / "snapshots"
@@ -145,7 +146,7 @@ class EyeDeeds(RigBase):
             words = f"“{seen}”" if seen else f"No caption: {blind}."
             self.say(f"Saved: {kept}  {words}", "good")
             if able and kind == ".png" and self._nobody_is_busy():
-                self.app.push_screen(stills.Still(picture, size, words, self.action_rig_estop))
+                self.app.push_screen(kitty_image.Still(picture, size, words, self.action_rig_estop))
 
     def _nobody_is_busy(self) -> bool:
         """A picture over the screen must not come between an operator and what he does by now."""

@@ -9,7 +9,7 @@ from console.api.events import ServiceChanged
 from console.api.state import Crash, ShowState
 from console.api.telemetry_types import Memory
 from console.tui.client.screen_state import Picture
-from console.tui.ink import size
+from console.tui.drawing.styled_text import size
 from conversation.stages import Outcome
 from supervisors.meters.readings import CPU_MODE
 from supervisors.states import ServiceState

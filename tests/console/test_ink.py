@@ -13,9 +13,10 @@ from rich.cells import cell_len
 from console.api.events import ServiceChanged, ShowHalted, ShowReady
 from console.api.state import Exchange, ShowState, Step, reduce
 from console.api.telemetry_types import DeviceMemory, Memory
-from console.tui import bars, figures, ink
+from console.tui import figures
 from console.tui.client.screen_state import Picture
-from console.tui.ink import clean
+from console.tui.drawing import bars, styled_text
+from console.tui.drawing.styled_text import clean
 from console.tui.input.keymap import ACTS
 from console.tui.troubles import troubles
 from console.tui.widgets.memory import free_words
@@ -30,20 +31,20 @@ ODD = ["", "a", "déjà vu", "漢字は広い", "a👻b", "word " * 40, "x" * 20
 @pytest.mark.parametrize("text", ODD)
 @pytest.mark.parametrize("cells", [0, 1, 2, 3, 10, 79])
 def test_everything_fits_its_cells(text: str, cells: int) -> None:
-    assert cell_len(ink.cut(text, cells)) <= cells
-    assert cell_len(ink.column(text, cells)) == cells
-    assert ink.width(ink.fit(ink.line(text, (text, "bold")), cells)) <= cells
-    assert ink.width(ink.spread(ink.line(text), ink.line("right"), cells)) == cells
-    assert ink.width(ink.meter(0.37, cells, "good")) == cells
+    assert cell_len(styled_text.cut(text, cells)) <= cells
+    assert cell_len(styled_text.column(text, cells)) == cells
+    assert styled_text.width(styled_text.fit(styled_text.line(text, (text, "bold")), cells)) <= cells
+    assert styled_text.width(styled_text.spread(styled_text.line(text), styled_text.line("right"), cells)) == cells
+    assert styled_text.width(styled_text.meter(0.37, cells, "good")) == cells
     if cells > 1:
-        assert all(cell_len(row) <= cells for row in ink.wrap(text, cells))
+        assert all(cell_len(row) <= cells for row in styled_text.wrap(text, cells))
 
 
 def test_wrapping_loses_no_word() -> None:
     dice = random.Random(1)
     for _ in range(200):
         words = ["漢字" * dice.randint(1, 3) if dice.random() < 0.2 else "a" * dice.randint(1, 12) for _ in range(20)]
-        rows = ink.wrap(" ".join(words), dice.randint(14, 40))
+        rows = styled_text.wrap(" ".join(words), dice.randint(14, 40))
         assert " ".join(rows).split() == words
 
 
@@ -52,7 +53,7 @@ def test_wrapping_loses_no_word() -> None:
     [(None, "-"), (0.0, "0.00s"), (0.314, "0.31s"), (2.94, "2.9s"), (59.94, "59.9s"), (59.97, "1m00"), (185, "3m05")],
 )
 def test_seconds(value: float | None, words: str) -> None:
-    assert ink.seconds(value) == words
+    assert styled_text.seconds(value) == words
 
 
 def speaking(**more: object) -> Exchange:
@@ -153,10 +154,13 @@ def test_a_gpu_that_runs_full_is_told_before_it_is() -> None:
 def test_bars_keep_to_their_cells(cells: int, sizes: tuple[int, ...]) -> None:
     parts = [bars.Part(name=f"engine{n}", bytes=size, ink=str(n + 1)) for n, size in enumerate(sizes)]
     bar = bars.stack(parts, 100, cells)
-    assert ink.width(bar) == cells
+    assert styled_text.width(bar) == cells
     assert ("▶" in "".join(text for text, _ in bar)) == (sum(sizes) > 100)
-    assert ink.width(bars.legend(parts, cells)) <= cells
-    assert ink.width(bars.course([-1, 0, 50, 100] * 15, [(0, "swap", "llm"), (59, "crash", "tts")], cells)) == cells
+    assert styled_text.width(bars.legend(parts, cells)) <= cells
+    assert (
+        styled_text.width(bars.course([-1, 0, 50, 100] * 15, [(0, "swap", "llm"), (59, "crash", "tts")], cells))
+        == cells
+    )
 
 
 def test_every_action_has_a_sentence_and_no_key_does_two_things() -> None:
@@ -195,9 +199,11 @@ REDUCED = {
 def test_what_terminals_count_differently_is_reduced(text: str, seen: str) -> None:
     assert clean(text) == seen and clean(seen) == seen
     for cells in (1, 2, 5, 8, 12, 40):
-        assert "".join(part for part, _ in ink.fit(ink.line(ink.column(text, cells)), cells)) == ink.column(seen, cells)
-        assert ink.width(ink.fit(ink.line(text), cells)) <= cells
-        assert all(line == clean(line) for line in ink.wrap(text, cells))
+        assert "".join(
+            part for part, _ in styled_text.fit(styled_text.line(styled_text.column(text, cells)), cells)
+        ) == styled_text.column(seen, cells)
+        assert styled_text.width(styled_text.fit(styled_text.line(text), cells)) <= cells
+        assert all(line == clean(line) for line in styled_text.wrap(text, cells))
 
 
 def test_a_cell_is_what_any_table_says() -> None:
@@ -226,7 +232,7 @@ os.rename(sys.argv[2] + ".new", sys.argv[2])
 
 @needs_tmux
 def test_a_real_terminal_has_the_border_where_we_have_it(tmp_path: Path) -> None:
-    rows = [f"│{ink.column(text, 40)}│" for text in REDUCED]
+    rows = [f"│{styled_text.column(text, 40)}│" for text in REDUCED]
     (tmp_path / "rows").write_text("\n".join(rows), encoding="utf-8")
     (tmp_path / "ask.py").write_text(ASK_WHERE)
     where = tmp_path / "where"

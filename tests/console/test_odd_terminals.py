@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from console.host.run_lock import running
-from console.tui import themes
+from console.tui.drawing import themes
 from console.tui.input.drivers import AsciiDriver, driver, own_size
 from profiles.home import CHECKOUT, Home
 from tests.console.tmux import CONSOLE, Terminal, needs_tmux, terminal

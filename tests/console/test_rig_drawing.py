@@ -13,11 +13,11 @@ from console.api.body_status import BodyView
 from console.api.client import NoShow
 from console.api.telemetry_types import CameraReading, JawReading
 from console.host.surroundings import PLAIN
-from console.tui.big_number import big
 from console.tui.client.jaw_trace import KEPT, Column, JawCourse
 from console.tui.client.persistent_connection import KeptLine
 from console.tui.client.show_connection import Link
-from console.tui.ink import Line, width
+from console.tui.drawing.large_digits import big
+from console.tui.drawing.styled_text import Line, width
 from console.tui.input.keymap import ACTS, RIG_ACTS
 from console.tui.jaw_plot import plot
 from console.tui.rig_desk import RigDesk

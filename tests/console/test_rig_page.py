@@ -9,7 +9,7 @@ from console.api import body_commands as body
 from console.api import commands as cmd
 from console.api.client import NoShow
 from console.api.telemetry_types import JawReading
-from console.tui.panel import Panel
+from console.tui.drawing.panel import Panel
 from console.tui.rig_words import LINE
 from console.tui.screens.questions import Choice
 from console.tui.widgets.sound_panel import SoundPanel

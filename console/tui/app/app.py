@@ -15,10 +15,10 @@ from textual.widgets import ContentSwitcher, Input
 
 from console.api import commands as cmd
 from console.api.client import NoShow
-from console.tui import inks, themes
 from console.tui.app.page_switcher import Pages
 from console.tui.client.screen_state import Picture
 from console.tui.client.show_connection import Link
+from console.tui.drawing import styles, themes
 from console.tui.input.keymap import ACTS, bindings
 from console.tui.screens.questions import Help
 from console.tui.screens.show import ShowPage
@@ -63,7 +63,7 @@ class ConsoleApp(Pages):
 
     def _watch_theme(self, theme: str) -> None:
         super()._watch_theme(theme)
-        self.inks = inks.styles(self.get_css_variables())
+        self.inks = styles.styles(self.get_css_variables())
 
     def compose(self) -> ComposeResult:
         yield Header()

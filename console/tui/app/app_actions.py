@@ -16,12 +16,12 @@ from console.api import commands as cmd
 from console.api.client import NoShow
 from console.host import show_finder
 from console.host.last_show import recall
-from console.tui import themes
 from console.tui.app.talk_control import Talking
 from console.tui.client.command_client import Steering
 from console.tui.client.screen_state import Picture
 from console.tui.client.show_connection import Link
-from console.tui.ink import clean
+from console.tui.drawing import themes
+from console.tui.drawing.styled_text import clean
 from console.tui.input.keymap import ACTS, Act
 from console.tui.screens.questions import Choice, Leave
 from console.tui.troubles import troubles

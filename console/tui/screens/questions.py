@@ -9,7 +9,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
-from console.tui.ink import clean
+from console.tui.drawing.styled_text import clean
 from console.tui.input.keymap import ACTS, LOG_ACTS, MODEL_ACTS, RIG_ACTS
 
 

@@ -7,10 +7,10 @@ from textual.containers import Container
 from console.api import body_commands as body
 from console.tui.client.poller import Asking
 from console.tui.client.screen_state import Picture
+from console.tui.drawing.clickable import TouchPanel
 from console.tui.input.keymap import RIG_ACTS, Act
 from console.tui.rig_desk import PARTS, Part, possible
 from console.tui.sense_deeds import RigDeeds
-from console.tui.touch import TouchPanel
 from console.tui.widgets.eyes_panel import EyesPanel, PanPad
 from console.tui.widgets.jaw_panel import JawPanel
 from console.tui.widgets.preflight_panel import PreflightPanel

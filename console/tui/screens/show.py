@@ -4,7 +4,7 @@ from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical
 
 from console.tui.client.screen_state import Picture
-from console.tui.panel import Panel
+from console.tui.drawing.panel import Panel
 from console.tui.widgets.body import Body
 from console.tui.widgets.engines import Engines
 from console.tui.widgets.last_answer import LastAnswer

@@ -11,7 +11,7 @@ from textual.widgets import DataTable
 from console.api.state import Exchange
 from console.tui import figures
 from console.tui.client.screen_state import Picture
-from console.tui.ink import clean, cut, seconds
+from console.tui.drawing.styled_text import clean, cut, seconds
 from console.tui.widgets.waterfall import Waterfall
 
 _FIXED = 42

@@ -1,8 +1,8 @@
 """Ears, mouth and jaw: levels, and which devices are in use."""
 
 from console.tui.client.screen_state import Picture
-from console.tui.ink import Line, column, meter, wrap
-from console.tui.panel import Panel
+from console.tui.drawing.panel import Panel
+from console.tui.drawing.styled_text import Line, column, meter, wrap
 from conversation.stages import Stage
 
 _QUIETEST = 70.0

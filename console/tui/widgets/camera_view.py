@@ -4,9 +4,9 @@ from rich.cells import cell_len
 
 from console.api.telemetry_types import CameraReading
 from console.tui.client.screen_state import Picture
-from console.tui.ink import Line, clean, cut, seconds, wrap
+from console.tui.drawing.panel import Panel
+from console.tui.drawing.styled_text import Line, clean, cut, seconds, wrap
 from console.tui.input.drivers import AsciiDriver
-from console.tui.panel import Panel
 
 _OLD_S = 1.0
 _DARK = 8

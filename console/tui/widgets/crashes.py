@@ -5,11 +5,11 @@ from textual.message import Message
 
 from console.logbook import report
 from console.logbook.report import Kind, Told
-from console.tui.ansi import spans
 from console.tui.client.screen_state import Picture
-from console.tui.ink import Line, clean, column, spread, wrap
+from console.tui.drawing.ansi import spans
+from console.tui.drawing.panel import Panel
+from console.tui.drawing.styled_text import Line, clean, column, spread, wrap
 from console.tui.log_lines import folded
-from console.tui.panel import Panel
 from supervisors.crash_report import CrashReport
 
 _INKS: dict[Kind, str] = {"title": "bold", "fact": "", "error": "bad", "heading": "info", "line": ""}

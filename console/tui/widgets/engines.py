@@ -2,8 +2,8 @@
 
 from console.api.events import ServiceChanged, SwapPhase
 from console.tui.client.screen_state import Picture
-from console.tui.ink import Line, column, cut, seconds, size, spread, width
-from console.tui.panel import Panel
+from console.tui.drawing.panel import Panel
+from console.tui.drawing.styled_text import Line, column, cut, seconds, size, spread, width
 from supervisors.states import ServiceState
 
 GLYPHS = {

@@ -9,9 +9,9 @@ from textual.message import Message
 
 from console.api.telemetry_types import CameraReading
 from console.tui.client.screen_state import Picture
-from console.tui.ink import cut
+from console.tui.drawing.clickable import Piece, TouchPanel, button, touched
+from console.tui.drawing.styled_text import cut
 from console.tui.rig_desk import RigDesk, possible
-from console.tui.touch import Piece, TouchPanel, button, touched
 from console.tui.widgets.camera_view import CameraView
 
 _ARROWS = {(0, 1): "↑", (-1, 0): "←", (1, 0): "→", (0, -1): "↓"}

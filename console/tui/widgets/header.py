@@ -3,10 +3,10 @@
 from time import localtime, strftime
 
 from console.api.telemetry_types import Memory
-from console.tui.bars import course
 from console.tui.client.screen_state import Picture
-from console.tui.ink import Line, Span, clock, spread
-from console.tui.panel import Panel
+from console.tui.drawing.bars import course
+from console.tui.drawing.panel import Panel
+from console.tui.drawing.styled_text import Line, Span, clock, spread
 from conversation.stages import Stage
 
 _COURSE = 10

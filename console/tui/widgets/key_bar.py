@@ -3,9 +3,9 @@
 from textual.events import Click
 
 from console.tui.client.screen_state import Picture
-from console.tui.ink import Line, Span, width
+from console.tui.drawing.panel import Panel
+from console.tui.drawing.styled_text import Line, Span, width
 from console.tui.input.keymap import ACTS, Act
-from console.tui.panel import Panel
 
 _PALETTE = Act("command_palette", "ctrl+p", "^P", 1, "all", "")
 

@@ -3,8 +3,8 @@
 from console.logbook.sparkline import spark
 from console.tui import figures
 from console.tui.client.screen_state import Picture
-from console.tui.ink import Line, cut, seconds
-from console.tui.panel import Panel
+from console.tui.drawing.panel import Panel
+from console.tui.drawing.styled_text import Line, cut, seconds
 from console.tui.widgets.waterfall import waterfall
 
 

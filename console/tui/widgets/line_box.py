@@ -8,7 +8,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input
 
-from console.tui.ink import clean
+from console.tui.drawing.styled_text import clean
 
 LONGEST = 500
 Purpose = Literal["say", "ask"]

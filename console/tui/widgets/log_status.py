@@ -1,6 +1,6 @@
 """The last line of the log page: what is looked for, and the keys of the page."""
 
-from console.tui.ink import Line
+from console.tui.drawing.styled_text import Line
 from console.tui.input.keymap import LOG_ACTS, Act
 from console.tui.log_reader import Shown
 from console.tui.widgets.page_keys import PageKeys

@@ -4,8 +4,8 @@ from textual.events import Click
 from textual.message import Message
 
 from console.tui.client.screen_state import Picture
-from console.tui.ink import Line
-from console.tui.panel import Panel
+from console.tui.drawing.panel import Panel
+from console.tui.drawing.styled_text import Line
 
 
 class LogTabs(Panel):

@@ -11,9 +11,9 @@ from textual.strip import Strip
 
 from console.logbook.line import Level
 from console.tui.client.screen_state import Picture
-from console.tui.ink import Line
+from console.tui.drawing.panel import Inked, Panel
+from console.tui.drawing.styled_text import Line
 from console.tui.log_reader import Shown
-from console.tui.panel import Inked, Panel
 
 _KEPT = 150
 _SINGLY = 4

@@ -3,8 +3,8 @@
 from textual.events import Click
 
 from console.tui.client.screen_state import Picture
-from console.tui.ink import Line, cut, spread, wrap
-from console.tui.panel import Panel
+from console.tui.drawing.panel import Panel
+from console.tui.drawing.styled_text import Line, cut, spread, wrap
 from console.tui.troubles import Trouble, troubles
 
 _MARKS = {"bad": "✖", "warn": "▲", "info": "·"}

@@ -1,11 +1,11 @@
 """What memory there is and who has it: RAM, each GPU, and how full they were in the last ten minutes."""
 
 from console.api.telemetry_types import DeviceMemory, Memory
-from console.tui.bars import MARKS, Part, course, device_parts, legend, ram_parts, stack
 from console.tui.client.screen_state import Picture
-from console.tui.ink import Line, Span, column, size, spread
-from console.tui.ink import width as cells
-from console.tui.panel import Panel
+from console.tui.drawing.bars import MARKS, Part, course, device_parts, legend, ram_parts, stack
+from console.tui.drawing.panel import Panel
+from console.tui.drawing.styled_text import Line, Span, column, size, spread
+from console.tui.drawing.styled_text import width as cells
 
 _LABEL = 6
 

@@ -1,11 +1,11 @@
 """What a swap to the model under the cursor would do: the memory now and after, and what the visitors would notice."""
 
 from console.api.model_card import ModelCard
-from console.tui.bars import legend, stack
 from console.tui.client.screen_state import Picture
-from console.tui.ink import Line, Span, column, seconds, size, wrap
+from console.tui.drawing.bars import legend, stack
+from console.tui.drawing.panel import Panel
+from console.tui.drawing.styled_text import Line, Span, column, seconds, size, wrap
 from console.tui.model_cards import Outlook, outlook
-from console.tui.panel import Panel
 from console.tui.widgets.model_table import fit_of, source_of
 
 _LABEL = 12

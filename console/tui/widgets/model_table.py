@@ -6,8 +6,8 @@ from textual.message import Message
 
 from console.api.model_card import ModelCard
 from console.tui.client.screen_state import Picture
-from console.tui.ink import Line, Span, column, cut, meter, seconds, size
-from console.tui.panel import Panel
+from console.tui.drawing.panel import Panel
+from console.tui.drawing.styled_text import Line, Span, column, cut, meter, seconds, size
 from console.tui.widgets.engines import glyph, swapping
 from supervisors.states import ServiceState
 

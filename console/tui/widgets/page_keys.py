@@ -4,9 +4,9 @@ from textual.events import Click
 from textual.widget import Widget
 
 from console.tui.client.screen_state import Picture
-from console.tui.ink import Line, spread, width
+from console.tui.drawing.panel import Panel
+from console.tui.drawing.styled_text import Line, spread, width
 from console.tui.input.keymap import Act
-from console.tui.panel import Panel
 
 
 class PageKeys(Panel):

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from console.api.body_status import Row
 from console.tui.client.screen_state import Picture
-from console.tui.ink import Line, column, cut, paragraph, width
+from console.tui.drawing.clickable import Piece, TouchPanel, button
+from console.tui.drawing.styled_text import Line, column, cut, paragraph, width
 from console.tui.rig_desk import RigDesk, possible
-from console.tui.touch import Piece, TouchPanel, button
 
 _MARKS = {"ok": ("✓ ", "good"), "todo": ("· ", "warn"), "missing": ("○ ", "warn"), "fault": ("✖ ", "bad")}
 _WHAT, _TWO = 12, 120

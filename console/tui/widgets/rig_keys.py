@@ -4,7 +4,7 @@ from msgspec import structs
 from textual.events import Click
 
 from console.tui.client.screen_state import Picture
-from console.tui.ink import Line
+from console.tui.drawing.styled_text import Line
 from console.tui.input.keymap import RIG_ACTS, Act
 from console.tui.rig_desk import RigDesk, possible
 from console.tui.widgets.page_keys import PageKeys

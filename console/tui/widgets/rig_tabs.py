@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from console.tui.client.screen_state import Picture
+from console.tui.drawing.clickable import Piece, TouchPanel
 from console.tui.rig_desk import PARTS, RigDesk
 from console.tui.rig_words import jaw_state
-from console.tui.touch import Piece, TouchPanel
 
 
 class RigTabs(TouchPanel):

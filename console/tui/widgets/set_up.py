@@ -1,8 +1,8 @@
 """The first start: what is being brought, how far it is, how long it will take."""
 
 from console.tui.client.screen_state import Fetching, Picture
-from console.tui.ink import Line, column, meter, paragraph, seconds
-from console.tui.panel import Panel
+from console.tui.drawing.panel import Panel
+from console.tui.drawing.styled_text import Line, column, meter, paragraph, seconds
 from console.tui.widgets.engines import glyph
 from supervisors.states import ServiceState
 

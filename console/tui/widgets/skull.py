@@ -1,8 +1,8 @@
 """The skull: its jaw follows the jaw, its eyes say what it is doing."""
 
 from console.tui.client.screen_state import Picture
-from console.tui.ink import Line
-from console.tui.panel import Panel
+from console.tui.drawing.panel import Panel
+from console.tui.drawing.styled_text import Line
 from conversation.stages import Stage
 
 _LARGE = (

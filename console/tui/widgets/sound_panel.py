@@ -7,9 +7,9 @@ from rich.cells import cell_len
 from console.api.body_status import SoundDevice
 from console.api.telemetry_types import Levels
 from console.tui.client.screen_state import Picture
-from console.tui.ink import Line, Span, cut, meter, spread, wrap
+from console.tui.drawing.clickable import Piece, TouchPanel, button
+from console.tui.drawing.styled_text import Line, Span, cut, meter, spread, wrap
 from console.tui.rig_desk import RigDesk, possible
-from console.tui.touch import Piece, TouchPanel, button
 
 _QUIETEST = 70.0
 _ROOMY = 24

@@ -2,9 +2,9 @@
 
 from console.tui import figures
 from console.tui.client.screen_state import Picture
+from console.tui.drawing.panel import Panel
+from console.tui.drawing.styled_text import Line, column, rule, seconds, spread
 from console.tui.figures import StageTime
-from console.tui.ink import Line, column, rule, seconds, spread
-from console.tui.panel import Panel
 
 _FULL_S = 6.0
 """A bar is full after so long."""

@@ -5,8 +5,8 @@ from time import localtime, strftime
 from console.api.state import Exchange
 from console.tui import figures
 from console.tui.client.screen_state import Picture
-from console.tui.ink import Line, column, cut, paragraph, seconds, spread, wrap
-from console.tui.panel import Panel
+from console.tui.drawing.panel import Panel
+from console.tui.drawing.styled_text import Line, column, cut, paragraph, seconds, spread, wrap
 from conversation.stages import Outcome, Stage
 
 _LABEL = 11

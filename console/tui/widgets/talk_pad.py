@@ -5,9 +5,9 @@ from typing import Protocol, cast
 from textual.events import MouseDown, MouseRelease, MouseUp
 
 from console.tui.client.screen_state import Picture
-from console.tui.ink import Line, width
+from console.tui.drawing.panel import Panel
+from console.tui.drawing.styled_text import Line, width
 from console.tui.input.talk_button import TalkButton
-from console.tui.panel import Panel
 from conversation.stages import Stage
 
 

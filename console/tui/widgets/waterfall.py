@@ -2,8 +2,8 @@
 
 from console.api.state import Exchange
 from console.tui.client.screen_state import Picture
-from console.tui.ink import Line, column, seconds
-from console.tui.panel import Panel
+from console.tui.drawing.panel import Panel
+from console.tui.drawing.styled_text import Line, column, seconds
 from conversation.events import Marks
 
 _PARTS = (

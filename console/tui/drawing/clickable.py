@@ -8,8 +8,8 @@ from textual.geometry import Offset
 from textual.message import Message
 
 from console.tui.client.screen_state import Picture
-from console.tui.ink import Line
-from console.tui.panel import Panel
+from console.tui.drawing.panel import Panel
+from console.tui.drawing.styled_text import Line
 
 Piece = tuple[str, str] | tuple[str, str, str]
 """A span of text with its ink; and the action of the page that a click on it does."""

@@ -1,7 +1,7 @@
 """The colours that engines give their words, as spans with the names of inks (see inks.py). Pure."""
 
 from console.logbook.line import COLOUR
-from console.tui.ink import Span
+from console.tui.drawing.styled_text import Span
 
 _ATTRIBUTES = {1: "bold", 2: "dim", 3: "italic", 4: "underline", 7: "reverse", 9: "strike"}
 _ENDED_BY = {22: ("bold", "dim"), 23: ("italic",), 24: ("underline",), 27: ("reverse",), 29: ("strike",)}

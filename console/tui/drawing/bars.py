@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from console.api.telemetry_types import DeviceMemory, Memory
 from console.logbook.sparkline import spark
-from console.tui.ink import Line, Span, size, width
+from console.tui.drawing.styled_text import Line, Span, size, width
 
 _INKS = 4
 """Services that are told apart by colour; each has its name and its place besides."""

@@ -9,7 +9,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from console.tui.client.screen_state import Picture
-from console.tui.ink import Line, clean, fit
+from console.tui.drawing.styled_text import Line, clean, fit
 
 
 class Inked(Protocol):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from rich.cells import cell_len, set_cell_size
 
-from console.tui.glyphs import clean as clean
+from console.tui.drawing.glyph_width import clean as clean
 
 Span = tuple[str, str]
 """Text, and the names of its styles ("bold good"); see inks.py."""

@@ -1,0 +1,1 @@
+"""Drawing without widgets: styled lines, colours, bars and pictures for a terminal."""
