@@ -14,7 +14,7 @@ from console.tui.client.command_client import Steering
 from console.tui.client.screen_state import Picture
 from console.tui.input.talk_button import TalkButton
 from console.tui.rig_desk import Part, RigDesk, why_not
-from console.tui.screens.questions import AtTheRig
+from console.tui.widgets.questions import AtTheRig
 
 Taking = Callable[[Any], None]
 

@@ -9,7 +9,7 @@ from textual.widgets import OptionList
 from console.api import commands as cmd
 from console.api.client import NoShow
 from console.tui.client import poller
-from console.tui.screens.questions import Choice
+from console.tui.widgets.questions import Choice
 from tests.console.model_scenes import CARDS, NARROW, QWEN, SMALL, SWAPPED, SWAPPING, UNLOADED, card
 from tests.console.models_sight import sight
 from tests.console.scenes import settle

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from console.api import body_commands as body
 from console.api import commands as cmd
-from console.tui.screens.questions import Choice
+from console.tui.widgets.questions import Choice
 from tests.console.rig_scenes import JAW, LIMP
 from tests.console.rig_sight import Answering, RigSight, quick, sight
 

@@ -10,7 +10,7 @@ import pytest
 
 from console.api import body_commands as body
 from console.tui.drawing.kitty_image import ERASE, Still, drawn, draws, fitting
-from console.tui.screens.questions import Leave
+from console.tui.widgets.questions import Leave
 from devices.camera.simulated import png
 from tests.console.rig_sight import quick, sight
 

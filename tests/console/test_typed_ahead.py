@@ -21,8 +21,8 @@ from console.tui.input.drivers import KeysReported
 from console.tui.input.key_protocol import KeyParser
 from console.tui.input.key_queue import KeyDone
 from console.tui.input.paste_detection import Together
-from console.tui.screens.questions import Leave
 from console.tui.widgets.line_box import LineBox
+from console.tui.widgets.questions import Leave
 from tests.console.evening_logs import write_logs
 from tests.console.rig_scenes import JAW
 from tests.console.rig_sight import Answering, quick

@@ -23,9 +23,9 @@ from console.tui.client.show_connection import Link
 from console.tui.drawing import themes
 from console.tui.drawing.styled_text import clean
 from console.tui.input.keymap import ACTS, Act
-from console.tui.screens.questions import Choice, Leave
 from console.tui.troubles import troubles
 from console.tui.widgets.line_box import LineBox, Purpose
+from console.tui.widgets.questions import Choice, Leave
 from conversation.stages import Stage
 from profiles.errors import ProfileError
 from profiles.home import Home
