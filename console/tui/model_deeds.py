@@ -14,7 +14,7 @@ from console.tui.client.screen_state import Picture
 from console.tui.drawing.styled_text import size
 from console.tui.input.keymap import MODEL_ACTS, Act
 from console.tui.model_cards import possible, stopped
-from console.tui.troubles import WITHOUT
+from console.tui.pages.show.alerts import WITHOUT
 from console.tui.widgets.model_forecast import ModelForecast
 from console.tui.widgets.model_keys import ModelKeys
 from console.tui.widgets.model_table import ModelTable

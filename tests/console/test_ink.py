@@ -18,8 +18,8 @@ from console.tui.client.screen_state import Picture
 from console.tui.drawing import bars, styled_text
 from console.tui.drawing.styled_text import clean
 from console.tui.input.keymap import ACTS
-from console.tui.troubles import troubles
-from console.tui.widgets.memory import free_words
+from console.tui.pages.show.alerts import troubles
+from console.tui.pages.show.memory import free_words
 from conversation.events import Marks, TurnEnded
 from conversation.stages import Outcome, Stage
 from supervisors.states import ServiceState

@@ -20,7 +20,7 @@ from console.host.run_lock import alive
 from console.host.show_log import show_log
 from console.show.event_log import EventLog
 from console.tui.client.screen_state import Picture
-from console.tui.troubles import troubles
+from console.tui.pages.show.alerts import troubles
 from conversation.events import Marks, TurnEnded
 from conversation.stages import Outcome
 from tests.bare_show import BareShow, bare_show, wait_for

@@ -15,8 +15,8 @@ from console.tui.app.app import ConsoleApp
 from console.tui.client.command_client import Steering
 from console.tui.input.drivers import KeysReported
 from console.tui.input.key_protocol import AGAIN, KeyReleased
+from console.tui.pages.show.talk_pad import TalkPad
 from console.tui.widgets.line_box import LineBox
-from console.tui.widgets.talk_pad import TalkPad
 from tests.console.scenes import Scene, StillLink, ended, event, settle, stage
 
 LISTENING = Scene(until=stage("LISTENING", 1), later_ms=500)

@@ -20,11 +20,11 @@ from console.tui.client.screen_state import Picture
 from console.tui.client.show_connection import Link
 from console.tui.drawing import styles, themes
 from console.tui.input.keymap import ACTS, bindings
-from console.tui.screens.show import ShowPage
+from console.tui.pages.show.alert_lines import Matters
+from console.tui.pages.show.page import ShowPage
 from console.tui.widgets.header import Header
 from console.tui.widgets.key_bar import KeyBar
 from console.tui.widgets.line_box import LineBox
-from console.tui.widgets.matters import Matters
 from console.tui.widgets.questions import Help
 
 _LOG = logging.getLogger(__name__)

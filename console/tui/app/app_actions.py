@@ -23,7 +23,7 @@ from console.tui.client.show_connection import Link
 from console.tui.drawing import themes
 from console.tui.drawing.styled_text import clean
 from console.tui.input.keymap import ACTS, Act
-from console.tui.troubles import troubles
+from console.tui.pages.show.alerts import troubles
 from console.tui.widgets.line_box import LineBox, Purpose
 from console.tui.widgets.questions import Choice, Leave
 from conversation.stages import Stage

@@ -8,7 +8,7 @@ from console.api.model_card import ModelCard
 from console.tui.client.screen_state import Picture
 from console.tui.drawing.panel import Panel
 from console.tui.drawing.styled_text import Line, Span, column, cut, meter, seconds, size
-from console.tui.widgets.engines import glyph, swapping
+from console.tui.pages.show.engines import glyph, swapping
 from supervisors.states import ServiceState
 
 _STATES = {

@@ -5,7 +5,7 @@ from textual.events import Click
 from console.tui.client.screen_state import Picture
 from console.tui.drawing.panel import Panel
 from console.tui.drawing.styled_text import Line, cut, spread, wrap
-from console.tui.troubles import Trouble, troubles
+from console.tui.pages.show.alerts import Trouble, troubles
 
 _MARKS = {"bad": "✖", "warn": "▲", "info": "·"}
 

@@ -5,15 +5,15 @@ from textual.containers import Container, Horizontal, Vertical
 
 from console.tui.client.screen_state import Picture
 from console.tui.drawing.panel import Panel
-from console.tui.widgets.body import Body
-from console.tui.widgets.engines import Engines
-from console.tui.widgets.last_answer import LastAnswer
-from console.tui.widgets.memory import MemoryPanel
-from console.tui.widgets.set_up import SetUp
-from console.tui.widgets.skull import Skull
-from console.tui.widgets.stage_lane import StageLane
-from console.tui.widgets.talk import Talk
-from console.tui.widgets.talk_pad import TalkPad
+from console.tui.pages.show.body import Body
+from console.tui.pages.show.engines import Engines
+from console.tui.pages.show.last_answer import LastAnswer
+from console.tui.pages.show.memory import MemoryPanel
+from console.tui.pages.show.setup_panel import SetUp
+from console.tui.pages.show.skull import Skull
+from console.tui.pages.show.stage_lane import StageLane
+from console.tui.pages.show.talk import Talk
+from console.tui.pages.show.talk_pad import TalkPad
 
 
 class ShowPage(Container):

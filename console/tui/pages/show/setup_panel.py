@@ -3,7 +3,7 @@
 from console.tui.client.screen_state import Fetching, Picture
 from console.tui.drawing.panel import Panel
 from console.tui.drawing.styled_text import Line, column, meter, paragraph, seconds
-from console.tui.widgets.engines import glyph
+from console.tui.pages.show.engines import glyph
 from supervisors.states import ServiceState
 
 _DOING = {

@@ -1,0 +1,1 @@
+"""One folder per page of the screen: its page, its controller and its panels."""

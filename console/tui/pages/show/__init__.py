@@ -1,0 +1,1 @@
+"""The show page: stages, talk, engines, memory, body and alerts."""
