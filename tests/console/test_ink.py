@@ -13,13 +13,13 @@ from rich.cells import cell_len
 from console.api.events import ServiceChanged, ShowHalted, ShowReady
 from console.api.state import Exchange, ShowState, Step, reduce
 from console.api.telemetry_types import DeviceMemory, Memory
-from console.tui import figures
 from console.tui.client.screen_state import Picture
 from console.tui.drawing import bars, styled_text
 from console.tui.drawing.styled_text import clean
 from console.tui.input.keymap import ACTS
 from console.tui.pages.show.alerts import troubles
 from console.tui.pages.show.memory import free_words
+from console.tui.pages.turns import turn_stats
 from conversation.events import Marks, TurnEnded
 from conversation.stages import Outcome, Stage
 from supervisors.states import ServiceState
@@ -64,33 +64,33 @@ def speaking(**more: object) -> Exchange:
 
 def test_the_lane_counts_up_and_stops_with_the_turn() -> None:
     now = speaking()
-    times = {one.stage: one.seconds for one in figures.lane(now, 5000.0)}
+    times = {one.stage: one.seconds for one in turn_stats.lane(now, 5000.0)}
     assert times == {Stage.LISTENING: 2.0, Stage.TRANSCRIBING: 0.5, Stage.THINKING: 1.0, Stage.SPEAKING: 1.5}
-    assert [one.stage for one in figures.lane(now, 5000.0) if one.running] == [Stage.SPEAKING]
+    assert [one.stage for one in turn_stats.lane(now, 5000.0) if one.running] == [Stage.SPEAKING]
     done = speaking(ended=TurnEnded(turn=1, outcome=Outcome.COMPLETED, marks=Marks()), ended_at=4000.0)
-    assert figures.lane(done, 99_000.0)[-1].seconds == 0.5
-    assert figures.waiting_s(now, 5000.0) == 1.5
+    assert turn_stats.lane(done, 99_000.0)[-1].seconds == 0.5
+    assert turn_stats.waiting_s(now, 5000.0) == 1.5
 
 
 def test_words_light_up_as_they_are_said() -> None:
     now = speaking(playing=0, playing_at=1000.0, playing_s=3.0)
-    assert figures.said(now, 1000.0) == ("One", "two three four five.")
-    assert figures.said(now, 2500.0) == ("One two", "three four five.")
-    assert figures.said(now, 9000.0) == ("One two three", "four five.")
-    assert figures.said(speaking(playing=1, playing_at=4000.0), 4000.0)[0] == "One two three four"
-    assert figures.said(speaking(), 0.0) == ("", "One two three four five.")
+    assert turn_stats.said(now, 1000.0) == ("One", "two three four five.")
+    assert turn_stats.said(now, 2500.0) == ("One two", "three four five.")
+    assert turn_stats.said(now, 9000.0) == ("One two three", "four five.")
+    assert turn_stats.said(speaking(playing=1, playing_at=4000.0), 4000.0)[0] == "One two three four"
+    assert turn_stats.said(speaking(), 0.0) == ("", "One two three four five.")
 
 
 def test_what_was_not_heard_of_an_interrupted_reply_is_told_apart() -> None:
     cut = TurnEnded(turn=1, outcome=Outcome.INTERRUPTED, marks=Marks(), reply="One two three.", heard="One")
-    assert figures.said(speaking(ended=cut), 0.0) == ("One", "two three.")
+    assert turn_stats.said(speaking(ended=cut), 0.0) == ("One", "two three.")
 
 
 def test_which_stage_the_wait_went_to() -> None:
     marks = Marks(release=1000.0, stt_final=1400.0, first_clause=2400.0, first_audio=3000.0)
-    assert figures.wait_s(marks) == 2.0
-    assert figures.slowest_part(marks) == (Stage.THINKING, 0.5)
-    assert figures.slowest_part(Marks()) is None
+    assert turn_stats.wait_s(marks) == 2.0
+    assert turn_stats.slowest_part(marks) == (Stage.THINKING, 0.5)
+    assert turn_stats.slowest_part(Marks()) is None
 
 
 def live(state: ShowState, **more: object) -> Picture:

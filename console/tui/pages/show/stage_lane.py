@@ -1,10 +1,10 @@
 """Where the turn is: its stages side by side, each with its running time, and what the visitor waited."""
 
-from console.tui import figures
 from console.tui.client.screen_state import Picture
 from console.tui.drawing.panel import Panel
 from console.tui.drawing.styled_text import Line, column, rule, seconds, spread
-from console.tui.figures import StageTime
+from console.tui.pages.turns import turn_stats
+from console.tui.pages.turns.turn_stats import StageTime
 
 _FULL_S = 6.0
 """A bar is full after so long."""
@@ -16,7 +16,7 @@ class StageLane(Panel):
         return f"turn {now.number}" if now else "turn"
 
     def draw(self, picture: Picture, width: int, height: int) -> list[Line]:
-        stages = figures.lane(picture.state.exchange, picture.now)
+        stages = turn_stats.lane(picture.state.exchange, picture.now)
         each = max(1, (width + 1) // len(stages) - 1)
         names = [part for stage in stages for part in (*_name(stage, each), (" ", ""))]
         bars = [part for stage in stages for part in (*_bar(stage, each), (" ", ""))]
@@ -37,12 +37,12 @@ def _bar(stage: StageTime, cells: int) -> Line:
 
 
 def _wait(picture: Picture, width: int) -> Line:
-    now, ordered = picture.state.exchange, figures.waits(picture.state)
-    waited = figures.waiting_s(now, picture.now) if now and now.source != "say" else None
+    now, ordered = picture.state.exchange, turn_stats.waits(picture.state)
+    waited = turn_stats.waiting_s(now, picture.now) if now and now.source != "say" else None
     left: Line = (("release → first audio ", "dim"), (f"{seconds(waited):>6}", "bold"))
-    if now and now.ended and (slow := figures.slowest_part(now.ended.marks)) and width >= 76:
+    if now and now.ended and (slow := turn_stats.slowest_part(now.ended.marks)) and width >= 76:
         left += ((f"   {slow[0]} is {slow[1]:.0%} of it", "dim"),)
     if not ordered:
         return left
-    p50, p95 = (seconds(figures.percentile(ordered, share)) for share in (0.5, 0.95))
+    p50, p95 = (seconds(turn_stats.percentile(ordered, share)) for share in (0.5, 0.95))
     return spread(left, ((f"p50 {p50:>5}  p95 {p95:>5}", "dim"),), width)

@@ -3,10 +3,10 @@
 from time import localtime, strftime
 
 from console.api.state import Exchange
-from console.tui import figures
 from console.tui.client.screen_state import Picture
 from console.tui.drawing.panel import Panel
 from console.tui.drawing.styled_text import Line, column, cut, paragraph, seconds, spread, wrap
+from console.tui.pages.turns import turn_stats
 from conversation.stages import Outcome, Stage
 
 _LABEL = 11
@@ -59,13 +59,13 @@ def _visitor(one: Exchange, picture: Picture, width: int) -> list[Line]:
 
 
 def _character(one: Exchange, picture: Picture, width: int) -> list[Line]:
-    heard, rest = figures.said(one, picture.now)
+    heard, rest = turn_stats.said(one, picture.now)
     if not heard and not rest and one.ended is None:
         return []
     style = "strike dim" if one.ended else "faint"
     end = _ENDS.get(one.ended.outcome, ("", "")) if one.ended else ("", "")
     if not end[0] and one.ended and one.source != "say":
-        end = (seconds(figures.wait_s(one.ended.marks)), "dim")
+        end = (seconds(turn_stats.wait_s(one.ended.marks)), "dim")
     if one.source == "say":
         end = end if end[0] else ("said by the operator", "dim")
     return _speech(

@@ -9,10 +9,10 @@ from textual.containers import Container
 from textual.widgets import DataTable
 
 from console.api.state import Exchange
-from console.tui import figures
 from console.tui.client.screen_state import Picture
 from console.tui.drawing.styled_text import clean, cut, seconds
-from console.tui.widgets.waterfall import Waterfall
+from console.tui.pages.turns import turn_stats
+from console.tui.pages.turns.waterfall import Waterfall
 
 _FIXED = 42
 """Cells of the columns before the words, with the gaps of all; the words take what is left to the last cell."""
@@ -84,7 +84,7 @@ def _row(past: Exchange, picture: Picture, cells: int) -> list[Text]:
     ended = past.ended
     assert ended is not None
     wall = strftime("%H:%M:%S", localtime(picture.state.began + past.at / 1000))
-    wait = "-" if past.source == "say" else seconds(figures.wait_s(ended.marks))
+    wait = "-" if past.source == "say" else seconds(turn_stats.wait_s(ended.marks))
     asked = "(the operator's line)" if past.source == "say" else ended.transcript or "-"
     words = (cut(clean(asked), cells // 2), cut(clean(ended.reply), cells - cells // 2))
     return [Text(cell) for cell in (f"{past.number:>5}", wall, f"{wait:>6}", str(ended.outcome), *words)]

@@ -1,0 +1,1 @@
+"""The turns page: the last turns, and where their time went."""
