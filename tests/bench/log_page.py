@@ -20,7 +20,7 @@ import psutil  # type: ignore[import-untyped]
 from textual.app import App
 
 from console.tui.app.app import ConsoleApp
-from console.tui.screens.log import LogPage
+from console.tui.pages.log.page import LogPage
 from supervisors.log_file import LogFile
 from tests.bench.lag import Monitor
 from tests.console.scenes import Scene, StillLink, ended

@@ -34,7 +34,7 @@ from console.logbook.line import Level
 from console.logbook.runs import paths
 from console.logbook.scan import Patience
 from console.logbook.view import View
-from console.tui.log_lines import Look, lines_of
+from console.tui.pages.log.row_drawing import Look, lines_of
 from profiles.home import CHECKOUT
 from tests.bench.lag import lateness
 from tests.bench.log_page import LOGS, RATE, WORDS

@@ -22,7 +22,7 @@ from console.tui.app.app import ConsoleApp
 from console.tui.client.command_client import Steering
 from console.tui.client.screen_state import LinkState, Picture
 from console.tui.client.show_connection import Link
-from console.tui.screens.log import LogPage
+from console.tui.pages.log.page import LogPage
 from tests.console import model_scenes as told_of
 from tests.console import rig_scenes as rig
 

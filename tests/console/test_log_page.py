@@ -11,8 +11,8 @@ from textual.pilot import Pilot
 
 from console.logbook.line import Level
 from console.tui.app.app import ConsoleApp
-from console.tui.screens.log import LogPage
-from console.tui.widgets.find_box import FindBox
+from console.tui.pages.log.find_box import FindBox
+from console.tui.pages.log.page import LogPage
 from supervisors.log_file import LogFile
 from tests.console.evening_logs import write_logs
 from tests.console.scenes import Scene, StillLink, ended, settle, settle_logs

@@ -18,12 +18,12 @@ from console.logbook.search import BadPattern
 from console.logbook.view import View
 from console.tui.client.screen_state import Picture
 from console.tui.input.keymap import LOG_ACTS
-from console.tui.log_reader import Reader, Wish
-from console.tui.widgets.crashes import CrashList, ReportView
-from console.tui.widgets.find_box import FindBox
-from console.tui.widgets.log_status import LogStatus
-from console.tui.widgets.log_tabs import LogTabs
-from console.tui.widgets.log_view import LogView
+from console.tui.pages.log.crashes import CrashList, ReportView
+from console.tui.pages.log.find_box import FindBox
+from console.tui.pages.log.log_view import LogView
+from console.tui.pages.log.reader import Reader, Wish
+from console.tui.pages.log.status_line import LogStatus
+from console.tui.pages.log.tabs import LogTabs
 
 _CLIPBOARD = 100_000
 """Bytes; terminals take no more at once."""

@@ -13,7 +13,7 @@ from console.logbook.line import Level
 from console.tui.client.screen_state import Picture
 from console.tui.drawing.panel import Inked, Panel
 from console.tui.drawing.styled_text import Line
-from console.tui.log_reader import Shown
+from console.tui.pages.log.reader import Shown
 
 _KEPT = 150
 _SINGLY = 4

@@ -2,7 +2,7 @@
 
 from console.tui.drawing.styled_text import Line
 from console.tui.input.keymap import LOG_ACTS, Act
-from console.tui.log_reader import Shown
+from console.tui.pages.log.reader import Shown
 from console.tui.widgets.page_keys import PageKeys
 
 _READING = [

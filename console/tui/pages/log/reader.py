@@ -15,7 +15,7 @@ from console.logbook.runs import paths
 from console.logbook.scan import Patience, Unfinished
 from console.logbook.view import View
 from console.tui.drawing.styled_text import Line
-from console.tui.log_lines import Look, lines_of
+from console.tui.pages.log.row_drawing import Look, lines_of
 from supervisors.crash_report import CrashReport, folder
 
 _SLICE_S = 0.02

@@ -10,8 +10,8 @@ from textual.containers import Horizontal
 
 from console.tui.client.screen_state import Picture
 from console.tui.input.keymap import LOG_ACTS, Act
-from console.tui.log_deeds import LogDeeds
-from console.tui.log_lines import Look
+from console.tui.pages.log.controller import LogDeeds
+from console.tui.pages.log.row_drawing import Look
 
 _FRAME_S, _QUIET_S = 0.1, 0.25
 """How often the files are looked at while they grow, and while they do not; a key is answered at once."""

@@ -1,0 +1,1 @@
+"""The log page: the logs of a run, and why an engine crashed."""
