@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from console.api import commands as cmd
 from console.tui.app.app import ConsoleApp
 from console.tui.client.command_client import Steering
-from console.tui.screens.models import ModelsPage
+from console.tui.pages.models.page import ModelsPage
 from tests.console.model_scenes import CARDS, CPU_ONLY, Row
 from tests.console.scenes import settle
 from tests.console.sight import Sight, opened

@@ -5,8 +5,8 @@ from console.tui.client.screen_state import Picture
 from console.tui.drawing.bars import legend, stack
 from console.tui.drawing.panel import Panel
 from console.tui.drawing.styled_text import Line, Span, column, seconds, size, wrap
-from console.tui.model_cards import Outlook, outlook
-from console.tui.widgets.model_table import fit_of, source_of
+from console.tui.pages.models.model_table import fit_of, source_of
+from console.tui.pages.models.view_model import Outlook, outlook
 
 _LABEL = 12
 _WORDS = 2

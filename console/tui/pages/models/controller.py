@@ -13,11 +13,11 @@ from console.tui.client.command_client import Steering
 from console.tui.client.screen_state import Picture
 from console.tui.drawing.styled_text import size
 from console.tui.input.keymap import MODEL_ACTS, Act
-from console.tui.model_cards import possible, stopped
+from console.tui.pages.models.forecast_panel import ModelForecast
+from console.tui.pages.models.key_line import ModelKeys
+from console.tui.pages.models.model_table import ModelTable
+from console.tui.pages.models.view_model import possible, stopped
 from console.tui.pages.show.alerts import WITHOUT
-from console.tui.widgets.model_forecast import ModelForecast
-from console.tui.widgets.model_keys import ModelKeys
-from console.tui.widgets.model_table import ModelTable
 from console.tui.widgets.questions import Choice
 from supervisors.states import ServiceState
 

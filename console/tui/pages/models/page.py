@@ -9,8 +9,8 @@ from console.api import commands as cmd
 from console.api.client import NoShow
 from console.tui.client.poller import Asking
 from console.tui.client.screen_state import Picture
-from console.tui.model_cards import cards
-from console.tui.model_deeds import Acting, ModelDeeds
+from console.tui.pages.models.controller import Acting, ModelDeeds
+from console.tui.pages.models.view_model import cards
 from conversation.stages import Stage
 
 

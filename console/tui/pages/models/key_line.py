@@ -5,7 +5,7 @@ from msgspec import structs
 from console.api.model_card import ModelCard
 from console.tui.drawing.styled_text import Line
 from console.tui.input.keymap import MODEL_ACTS, Act
-from console.tui.model_cards import possible, stopped
+from console.tui.pages.models.view_model import possible, stopped
 from console.tui.widgets.page_keys import PageKeys
 
 
