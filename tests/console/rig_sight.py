@@ -14,7 +14,7 @@ from console.api import commands as cmd
 from console.tui.app.app import ConsoleApp
 from console.tui.client import poller
 from console.tui.client.command_client import Steering
-from console.tui.screens.rig import RigPage
+from console.tui.pages.rig.page import RigPage
 from tests.console.rig_scenes import BODY, JAW, PREFLIGHT, Row
 from tests.console.sight import Sight, opened
 

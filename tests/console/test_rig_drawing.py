@@ -20,7 +20,7 @@ from console.tui.drawing.large_digits import big
 from console.tui.drawing.styled_text import Line, width
 from console.tui.input.keymap import ACTS, RIG_ACTS
 from console.tui.jaw_plot import plot
-from console.tui.rig_desk import RigDesk
+from console.tui.pages.rig.view_model import RigDesk
 from tests.console.rig_scenes import BODY, JAW, camera
 
 VIEW = msgspec.convert(BODY, BodyView)

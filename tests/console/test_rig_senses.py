@@ -10,7 +10,7 @@ from console.api import body_commands as body
 from console.api import commands as cmd
 from console.tui.client import poller
 from console.tui.input.key_protocol import KeyReleased
-from console.tui.pan_hold import PanHold
+from console.tui.pages.rig.hold_repeat import PanHold
 from tests.console.rig_scenes import BARE, CLIPPED, FAULT, LEVELS, STOPPED
 from tests.console.rig_sight import Answering, quick, sight
 

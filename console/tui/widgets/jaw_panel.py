@@ -7,8 +7,8 @@ from console.tui.drawing.clickable import Piece, TouchPanel, button
 from console.tui.drawing.large_digits import big
 from console.tui.drawing.styled_text import Line, Span, column, cut, spread, width, wrap
 from console.tui.jaw_plot import plot
-from console.tui.rig_desk import STEPS, RigDesk, possible
-from console.tui.rig_words import dropped, jaw_state, sync, travel
+from console.tui.pages.rig.view_model import STEPS, RigDesk, possible
+from console.tui.pages.rig.wording import dropped, jaw_state, sync, travel
 
 _LARGE = 26
 """Lines from which there is room for the large number."""

@@ -6,7 +6,7 @@ from console.api.body_status import Row
 from console.tui.client.screen_state import Picture
 from console.tui.drawing.clickable import Piece, TouchPanel, button
 from console.tui.drawing.styled_text import Line, column, cut, paragraph, width
-from console.tui.rig_desk import RigDesk, possible
+from console.tui.pages.rig.view_model import RigDesk, possible
 
 _MARKS = {"ok": ("✓ ", "good"), "todo": ("· ", "warn"), "missing": ("○ ", "warn"), "fault": ("✖ ", "bad")}
 _WHAT, _TWO = 12, 120

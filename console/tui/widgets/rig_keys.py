@@ -6,7 +6,7 @@ from textual.events import Click
 from console.tui.client.screen_state import Picture
 from console.tui.drawing.styled_text import Line
 from console.tui.input.keymap import RIG_ACTS, Act
-from console.tui.rig_desk import RigDesk, possible
+from console.tui.pages.rig.view_model import RigDesk, possible
 from console.tui.widgets.page_keys import PageKeys
 
 _PARTS = {

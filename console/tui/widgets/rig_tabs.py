@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from console.tui.client.screen_state import Picture
 from console.tui.drawing.clickable import Piece, TouchPanel
-from console.tui.rig_desk import PARTS, RigDesk
-from console.tui.rig_words import jaw_state
+from console.tui.pages.rig.view_model import PARTS, RigDesk
+from console.tui.pages.rig.wording import jaw_state
 
 
 class RigTabs(TouchPanel):

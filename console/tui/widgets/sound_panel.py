@@ -9,7 +9,7 @@ from console.api.telemetry_types import Levels
 from console.tui.client.screen_state import Picture
 from console.tui.drawing.clickable import Piece, TouchPanel, button
 from console.tui.drawing.styled_text import Line, Span, cut, meter, spread, wrap
-from console.tui.rig_desk import RigDesk, possible
+from console.tui.pages.rig.view_model import RigDesk, possible
 
 _QUIETEST = 70.0
 _ROOMY = 24

@@ -9,8 +9,8 @@ from console.tui.client.poller import Asking
 from console.tui.client.screen_state import Picture
 from console.tui.drawing.clickable import TouchPanel
 from console.tui.input.keymap import RIG_ACTS, Act
-from console.tui.rig_desk import PARTS, Part, possible
-from console.tui.sense_deeds import RigDeeds
+from console.tui.pages.rig.sense_actions import RigDeeds
+from console.tui.pages.rig.view_model import PARTS, Part, possible
 from console.tui.widgets.eyes_panel import EyesPanel, PanPad
 from console.tui.widgets.jaw_panel import JawPanel
 from console.tui.widgets.preflight_panel import PreflightPanel

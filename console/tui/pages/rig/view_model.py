@@ -4,9 +4,9 @@ from typing import Literal
 
 from console.api.body_status import BodyView, Row
 from console.api.telemetry_types import JawReading
-from console.tui.calibration import Calibration
 from console.tui.client.screen_state import Picture
 from console.tui.drawing.styled_text import Span
+from console.tui.pages.rig.calibration import Calibration
 from conversation.stages import Stage
 
 Part = Literal["jaw", "sound", "eyes", "preflight"]

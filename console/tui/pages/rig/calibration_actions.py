@@ -4,10 +4,10 @@ from msgspec import structs
 
 from console.api import body_commands as body
 from console.api.body_status import BodyView
-from console.tui import calibration as steps
-from console.tui.calibration import Calibration
-from console.tui.jaw_deeds import JawDeeds
-from console.tui.rig_desk import moves
+from console.tui.pages.rig import calibration as steps
+from console.tui.pages.rig.calibration import Calibration
+from console.tui.pages.rig.jaw_actions import JawDeeds
+from console.tui.pages.rig.view_model import moves
 
 WIZARD_KEYS = {"rig_next", "rig_back", "rig_skip", "rig_invert", "rig_cancel"}
 _LEAST_US = 10

@@ -13,7 +13,7 @@ from console.api.client import NoShow
 from console.tui.client.command_client import Steering
 from console.tui.client.screen_state import Picture
 from console.tui.input.talk_button import TalkButton
-from console.tui.rig_desk import Part, RigDesk, why_not
+from console.tui.pages.rig.view_model import Part, RigDesk, why_not
 from console.tui.widgets.questions import AtTheRig
 
 Taking = Callable[[Any], None]

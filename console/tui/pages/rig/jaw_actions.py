@@ -3,9 +3,9 @@
 from console.api import body_commands as body
 from console.api import commands as cmd
 from console.api.client import NoShow
-from console.tui.rig_base import RigBase
-from console.tui.rig_desk import STEPS
-from console.tui.rig_words import LINE
+from console.tui.pages.rig.base import RigBase
+from console.tui.pages.rig.view_model import STEPS
+from console.tui.pages.rig.wording import LINE
 
 _LOWEST, _HIGHEST = -200, 300
 

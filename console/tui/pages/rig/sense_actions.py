@@ -15,12 +15,12 @@ import msgspec
 from console.api import body_commands as body
 from console.api.body_status import Row, SoundDevice
 from console.api.command import Command
-from console.tui import rig_words
-from console.tui.calibration_deeds import CalibrationDeeds
 from console.tui.drawing import kitty_image
 from console.tui.drawing.styled_text import clean, cut
-from console.tui.pan_hold import AGAIN_S, LOST_S, PanHold
-from console.tui.rig_base import RigBase
+from console.tui.pages.rig import wording
+from console.tui.pages.rig.base import RigBase
+from console.tui.pages.rig.calibration_actions import CalibrationDeeds
+from console.tui.pages.rig.hold_repeat import AGAIN_S, LOST_S, PanHold
 from conversation.stages import Stage
 
 Role = Literal["microphone", "speaker"]
@@ -69,7 +69,7 @@ class SoundDeeds(RigBase):
             self.acting.do(self._test(body.HearYourself(), self._heard))
 
     def _heard(self, answer: Any) -> None:
-        self.desk.heard = rig_words.heard(answer)
+        self.desk.heard = wording.heard(answer)
 
     def action_rig_beep(self) -> None:
         if self.can("rig_beep"):
@@ -77,7 +77,7 @@ class SoundDeeds(RigBase):
             self.acting.do(self._test(body.Beep(), self._beeped))
 
     def _beeped(self, answer: Any) -> None:
-        self.desk.beeped = rig_words.beeped(answer)
+        self.desk.beeped = wording.beeped(answer)
 
     async def _test(self, command: Command, take: Callable[[Any], None]) -> None:
         self.redraw()
