@@ -11,7 +11,7 @@ from console.api.telemetry_types import CameraReading
 from console.tui.client.screen_state import Picture
 from console.tui.drawing import styles, themes
 from console.tui.drawing.styled_text import Line
-from console.tui.widgets.camera_view import CameraView, below, fitting, half_blocks, shades
+from console.tui.pages.rig.panels.camera_view import CameraView, below, fitting, half_blocks, shades
 
 RED, GREEN, BLUE, WHITE, BLACK = b"\xff\0\0", b"\0\xff\0", b"\0\0\xff", b"\xff\xff\xff", b"\0\0\0"
 

@@ -19,7 +19,7 @@ from console.tui.client.show_connection import Link
 from console.tui.drawing.large_digits import big
 from console.tui.drawing.styled_text import Line, width
 from console.tui.input.keymap import ACTS, RIG_ACTS
-from console.tui.jaw_plot import plot
+from console.tui.pages.rig.panels.jaw_plot import plot
 from console.tui.pages.rig.view_model import RigDesk
 from tests.console.rig_scenes import BODY, JAW, camera
 

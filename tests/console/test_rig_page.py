@@ -10,9 +10,9 @@ from console.api import commands as cmd
 from console.api.client import NoShow
 from console.api.telemetry_types import JawReading
 from console.tui.drawing.panel import Panel
+from console.tui.pages.rig.panels.sound_panel import SoundPanel
 from console.tui.pages.rig.wording import LINE
 from console.tui.widgets.questions import Choice
-from console.tui.widgets.sound_panel import SoundPanel
 from tests.console.rig_scenes import FAULT, GONE, JAW, LEVELS, LIMP, STOPPED
 from tests.console.rig_sight import Answering, quick, sight
 

@@ -85,5 +85,5 @@ class Pages(Deeds):
 
 def _made(name: str) -> Widget:
     """The page of that name. Its code, too, is read only now: that would be 50 ms of the first frame."""
-    page: Widget = getattr(import_module(f"console.tui.screens.{name}"), f"{name.capitalize()}Page")(id=name)
+    page: Widget = getattr(import_module(f"console.tui.pages.{name}.page"), f"{name.capitalize()}Page")(id=name)
     return page

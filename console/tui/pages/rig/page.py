@@ -9,14 +9,14 @@ from console.tui.client.poller import Asking
 from console.tui.client.screen_state import Picture
 from console.tui.drawing.clickable import TouchPanel
 from console.tui.input.keymap import RIG_ACTS, Act
+from console.tui.pages.rig.panels.eyes_panel import EyesPanel, PanPad
+from console.tui.pages.rig.panels.jaw_panel import JawPanel
+from console.tui.pages.rig.panels.key_lines import RigKeys
+from console.tui.pages.rig.panels.preflight_panel import PreflightPanel
+from console.tui.pages.rig.panels.sound_panel import SoundPanel
+from console.tui.pages.rig.panels.tabs import RigTabs
 from console.tui.pages.rig.sense_actions import RigDeeds
 from console.tui.pages.rig.view_model import PARTS, Part, possible
-from console.tui.widgets.eyes_panel import EyesPanel, PanPad
-from console.tui.widgets.jaw_panel import JawPanel
-from console.tui.widgets.preflight_panel import PreflightPanel
-from console.tui.widgets.rig_keys import RigKeys
-from console.tui.widgets.rig_tabs import RigTabs
-from console.tui.widgets.sound_panel import SoundPanel
 
 _SLIDE_MS = 5
 _BY_ARROW = {"rig_jog(1)", "rig_look_ahead(5)", "rig_look", "rig_jog_to(0)", "rig_home"}

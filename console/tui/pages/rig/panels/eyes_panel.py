@@ -11,8 +11,8 @@ from console.api.telemetry_types import CameraReading
 from console.tui.client.screen_state import Picture
 from console.tui.drawing.clickable import Piece, TouchPanel, button, touched
 from console.tui.drawing.styled_text import cut
+from console.tui.pages.rig.panels.camera_view import CameraView
 from console.tui.pages.rig.view_model import RigDesk, possible
-from console.tui.widgets.camera_view import CameraView
 
 _ARROWS = {(0, 1): "↑", (-1, 0): "←", (1, 0): "→", (0, -1): "↓"}
 

@@ -6,7 +6,7 @@ from console.tui.client.screen_state import Picture
 from console.tui.drawing.clickable import Piece, TouchPanel, button
 from console.tui.drawing.large_digits import big
 from console.tui.drawing.styled_text import Line, Span, column, cut, spread, width, wrap
-from console.tui.jaw_plot import plot
+from console.tui.pages.rig.panels.jaw_plot import plot
 from console.tui.pages.rig.view_model import STEPS, RigDesk, possible
 from console.tui.pages.rig.wording import dropped, jaw_state, sync, travel
 

@@ -1,0 +1,1 @@
+"""The panels of the rig page; each turns the view model into lines."""

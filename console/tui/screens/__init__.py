@@ -1,1 +1,0 @@
-"""What fills the terminal: the show, its logs, its turns, and small questions in front of them."""
