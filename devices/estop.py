@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from supervisors.door import Door
+from supervisors.shim.named_socket import Door
 
 _LOG = logging.getLogger(__name__)
 STOP = b"stop"

@@ -4,10 +4,11 @@ import asyncio
 import time
 from typing import Any
 
-from supervisors import kernel, reaper, state_file
+from supervisors import kernel
 from supervisors.errors import ServiceError
-from supervisors.process import ShimProcess
-from supervisors.shim_handle import AdoptedShim
+from supervisors.shim import reaper, state_file
+from supervisors.shim.process import ShimProcess
+from supervisors.shim.shim_handle import AdoptedShim
 from supervisors.spec import Places, ServiceSpec
 
 PATIENCE_S = 1.0

@@ -12,13 +12,14 @@ from typing import Any, Self
 
 from msgspec.structs import replace
 
-from supervisors import adoption, crash_report, kernel, reaper
+from supervisors import adoption, crash_report, kernel
 from supervisors.attached import AttachedService
 from supervisors.autopsy import Crash, examine
 from supervisors.crash_report import CrashReport
 from supervisors.errors import ServiceError
 from supervisors.restart import RestartRules
 from supervisors.service import Service, open_gate
+from supervisors.shim import reaper
 from supervisors.spec import AttachedSpec, OnStatus, Places, ServiceSpec, ServiceStatus
 from supervisors.states import ServiceState
 from supervisors.supervisor import Supervisor

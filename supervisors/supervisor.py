@@ -14,13 +14,13 @@ from supervisors import adoption, probes, redact, tending
 from supervisors.autopsy import Crash
 from supervisors.errors import ServiceError, Unfit
 from supervisors.exits import Exit, describe
-from supervisors.log_file import stamp
 from supervisors.memory_meter import MemoryMeter
 from supervisors.probes import PortTaken
-from supervisors.process import ShimProcess
 from supervisors.restart import RestartPolicy, RestartRules
 from supervisors.service import NO_PROCESS, Clock, Gate, Service, open_gate
-from supervisors.spawning import IdleShim, command_hash, spawn
+from supervisors.shim.log_file import stamp
+from supervisors.shim.process import ShimProcess
+from supervisors.shim.spawning import IdleShim, command_hash, spawn
 from supervisors.spec import Command, OnStatus, Places, ServiceSpec
 from supervisors.states import ServiceState
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from supervisors import probes
 from supervisors.canary import BUSY, Canary
 from supervisors.errors import ServiceError, Unfit
-from supervisors.process import ShimProcess
+from supervisors.shim.process import ShimProcess
 from supervisors.spec import ServiceSpec
 
 EAGER_S, EAGER_POLL_S, POLL_S = 2.0, 0.05, 0.25

@@ -18,7 +18,7 @@ from console.api.commands import Command, Status
 from console.host.run_lock import ShowFile, alive
 from profiles.home import CHECKOUT, Home
 from profiles.loader import load_rig
-from supervisors.reaper import find, token_prefix
+from supervisors.shim.reaper import find, token_prefix
 
 READY_S = 90.0
 

@@ -12,7 +12,7 @@ import msgspec
 
 from console.api import commands as cmd
 from console.api.bus import Bus
-from supervisors.door import Door
+from supervisors.shim.named_socket import Door
 
 LINE_LIMIT = 4 << 20
 """Bytes of one command: 30 s of sound in base64 are 1.3 MB."""

@@ -201,7 +201,7 @@ def stop(arguments: Namespace) -> int:
 
 def _reap(arguments: Namespace, home: Home) -> int:
     from profiles.loader import load_rig
-    from supervisors.reaper import reap, token_prefix
+    from supervisors.shim.reaper import reap, token_prefix
 
     folders = (home.root / "state").glob("*/")
     rigs = [load_rig(arguments.rig, home).name] if arguments.rig else [f.name for f in folders]

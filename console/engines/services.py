@@ -30,7 +30,7 @@ from profiles.home import Home
 from profiles.loader import Loaded, role_of
 from profiles.schema import Character, Engine, Rig
 from supervisors.group import ServiceGroup
-from supervisors.reaper import token_prefix
+from supervisors.shim.reaper import token_prefix
 from supervisors.spec import AttachedSpec, Places, ServiceSpec, ServiceStatus
 
 _ROLES = {Stage.TRANSCRIBING: "stt", Stage.THINKING: "llm", Stage.SPEAKING: "tts"}

@@ -158,7 +158,7 @@ async def stop(show: ShowFile, home: Home, *, when_idle: bool = False) -> None:
     """Ask, wait, insist; and in the end nothing with our token is left. `when_idle`: others may still be asking, then
     it stays for them.
     """
-    from supervisors.reaper import reap, token_prefix
+    from supervisors.shim.reaper import reap, token_prefix
 
     if not when_idle:
         with suppress(OSError):  # a full disk: then a screen may take it for a crash

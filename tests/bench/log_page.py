@@ -21,7 +21,7 @@ from textual.app import App
 
 from console.tui.app.app import ConsoleApp
 from console.tui.pages.log.page import LogPage
-from supervisors.log_file import LogFile
+from supervisors.shim.log_file import LogFile
 from tests.bench.lag import Monitor
 from tests.console.scenes import Scene, StillLink, ended
 

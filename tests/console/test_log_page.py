@@ -13,7 +13,7 @@ from console.logbook.line import Level
 from console.tui.app.app import ConsoleApp
 from console.tui.pages.log.find_box import FindBox
 from console.tui.pages.log.page import LogPage
-from supervisors.log_file import LogFile
+from supervisors.shim.log_file import LogFile
 from tests.console.evening_logs import write_logs
 from tests.console.scenes import Scene, StillLink, ended, settle, settle_logs
 

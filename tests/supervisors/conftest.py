@@ -11,8 +11,8 @@ import httpx
 import psutil  # type: ignore[import-untyped]
 import pytest
 
-from supervisors import reaper
 from supervisors.restart import RestartRules
+from supervisors.shim import reaper
 from supervisors.spec import Command, Places, ServiceSpec, ServiceStatus
 
 FAKE = Path(__file__).parent.parent / "fakes" / "engine_server.py"

@@ -13,8 +13,9 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]
 import pytest
 
-from supervisors import adoption, kernel, reaper, state_file
+from supervisors import adoption, kernel
 from supervisors.group import ServiceGroup
+from supervisors.shim import reaper, state_file
 from supervisors.spec import Places, ServiceSpec
 from supervisors.states import ServiceState
 from tests.supervisors.conftest import EAGER, Fake, Story, eventually_gone, fake_spec, places_in, working

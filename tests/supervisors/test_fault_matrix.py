@@ -10,8 +10,9 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]
 import pytest
 
-from supervisors import kernel, reaper
+from supervisors import kernel
 from supervisors.group import ServiceGroup
+from supervisors.shim import reaper
 from supervisors.spec import Command, Places, ServiceSpec
 from supervisors.states import ServiceState
 from tests.supervisors.conftest import EAGER, FAKE, Fake, Story

@@ -14,9 +14,9 @@ from typing import Any
 import psutil  # type: ignore[import-untyped]
 import pytest
 
-from supervisors import reaper
 from supervisors.group import ServiceGroup
 from supervisors.kernel import TOKEN_VARIABLE
+from supervisors.shim import reaper
 from supervisors.spec import Places, ServiceStatus
 from supervisors.states import ServiceState
 from tests.supervisors.conftest import EAGER, Fake, eventually_gone, places_in, working

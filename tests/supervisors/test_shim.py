@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from supervisors import kernel, probes
-from supervisors.process import ShimProcess
-from supervisors.shim_handle import ShimHandle
-from supervisors.spawning import SHIM, spawn
+from supervisors.shim.process import ShimProcess
+from supervisors.shim.shim_handle import ShimHandle
+from supervisors.shim.spawning import SHIM, spawn
 from supervisors.spec import Command, Places, ServiceSpec
 from tests.supervisors.conftest import FAKE, eventually_gone
 
@@ -140,7 +140,7 @@ async def test_flood_without_line_ends_is_cut_into_lines(places: Places) -> None
 
 
 async def test_hung_shim_is_replaced_by_force(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("supervisors.process.KILL_PATIENCE_S", 0.2)
+    monkeypatch.setattr("supervisors.shim.process.KILL_PATIENCE_S", 0.2)
     process = await begin(places, "--fork-grandchild")
     await asyncio.sleep(0.3)
     os.kill(process.shim_pid, signal.SIGSTOP)

@@ -9,10 +9,10 @@ from collections.abc import Callable
 import psutil  # type: ignore[import-untyped]
 import pytest
 
-from supervisors import reaper
 from supervisors.errors import ServiceError
 from supervisors.group import ServiceGroup
 from supervisors.restart import RestartRules
+from supervisors.shim import reaper
 from supervisors.spec import Places, ServiceSpec
 from supervisors.states import ServiceState
 from tests.supervisors.conftest import EAGER, Fake, Story

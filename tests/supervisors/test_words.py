@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from supervisors.exits import Exit, describe
-from supervisors.log_file import LINE_CAP, LogFile
+from supervisors.shim.log_file import LINE_CAP, LogFile
 
 STAMP = re.compile(rb"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z ", re.M)
 

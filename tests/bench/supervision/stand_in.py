@@ -9,9 +9,9 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from supervisors import reaper
 from supervisors.group import ServiceGroup
 from supervisors.restart import RestartRules
+from supervisors.shim import reaper
 from supervisors.spec import Command, Places, ServiceSpec, ServiceStatus
 from tests.bench.supervision.engines import Engine
 from tests.bench.supervision.reports import mouth

@@ -8,7 +8,7 @@ import pytest
 
 from console.logbook.line import Line
 from console.logbook.source import Source
-from supervisors.log_file import LogFile
+from supervisors.shim.log_file import LogFile
 
 STAMP = b"2026-11-22T13:%02d:%02d.%03dZ "
 

@@ -7,9 +7,10 @@ import signal
 import time
 from typing import Any
 
-from supervisors import child, kernel
-from supervisors.log_file import LogFile
-from supervisors.log_rules import LogRules
+from supervisors import kernel
+from supervisors.shim import child
+from supervisors.shim.log_file import LogFile
+from supervisors.shim.log_rules import LogRules
 
 KILL_PATIENCE_S = 2.0
 

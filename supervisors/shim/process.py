@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from supervisors import reaper
 from supervisors.errors import ServiceError
 from supervisors.exits import Exit
-from supervisors.shim_handle import ShimHandle
+from supervisors.shim import reaper
+from supervisors.shim.shim_handle import ShimHandle
 from supervisors.spec import Places
 
 KILL_PATIENCE_S = 4.0

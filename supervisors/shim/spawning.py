@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from supervisors import reaper, redact
+from supervisors import redact
 from supervisors.errors import ServiceError
 from supervisors.kernel import TOKEN_VARIABLE
-from supervisors.process import ShimProcess
-from supervisors.shim_handle import ChildShim
+from supervisors.shim import reaper
+from supervisors.shim.process import ShimProcess
+from supervisors.shim.shim_handle import ChildShim
 from supervisors.spec import Command, Places, ServiceSpec
 
 SHIM = Path(__file__).with_name("shim.py")

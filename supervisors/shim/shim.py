@@ -14,13 +14,14 @@ import socket
 import sys
 import time
 
-sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
-from supervisors import kernel, state_file
-from supervisors.door import LONGEST, Door
-from supervisors.engine_process import EngineProcess
-from supervisors.link import Link, Message
-from supervisors.log_file import LogFile
+from supervisors import kernel
+from supervisors.shim import state_file
+from supervisors.shim.engine_process import EngineProcess
+from supervisors.shim.json_socket import Link, Message
+from supervisors.shim.log_file import LogFile
+from supervisors.shim.named_socket import LONGEST, Door
 
 PROGRESS_EVERY_S = 0.2
 LOOK_EVERY_S = 0.5
