@@ -18,7 +18,7 @@ from conversation.ports import Message, Sampling
 from conversation.speakable import SpeakableStream
 from conversation.stages import Stage
 from conversation.window import Counted
-from supervisors import probes
+from supervisors.health import probes
 
 T = TypeVar("T")
 DESCRIBE = "Say in one short sentence what is in this picture."

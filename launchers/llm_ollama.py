@@ -20,9 +20,9 @@ from launchers.ollama_pull import pull
 from launchers.probe_binary import fault
 from launchers.progress import OnProgress
 from profiles.errors import ProfileError
-from supervisors import probes
 from supervisors.errors import ServiceError, Unfit
 from supervisors.exits import Exit
+from supervisors.health import probes
 from supervisors.spec import Command
 
 _TAG = re.compile(r"[\w.-]+(:\d+)?(/[\w.-]+){0,3}(:[\w.-]+)?")

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from launchers.errors import FetchError
 from profiles.address import BadAddress, address
-from supervisors import probes, redact
+from supervisors import redact
+from supervisors.health import probes
 
 USUAL = "http://127.0.0.1:11434"
 HEALTH = "/api/version"

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from supervisors import probes
 from supervisors.errors import ServiceError
+from supervisors.health import probes
 from supervisors.service import Clock, Gate, Service, open_gate
 from supervisors.spec import AttachedSpec, OnStatus
 from supervisors.states import ServiceState

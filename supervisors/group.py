@@ -17,7 +17,7 @@ from supervisors.attached import AttachedService
 from supervisors.autopsy import Crash, examine
 from supervisors.crash_report import CrashReport
 from supervisors.errors import ServiceError
-from supervisors.restart import RestartRules
+from supervisors.health.restart_policy import RestartRules
 from supervisors.service import Service, open_gate
 from supervisors.shim import reaper
 from supervisors.spec import AttachedSpec, OnStatus, Places, ServiceSpec, ServiceStatus

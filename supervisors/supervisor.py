@@ -10,13 +10,14 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from supervisors import adoption, probes, redact, tending
+from supervisors import adoption, redact
 from supervisors.autopsy import Crash
 from supervisors.errors import ServiceError, Unfit
 from supervisors.exits import Exit, describe
-from supervisors.memory_meter import MemoryMeter
-from supervisors.probes import PortTaken
-from supervisors.restart import RestartPolicy, RestartRules
+from supervisors.health import health_monitor, probes
+from supervisors.health.memory_meter import MemoryMeter
+from supervisors.health.probes import PortTaken
+from supervisors.health.restart_policy import RestartPolicy, RestartRules
 from supervisors.service import NO_PROCESS, Clock, Gate, Service, open_gate
 from supervisors.shim.log_file import stamp
 from supervisors.shim.process import ShimProcess
@@ -58,7 +59,7 @@ class Supervisor(Service):
         self._unfit = False
         self._command = Command(())
         self._idle: IdleShim | None = None
-        self._tender: tending.Tender | None = None
+        self._tender: health_monitor.Tender | None = None
         self._meter = MemoryMeter(spec, clock)
 
     @property
@@ -193,14 +194,14 @@ class Supervisor(Service):
             await asyncio.wait([tend, ended, meter], return_when=asyncio.FIRST_COMPLETED)
             if not ended.done():
                 # What looked like a failed request may be the first sign of a death that is told in a moment.
-                await asyncio.wait([ended], timeout=tending.DEATH_NOTICE_S)
+                await asyncio.wait([ended], timeout=health_monitor.DEATH_NOTICE_S)
             for task in (tend, ended, meter):
                 task.cancel()
         return next((task.result() for task in (tend, meter) if not task.cancelled()), None)
 
     async def _tend(self, process: ShimProcess) -> str:
         """Brings it to READY and watches it there; returns what is wrong with it."""
-        tender = self._tender = tending.Tender(self.spec, process, self._clock)
+        tender = self._tender = health_monitor.Tender(self.spec, process, self._clock)
         try:
             if not (process.found_ready and await tender.still_answers()):
                 await tender.until_it_listens()

@@ -9,7 +9,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any, Self
 
-from supervisors import probes
+from supervisors.health import probes
 
 SERVER = Path(__file__).parent / "fakes" / "ollama_server.py"
 MODEL = "skull:1b"

@@ -35,8 +35,9 @@ from profiles.catalogue import Catalogue
 from profiles.home import Home
 from profiles.loader import Loaded, load_character, load_rig
 from profiles.schema import Character, Rig
-from supervisors import probes, redact
+from supervisors import redact
 from supervisors.errors import ServiceError
+from supervisors.health import probes
 
 PROGRAM = ".venv/bin/python console.py"
 

@@ -15,7 +15,7 @@ from launchers.memory.learned import Measurement
 from launchers.memory.placement import Placement, fell_back
 from supervisors.autopsy import last_words
 from supervisors.group import ServiceGroup
-from supervisors.probes import tree_rss
+from supervisors.health.probes import tree_rss
 from supervisors.states import ServiceState
 from supervisors.swap import Phase
 

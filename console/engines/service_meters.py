@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from time import monotonic
 
-from supervisors import probes
 from supervisors.group import ServiceGroup
+from supervisors.health import probes
 from supervisors.meters.history import History
 from supervisors.meters.inferred import Deltas
 from supervisors.meters.ledger import Ledger, draw_up

@@ -28,7 +28,7 @@ class Measurement(Struct, frozen=True, kw_only=True):
     after: Literal["ready", "work"]
     """Before or after its first answer: an engine grows with that, so "work" counts where there is any."""
     ram: int | None = None
-    """Resident bytes of its tree (`supervisors.probes.tree_rss`)."""
+    """Resident bytes of its tree (`supervisors.health.probes.tree_rss`)."""
     vram: int | None = None
     peak_ram: int | None = None
     peak_vram: int | None = None

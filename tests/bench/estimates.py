@@ -30,7 +30,7 @@ from launchers.weights import ModelStore
 from profiles.catalogue import Catalogue
 from profiles.home import Home
 from profiles.schema import Engine, Role
-from supervisors import probes
+from supervisors.health import probes
 
 READY_S = 90.0
 SETTLED_S = 0.3

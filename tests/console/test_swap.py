@@ -17,7 +17,7 @@ import pytest
 from console.api.client import NoShow
 from console.api.commands import Ask, Fetch, Models, Panic, Pin, Play, Press, Release, Restart, Resume, Swap, Unload
 from profiles.home import Home
-from supervisors.probes import free_port
+from supervisors.health.probes import free_port
 from tests.real_show import RealShow, borrowed_home, with_brief
 
 pytestmark = [pytest.mark.engines, pytest.mark.slow, pytest.mark.timeout(240)]

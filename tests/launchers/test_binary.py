@@ -20,7 +20,7 @@ from profiles.home import Home
 from profiles.loader import load_rig
 from profiles.schema import Engine
 from supervisors.group import ServiceGroup
-from supervisors.restart import RestartRules
+from supervisors.health.restart_policy import RestartRules
 from supervisors.spec import ServiceSpec, ServiceStatus
 from supervisors.states import ServiceState
 from tests.supervisors.conftest import places_in

@@ -22,8 +22,8 @@ from profiles.catalogue import Catalogue
 from profiles.errors import ProfileError
 from profiles.home import CHECKOUT, Home
 from profiles.schema import Engine
-from supervisors import probes
 from supervisors.errors import ServiceError, Unfit
+from supervisors.health import probes
 from tests.fakes.ollama_server import BYTES
 from tests.launchers.conftest import Make
 from tests.little_ollama import MODEL, LittleOllama

@@ -11,7 +11,7 @@ import httpx
 import psutil  # type: ignore[import-untyped]
 import pytest
 
-from supervisors.restart import RestartRules
+from supervisors.health.restart_policy import RestartRules
 from supervisors.shim import reaper
 from supervisors.spec import Command, Places, ServiceSpec, ServiceStatus
 

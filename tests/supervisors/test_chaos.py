@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from supervisors.health.probes import free_port
 from supervisors.kernel import TOKEN_VARIABLE
-from supervisors.probes import free_port
 from tests.bench.supervision import census, chaos
 from tests.bench.supervision.census import MARK
 from tests.bench.supervision.chaos import FLAGS, House, Shows, Step, Tally, plan, rampage

@@ -10,7 +10,7 @@ import pytest
 
 from supervisors.errors import ServiceError, Unfit
 from supervisors.group import ServiceGroup
-from supervisors.restart import RestartRules
+from supervisors.health.restart_policy import RestartRules
 from supervisors.spec import Command, Places, ServiceSpec, ServiceStatus
 from supervisors.states import ServiceState
 from tests.supervisors.conftest import EAGER, Fake, Story

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from supervisors import kernel, probes
+from supervisors import kernel
+from supervisors.health import probes
 
 NEST = "import subprocess, sys, time; p = subprocess.Popen(['sleep', '60']); print(p.pid, flush=True); time.sleep(60)"
 

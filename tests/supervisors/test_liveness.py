@@ -183,8 +183,8 @@ async def test_stop_lets_a_request_end_but_no_longer_than_its_grace(places: Plac
 async def test_shim_that_hangs_is_found_before_its_engine_does(
     places: Places, fake: Fake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("supervisors.tending.SHIM_EVERY_S", 0.5)
-    monkeypatch.setattr("supervisors.tending.SHIM_S", 0.5)
+    monkeypatch.setattr("supervisors.health.health_monitor.SHIM_EVERY_S", 0.5)
+    monkeypatch.setattr("supervisors.health.health_monitor.SHIM_S", 0.5)
     async with ServiceGroup(places, [fake("a", "--fork-grandchild", stop_grace_s=0.2)], rules=EAGER) as group:
         group.start()
         await group.wait_ready(timeout=30)

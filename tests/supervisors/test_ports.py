@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from supervisors import probes
 from supervisors.attached import AttachedService
 from supervisors.errors import ServiceError
 from supervisors.group import ServiceGroup
+from supervisors.health import probes
 from supervisors.redact import Secret
 from supervisors.spec import AttachedSpec, Command, Places, ServiceSpec
 from supervisors.states import ServiceState

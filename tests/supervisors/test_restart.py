@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from supervisors.restart import RestartPolicy, RestartRules
+from supervisors.health.restart_policy import RestartPolicy, RestartRules
 
 
 class Clock:

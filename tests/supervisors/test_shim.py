@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from supervisors import kernel, probes
+from supervisors import kernel
+from supervisors.health import probes
 from supervisors.shim.process import ShimProcess
 from supervisors.shim.shim_handle import ShimHandle
 from supervisors.shim.spawning import SHIM, spawn

@@ -11,7 +11,7 @@ import pytest
 
 from supervisors.errors import ServiceError
 from supervisors.group import ServiceGroup
-from supervisors.restart import RestartRules
+from supervisors.health.restart_policy import RestartRules
 from supervisors.shim import reaper
 from supervisors.spec import Places, ServiceSpec
 from supervisors.states import ServiceState

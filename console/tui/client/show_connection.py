@@ -23,7 +23,7 @@ from console.tui.client.jaw_trace import JawCourse
 from console.tui.client.screen_state import Fetching, LinkState, Picture
 from profiles.errors import ProfileError
 from profiles.home import Home
-from supervisors.restart import RestartPolicy, RestartRules
+from supervisors.health.restart_policy import RestartPolicy, RestartRules
 
 _LOG = logging.getLogger(__name__)
 SHOW_RULES = RestartRules(good_s=5.0, cap_s=10.0)

@@ -17,7 +17,7 @@ from typing import Any
 from msgspec import Struct
 
 from supervisors import kernel
-from supervisors.restart import RestartRules
+from supervisors.health.restart_policy import RestartRules
 from tests.bench.supervision import census
 from tests.bench.supervision.census import Found
 from tests.bench.supervision.contestants import Ours

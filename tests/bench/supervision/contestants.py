@@ -14,7 +14,7 @@ import msgspec
 
 from profiles.home import CHECKOUT
 from supervisors import kernel
-from supervisors.restart import RestartRules
+from supervisors.health.restart_policy import RestartRules
 from tests.bench.supervision import census
 from tests.bench.supervision.census import MARK, Found
 from tests.bench.supervision.engines import Engine, answerer, served_by_another

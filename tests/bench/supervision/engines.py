@@ -8,7 +8,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from supervisors.probes import free_port
+from supervisors.health.probes import free_port
 
 SERVER = Path(__file__).parents[2] / "fakes" / "engine_server.py"
 POLL_S = 0.005

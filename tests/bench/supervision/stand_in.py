@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from supervisors.group import ServiceGroup
-from supervisors.restart import RestartRules
+from supervisors.health.restart_policy import RestartRules
 from supervisors.shim import reaper
 from supervisors.spec import Command, Places, ServiceSpec, ServiceStatus
 from tests.bench.supervision.engines import Engine

@@ -16,7 +16,7 @@ from msgspec import Struct, field
 from console.api.client import NoShow, OperatorClient
 from console.api.commands import CommandError, Status, Swap
 from profiles.home import CHECKOUT
-from supervisors.probes import free_port
+from supervisors.health.probes import free_port
 from supervisors.swap import Phase
 from tests.real_show import RealShow
 

@@ -19,7 +19,7 @@ from launchers.base import BaseLauncher
 from profiles.catalogue import Catalogue
 from profiles.home import Home
 from profiles.loader import load_character, load_rig
-from supervisors.probes import free_port, health
+from supervisors.health.probes import free_port, health
 from tests.real_show import RealShow, borrowed_home
 
 MODELS = ("qwen-0.5b", "qwen-1.5b", "smollm2-135m")

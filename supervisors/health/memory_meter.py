@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 
-from supervisors import probes
+from supervisors.health import probes
 from supervisors.spec import ServiceSpec
 
 EAGER_S, CALM_S = 1.0, 4.0

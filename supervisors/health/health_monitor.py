@@ -4,9 +4,9 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from supervisors import probes
-from supervisors.canary import BUSY, Canary
 from supervisors.errors import ServiceError, Unfit
+from supervisors.health import probes
+from supervisors.health.synthetic_probe import BUSY, Canary
 from supervisors.shim.process import ShimProcess
 from supervisors.spec import ServiceSpec
 

@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 
-from supervisors import probes
 from supervisors.errors import ServiceError
+from supervisors.health import probes
 from supervisors.spec import ServiceSpec
 
 LEAST_S = 4.0
