@@ -12,10 +12,11 @@ from typing import Any, Self
 
 from msgspec.structs import replace
 
-from supervisors import adoption, crash_report, kernel
+from supervisors import adoption, kernel
 from supervisors.attached import AttachedService
-from supervisors.autopsy import Crash, examine
-from supervisors.crash_report import CrashReport
+from supervisors.crash import crash_report
+from supervisors.crash.crash_analysis import Crash, examine
+from supervisors.crash.crash_report import CrashReport
 from supervisors.errors import ServiceError
 from supervisors.health.restart_policy import RestartRules
 from supervisors.service import Service, open_gate

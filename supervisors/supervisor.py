@@ -11,7 +11,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from supervisors import adoption, redact
-from supervisors.autopsy import Crash
+from supervisors.crash.crash_analysis import Crash
 from supervisors.errors import ServiceError, Unfit
 from supervisors.exits import Exit, describe
 from supervisors.health import health_monitor, probes

@@ -19,7 +19,7 @@ from console.logbook.source import Source
 from profiles.errors import ProfileError
 from profiles.home import Home
 from profiles.loader import load_rig
-from supervisors.crash_report import CrashReport
+from supervisors.crash.crash_report import CrashReport
 
 _LOOK_S = 0.1
 _FIRST = 20

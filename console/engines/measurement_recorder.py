@@ -13,7 +13,7 @@ from launchers.memory.dry_run import listen
 from launchers.memory.estimate import learn, load_of
 from launchers.memory.learned import Measurement
 from launchers.memory.placement import Placement, fell_back
-from supervisors.autopsy import last_words
+from supervisors.crash.crash_analysis import last_words
 from supervisors.group import ServiceGroup
 from supervisors.health.probes import tree_rss
 from supervisors.states import ServiceState

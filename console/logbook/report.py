@@ -8,8 +8,8 @@ from msgspec import Struct
 
 from console.logbook.line import coloured, local_time, plain
 from console.logbook.sparkline import spark
-from supervisors import crash_report
-from supervisors.crash_report import CrashReport
+from supervisors.crash import crash_report
+from supervisors.crash.crash_report import CrashReport
 
 Kind = Literal["title", "fact", "error", "heading", "line"]
 _POINTS = 30

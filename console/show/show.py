@@ -54,7 +54,7 @@ from profiles.catalogue import Catalogue
 from profiles.home import Home
 from profiles.loader import Loaded
 from profiles.schema import Character, Rig
-from supervisors.crash_report import CrashReport
+from supervisors.crash.crash_report import CrashReport
 from supervisors.group import ServiceGroup
 from supervisors.spec import ServiceStatus
 from supervisors.states import ServiceState

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from supervisors.crash_report import CrashReport, folder
+from supervisors.crash.crash_report import CrashReport, folder
 
 _BEGAN = datetime.fromtimestamp(1_800_000_000, UTC)
 _LOAD = "load_model: loading model file model.gguf"

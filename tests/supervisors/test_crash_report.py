@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from supervisors import crash_report, redact
-from supervisors.crash_report import CrashReport
+from supervisors import redact
+from supervisors.crash import crash_report
+from supervisors.crash.crash_report import CrashReport
 from supervisors.group import ServiceGroup
 from supervisors.spec import Command, Places
 from tests.supervisors.conftest import EAGER, FAKE, Fake, fake_spec

@@ -19,7 +19,7 @@ from console.cli.main import main
 from console.host.show_log import show_log
 from console.logbook.line import split_stamp
 from profiles.home import CHECKOUT
-from supervisors.crash_report import folder
+from supervisors.crash.crash_report import folder
 from supervisors.shim.log_file import LogFile
 from tests.console.evening_logs import reports, stamp, write_logs
 

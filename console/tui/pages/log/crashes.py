@@ -10,7 +10,7 @@ from console.tui.drawing.ansi import spans
 from console.tui.drawing.panel import Panel
 from console.tui.drawing.styled_text import Line, clean, column, spread, wrap
 from console.tui.pages.log.row_drawing import folded
-from supervisors.crash_report import CrashReport
+from supervisors.crash.crash_report import CrashReport
 
 _INKS: dict[Kind, str] = {"title": "bold", "fact": "", "error": "bad", "heading": "info", "line": ""}
 _LABEL = 10

@@ -16,7 +16,7 @@ from console.logbook.scan import Patience, Unfinished
 from console.logbook.view import View
 from console.tui.drawing.styled_text import Line
 from console.tui.pages.log.row_drawing import Look, lines_of
-from supervisors.crash_report import CrashReport, folder
+from supervisors.crash.crash_report import CrashReport, folder
 
 _SLICE_S = 0.02
 """How long one step looks for something; then others come first."""

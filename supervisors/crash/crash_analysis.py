@@ -6,7 +6,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from supervisors import kernel, redact
-from supervisors.crash_report import CrashReport
+from supervisors.crash.crash_report import CrashReport
 from supervisors.exits import CONTROL, TROUBLE, Exit
 from supervisors.spec import Command, ServiceSpec
 

@@ -1,0 +1,1 @@
+"""Why a service ended, explained from its last traces."""
