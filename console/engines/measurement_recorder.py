@@ -14,10 +14,10 @@ from launchers.memory.estimate import learn, load_of
 from launchers.memory.learned import Measurement
 from launchers.memory.placement import Placement, fell_back
 from supervisors.crash.crash_analysis import last_words
-from supervisors.group import ServiceGroup
 from supervisors.health.probes import tree_rss
+from supervisors.service.group import ServiceGroup
+from supervisors.service.swap import Phase
 from supervisors.states import ServiceState
-from supervisors.swap import Phase
 
 if TYPE_CHECKING:
     from console.show.show import Show

@@ -15,7 +15,7 @@ from launchers.base import BaseLauncher
 from launchers.errors import FetchError
 from profiles.errors import ProfileError
 from profiles.schema import Role
-from supervisors.group import ServiceGroup
+from supervisors.service.group import ServiceGroup
 
 if TYPE_CHECKING:
     from console.show.show import Show

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Sequence
 from time import monotonic
 
-from supervisors.group import ServiceGroup
 from supervisors.health import probes
 from supervisors.meters.history import History
 from supervisors.meters.inferred import Deltas
 from supervisors.meters.ledger import Ledger, draw_up
 from supervisors.meters.meter import CALM_S, FAST_S, Meter
 from supervisors.meters.readings import Reading
+from supervisors.service.group import ServiceGroup
 from supervisors.spec import ServiceStatus
 from supervisors.states import ServiceState
 

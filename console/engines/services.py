@@ -29,7 +29,7 @@ from profiles.errors import ProfileError
 from profiles.home import Home
 from profiles.loader import Loaded, role_of
 from profiles.schema import Character, Engine, Rig
-from supervisors.group import ServiceGroup
+from supervisors.service.group import ServiceGroup
 from supervisors.shim.reaper import token_prefix
 from supervisors.spec import AttachedSpec, Places, ServiceSpec, ServiceStatus
 

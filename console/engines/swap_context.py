@@ -14,8 +14,8 @@ from conversation.events import Event
 from conversation.stages import Stage
 from launchers.base import BaseLauncher
 from supervisors.kernel import read_ahead
+from supervisors.service.swap import Candidate, Phase
 from supervisors.spec import ServiceSpec
-from supervisors.swap import Candidate, Phase
 
 if TYPE_CHECKING:
     from console.show.show import Show
@@ -32,7 +32,7 @@ _FREE = {
 
 
 class Changeover:
-    """Fits supervisors.swap.Surroundings; for one swap of one service."""
+    """Fits supervisors.service.swap.Surroundings; for one swap of one service."""
 
     def __init__(
         self, show: "Show", forecaster: Forecaster, ladder: Sequence[BaseLauncher], seat: int, beside: bool

@@ -17,8 +17,8 @@ from launchers.errors import FetchError
 from profiles.errors import ProfileError
 from profiles.schema import Device, Engine
 from supervisors.errors import ServiceError
-from supervisors.group import ServiceGroup
-from supervisors.swap import Swap, SwapResult
+from supervisors.service.group import ServiceGroup
+from supervisors.service.swap import Swap, SwapResult
 
 if TYPE_CHECKING:
     from console.show.show import Show

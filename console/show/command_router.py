@@ -25,7 +25,7 @@ from devices.jaw_player import JawPlayer
 from devices.microphone_clip import ClipMicrophone
 from profiles.errors import ProfileError
 from profiles.loader import load_character
-from supervisors.group import ServiceGroup
+from supervisors.service.group import ServiceGroup
 
 if TYPE_CHECKING:
     from console.show.show import Show

@@ -55,7 +55,7 @@ from profiles.home import Home
 from profiles.loader import Loaded
 from profiles.schema import Character, Rig
 from supervisors.crash.crash_report import CrashReport
-from supervisors.group import ServiceGroup
+from supervisors.service.group import ServiceGroup
 from supervisors.spec import ServiceStatus
 from supervisors.states import ServiceState
 

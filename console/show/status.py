@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from supervisors.group import ServiceGroup
+from supervisors.service.group import ServiceGroup
 
 if TYPE_CHECKING:
     from console.show.show import Show

@@ -13,10 +13,10 @@ from conversation.events import Event, StageEntered
 from conversation.stages import Stage
 from devices.levels import NoiseFloor
 from profiles.schema import MemoryRules
-from supervisors.group import ServiceGroup
 from supervisors.meters import history
 from supervisors.meters.ledger import Pool
 from supervisors.meters.readings import Reading
+from supervisors.service.group import ServiceGroup
 
 _MOVING_S, _LIVE_S, _QUIET_S = 0.05, 0.2, 1.0
 _PULSE_S = 2.0

@@ -20,7 +20,7 @@ from console.api.events import ShowHalted, ShowReady, ShowResumed, ShowStopping
 from console.show.status import in_words, status
 from conversation.events import Event, StageEntered, TurnStarted
 from conversation.stages import Stage
-from supervisors.group import ServiceGroup
+from supervisors.service.group import ServiceGroup
 from tests.bare_show import BareShow, bare_show, wait_for
 
 READY, HALTED, RESUMED = ShowReady(seconds=1.0), ShowHalted(by="client 1"), ShowResumed()

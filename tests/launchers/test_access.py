@@ -21,8 +21,8 @@ from profiles.catalogue import Catalogue
 from profiles.errors import ProfileError
 from profiles.home import Home
 from profiles.loader import load_rig
-from supervisors.attached import AttachedService
 from supervisors.errors import ServiceError
+from supervisors.service.attached import AttachedService
 from supervisors.spec import AttachedSpec, ServiceStatus
 from supervisors.states import ServiceState
 from tests.fakes.http_server import Asked, Script, serving, whole

@@ -19,8 +19,8 @@ from profiles.catalogue import Catalogue
 from profiles.home import Home
 from profiles.loader import load_rig
 from profiles.schema import Engine
-from supervisors.group import ServiceGroup
 from supervisors.health.restart_policy import RestartRules
+from supervisors.service.group import ServiceGroup
 from supervisors.spec import ServiceSpec, ServiceStatus
 from supervisors.states import ServiceState
 from tests.supervisors.conftest import places_in

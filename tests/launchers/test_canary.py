@@ -19,8 +19,8 @@ from launchers.weights import ModelStore
 from profiles.catalogue import Catalogue
 from profiles.home import Home
 from profiles.schema import Character, Engine, Role, Voice
-from supervisors.attached import AttachedService
 from supervisors.errors import ServiceError
+from supervisors.service.attached import AttachedService
 from supervisors.spec import AttachedSpec, ServiceStatus
 from supervisors.states import ServiceState
 from tests.fakes import odd_chat

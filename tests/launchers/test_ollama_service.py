@@ -15,8 +15,8 @@ from launchers import ollama_server
 from launchers.base import BaseLauncher
 from launchers.progress import Progress
 from profiles.home import Home
-from supervisors.group import ServiceGroup
 from supervisors.health import probes
+from supervisors.service.group import ServiceGroup
 from supervisors.spec import AttachedSpec, Places, ServiceSpec, ServiceStatus
 from supervisors.states import ServiceState
 from tests.fakes.ollama_server import BYTES

@@ -7,7 +7,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from supervisors.group import ServiceGroup
+from supervisors.service.group import ServiceGroup
 from tests.supervisors.conftest import EAGER, fake_spec, places_in
 
 

@@ -13,8 +13,9 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]
 import pytest
 
-from supervisors import adoption, kernel
-from supervisors.group import ServiceGroup
+from supervisors import kernel
+from supervisors.service import adoption
+from supervisors.service.group import ServiceGroup
 from supervisors.shim import reaper, state_file
 from supervisors.spec import Places, ServiceSpec
 from supervisors.states import ServiceState

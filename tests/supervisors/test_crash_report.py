@@ -11,7 +11,7 @@ import pytest
 from supervisors import redact
 from supervisors.crash import crash_report
 from supervisors.crash.crash_report import CrashReport
-from supervisors.group import ServiceGroup
+from supervisors.service.group import ServiceGroup
 from supervisors.spec import Command, Places
 from tests.supervisors.conftest import EAGER, FAKE, Fake, fake_spec
 from tests.supervisors.test_faults import down, until

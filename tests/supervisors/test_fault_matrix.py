@@ -11,7 +11,7 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 
 from supervisors import kernel
-from supervisors.group import ServiceGroup
+from supervisors.service.group import ServiceGroup
 from supervisors.shim import reaper
 from supervisors.spec import Command, Places, ServiceSpec
 from supervisors.states import ServiceState

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import pytest
 
 from supervisors.errors import ServiceError, Unfit
-from supervisors.group import ServiceGroup
 from supervisors.health.restart_policy import RestartRules
+from supervisors.service.group import ServiceGroup
 from supervisors.spec import Command, Places, ServiceSpec, ServiceStatus
 from supervisors.states import ServiceState
 from tests.supervisors.conftest import EAGER, Fake, Story

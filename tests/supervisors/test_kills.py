@@ -14,8 +14,8 @@ from typing import Any
 import psutil  # type: ignore[import-untyped]
 import pytest
 
-from supervisors.group import ServiceGroup
 from supervisors.kernel import TOKEN_VARIABLE
+from supervisors.service.group import ServiceGroup
 from supervisors.shim import reaper
 from supervisors.spec import Places, ServiceStatus
 from supervisors.states import ServiceState

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from supervisors.group import ServiceGroup
+from supervisors.service.group import ServiceGroup
 from supervisors.spec import Command, Places, ServiceStatus
 from supervisors.states import ServiceState
 from tests.supervisors.conftest import EAGER, Fake, Story, ask

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from supervisors.attached import AttachedService
 from supervisors.errors import ServiceError
-from supervisors.group import ServiceGroup
 from supervisors.health import probes
 from supervisors.redact import Secret
+from supervisors.service.attached import AttachedService
+from supervisors.service.group import ServiceGroup
 from supervisors.spec import AttachedSpec, Command, Places, ServiceSpec
 from supervisors.states import ServiceState
 from tests.supervisors.conftest import EAGER, FAKE, Fake, Story

@@ -10,8 +10,8 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 
 from supervisors.errors import ServiceError
-from supervisors.group import ServiceGroup
 from supervisors.health.restart_policy import RestartRules
+from supervisors.service.group import ServiceGroup
 from supervisors.shim import reaper
 from supervisors.spec import Places, ServiceSpec
 from supervisors.states import ServiceState

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from supervisors.group import ServiceGroup
+from supervisors.service.group import ServiceGroup
+from supervisors.service.swap import Candidate, Phase, Swap, SwapResult
 from supervisors.spec import Places, ServiceSpec
 from supervisors.states import ServiceState
-from supervisors.swap import Candidate, Phase, Swap, SwapResult
 from tests.supervisors.conftest import EAGER, ask, fake_spec, working
 
 # With a port that opens too late: one that answers before it crashes has passed its trial, and is another case.

@@ -9,8 +9,8 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from supervisors.group import ServiceGroup
 from supervisors.health.restart_policy import RestartRules
+from supervisors.service.group import ServiceGroup
 from supervisors.shim import reaper
 from supervisors.spec import Command, Places, ServiceSpec, ServiceStatus
 from tests.bench.supervision.engines import Engine

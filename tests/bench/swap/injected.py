@@ -17,7 +17,7 @@ from console.api.client import NoShow, OperatorClient
 from console.api.commands import CommandError, Status, Swap
 from profiles.home import CHECKOUT
 from supervisors.health.probes import free_port
-from supervisors.swap import Phase
+from supervisors.service.swap import Phase
 from tests.real_show import RealShow
 
 MODELS = ("fake-a", "fake-b")

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from supervisors import adoption, redact
+from supervisors import redact
 from supervisors.crash.crash_analysis import Crash
 from supervisors.errors import ServiceError, Unfit
 from supervisors.exits import Exit, describe
@@ -18,7 +18,8 @@ from supervisors.health import health_monitor, probes
 from supervisors.health.memory_meter import MemoryMeter
 from supervisors.health.probes import PortTaken
 from supervisors.health.restart_policy import RestartPolicy, RestartRules
-from supervisors.service import NO_PROCESS, Clock, Gate, Service, open_gate
+from supervisors.service import adoption
+from supervisors.service.service import NO_PROCESS, Clock, Gate, Service, open_gate
 from supervisors.shim.log_file import stamp
 from supervisors.shim.process import ShimProcess
 from supervisors.shim.spawning import IdleShim, command_hash, spawn

@@ -8,7 +8,7 @@ from typing import Any
 
 from supervisors.errors import ServiceError
 from supervisors.health import probes
-from supervisors.service import Clock, Gate, Service, open_gate
+from supervisors.service.service import Clock, Gate, Service, open_gate
 from supervisors.spec import AttachedSpec, OnStatus
 from supervisors.states import ServiceState
 

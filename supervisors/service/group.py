@@ -12,18 +12,19 @@ from typing import Any, Self
 
 from msgspec.structs import replace
 
-from supervisors import adoption, kernel
-from supervisors.attached import AttachedService
+from supervisors import kernel
 from supervisors.crash import crash_report
 from supervisors.crash.crash_analysis import Crash, examine
 from supervisors.crash.crash_report import CrashReport
 from supervisors.errors import ServiceError
 from supervisors.health.restart_policy import RestartRules
-from supervisors.service import Service, open_gate
+from supervisors.service import adoption
+from supervisors.service.attached import AttachedService
+from supervisors.service.service import Service, open_gate
+from supervisors.service.supervisor import Supervisor
 from supervisors.shim import reaper
 from supervisors.spec import AttachedSpec, OnStatus, Places, ServiceSpec, ServiceStatus
 from supervisors.states import ServiceState
-from supervisors.supervisor import Supervisor
 
 _log = logging.getLogger(__name__)
 

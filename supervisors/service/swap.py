@@ -12,8 +12,8 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from supervisors.group import ServiceGroup
-from supervisors.service import Service
+from supervisors.service.group import ServiceGroup
+from supervisors.service.service import Service
 from supervisors.spec import ServiceSpec, ServiceStatus
 from supervisors.states import ServiceState
 

@@ -1,0 +1,1 @@
+"""A service: started, supervised, adopted, swapped and stopped."""
