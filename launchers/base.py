@@ -25,9 +25,9 @@ from launchers.errors import FetchError
 from launchers.memory.flags import LoadFlags
 from launchers.model_memory import ModelMemory
 from launchers.probe_binary import ended_by_others, fault, of_end
-from launchers.progress import OnProgress, Progress
-from launchers.soundness import any_fault
-from launchers.weights import COMMAND, ModelStore
+from launchers.store.file_check import any_fault
+from launchers.store.model_store import COMMAND, ModelStore
+from launchers.store.progress import OnProgress, Progress
 from profiles.address import address
 from profiles.errors import ProfileError
 from profiles.home import Home

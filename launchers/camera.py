@@ -1,7 +1,7 @@
 """What a rig's camera is captured with: the program, and the environment that it needs."""
 
 from launchers.environments import Environments
-from launchers.progress import OnProgress
+from launchers.store.progress import OnProgress
 from profiles.schema import Camera
 
 SCRIPT = "camera_opencv"

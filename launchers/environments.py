@@ -18,8 +18,8 @@ from msgspec import Struct
 from uv import find_uv_bin
 
 from launchers.errors import FetchError
-from launchers.network import any_proxy, uv_variables
-from launchers.progress import OnProgress, Progress
+from launchers.store.network import any_proxy, uv_variables
+from launchers.store.progress import OnProgress, Progress
 from profiles.home import Home
 
 ENGINES = Path(__file__).parent / "engines"

@@ -11,8 +11,8 @@ from clients.openai_chat import OpenAIChat
 from launchers.memory import gguf
 from launchers.memory.flags import LoadFlags
 from launchers.model_launcher import ModelLauncher
-from launchers.progress import OnProgress
-from launchers.soundness import gguf_fault
+from launchers.store.file_check import gguf_fault
+from launchers.store.progress import OnProgress
 from profiles.errors import ProfileError
 from supervisors.exits import Exit
 

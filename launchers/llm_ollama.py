@@ -16,9 +16,9 @@ from launchers.base import Finding
 from launchers.errors import FetchError
 from launchers.model_launcher import ModelLauncher
 from launchers.model_memory import HeldModel, ModelMemory
-from launchers.ollama_pull import pull
 from launchers.probe_binary import fault
-from launchers.progress import OnProgress
+from launchers.store.ollama_pull import pull
+from launchers.store.progress import OnProgress
 from profiles.errors import ProfileError
 from supervisors.errors import ServiceError, Unfit
 from supervisors.exits import Exit

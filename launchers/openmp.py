@@ -10,7 +10,7 @@ from pathlib import Path
 
 from launchers.environments import Environments
 from launchers.errors import FetchError
-from launchers.progress import OnProgress
+from launchers.store.progress import OnProgress
 from profiles.home import Home
 
 NAME = "libgomp.so.1"

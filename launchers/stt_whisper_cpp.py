@@ -6,7 +6,7 @@ from clients.http import Engine as Client
 from clients.whisper_server import WhisperServer
 from devices.sound_file import read_sound
 from launchers.base import BaseLauncher
-from launchers.soundness import ggml_fault
+from launchers.store.file_check import ggml_fault
 from supervisors.errors import ServiceError
 
 _CANARY = Path(__file__).parent / "canary.flac"

@@ -10,8 +10,8 @@ from console.api import commands as cmd
 from console.api.setup_progress import ProgressPrinter
 from console.engines.services import launchers, workshop
 from console.host.surroundings import for_stdout
-from launchers.progress import Progress
-from launchers.weights import ModelStore
+from launchers.store.model_store import ModelStore
+from launchers.store.progress import Progress
 from profiles.catalogue import Catalogue
 from profiles.home import Home
 from profiles.loader import load_rig

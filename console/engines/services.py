@@ -23,7 +23,7 @@ from launchers import registry
 from launchers.base import BaseLauncher, Workshop
 from launchers.environments import Environments
 from launchers.model_launcher import ModelLauncher
-from launchers.weights import ModelStore
+from launchers.store.model_store import ModelStore
 from profiles.catalogue import Catalogue
 from profiles.errors import ProfileError
 from profiles.home import Home

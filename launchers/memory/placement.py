@@ -4,7 +4,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from launchers.weights import COMMAND
+from launchers.store.model_store import COMMAND
 
 Backend = Literal["cpu", "gpu", "both", "unknown"]
 

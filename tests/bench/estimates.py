@@ -26,7 +26,7 @@ from launchers.base import BaseLauncher, Workshop
 from launchers.environments import Environments
 from launchers.memory.estimate import error_pct, estimate, learn, load_of
 from launchers.memory.learned import Learned, Measurement
-from launchers.weights import ModelStore
+from launchers.store.model_store import ModelStore
 from profiles.catalogue import Catalogue
 from profiles.home import Home
 from profiles.schema import Engine, Role

@@ -14,7 +14,7 @@ import soundfile
 import soxr
 
 from launchers.environments import Environments
-from launchers.weights import ModelStore
+from launchers.store.model_store import ModelStore
 from profiles.catalogue import Catalogue
 from profiles.home import Home
 

@@ -16,7 +16,7 @@ from console.engines.services import Senses
 from conversation.errors import Refused
 from launchers.base import BaseLauncher, Workshop
 from launchers.environments import Environments
-from launchers.weights import ModelStore
+from launchers.store.model_store import ModelStore
 from profiles.catalogue import Catalogue
 from profiles.errors import ProfileError
 from profiles.home import Home

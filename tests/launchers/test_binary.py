@@ -14,7 +14,7 @@ from console.engines.services import Senses
 from launchers import openmp, probe_binary, registry
 from launchers.base import BaseLauncher, Workshop
 from launchers.environments import Environments
-from launchers.weights import ModelStore
+from launchers.store.model_store import ModelStore
 from profiles.catalogue import Catalogue
 from profiles.home import Home
 from profiles.loader import load_rig

@@ -8,7 +8,7 @@ from devices.camera import simulated
 from launchers import camera
 from launchers.environments import Environments
 from launchers.errors import FetchError
-from launchers.progress import Progress
+from launchers.store.progress import Progress
 from profiles.home import Home
 from profiles.schema import Camera
 

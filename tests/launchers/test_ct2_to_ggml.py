@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from launchers.ct2_to_ggml import BASE_TOKENS, NotWhisper, convert, main, mel_filters
 from launchers.errors import FetchError
+from launchers.store.ct2_to_ggml import BASE_TOKENS, NotWhisper, convert, main, mel_filters
 from tests.fakes.package_index import serving
 from tests.launchers.toy_models import fetch, make_home, sha256
 

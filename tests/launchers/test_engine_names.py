@@ -7,7 +7,7 @@ import pytest
 from launchers.base import Workshop
 from launchers.environments import Environments
 from launchers.registry import launcher
-from launchers.weights import ModelStore
+from launchers.store.model_store import ModelStore
 from profiles.catalogue import Catalogue
 from profiles.errors import ProfileError
 from profiles.home import Home

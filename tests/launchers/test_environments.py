@@ -19,7 +19,7 @@ import pytest
 
 from launchers.environments import Environments
 from launchers.errors import FetchError
-from launchers.progress import Progress
+from launchers.store.progress import Progress
 from profiles.home import Home
 
 MAKER = """

@@ -16,7 +16,7 @@ from launchers import registry
 from launchers.base import Workshop
 from launchers.environments import Environments
 from launchers.model_launcher import ModelLauncher
-from launchers.weights import ModelStore
+from launchers.store.model_store import ModelStore
 from profiles.catalogue import Catalogue
 from profiles.home import Home
 from profiles.schema import Character, Engine

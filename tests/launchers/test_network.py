@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from launchers import source_hub
-from launchers.bulk import sha256_of
-from launchers.download import Download, SourceFailed, download, new_client
 from launchers.errors import FetchError
-from launchers.meter import Meter
-from launchers.network import proxy_for, uv_variables
+from launchers.store import source_hub
+from launchers.store.download import Download, SourceFailed, download, new_client
+from launchers.store.fetch_meter import Meter
+from launchers.store.file_transfer import sha256_of
+from launchers.store.network import proxy_for, uv_variables
 from profiles.catalogue import Hub
 
 NAMES = [f"{kind}_proxy" for kind in ("http", "https", "all", "no")]

@@ -11,13 +11,14 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 
 from clients.ollama import Ollama
-from launchers import llm_ollama, ollama_pull, ollama_server, registry
+from launchers import llm_ollama, ollama_server, registry
 from launchers.base import BaseLauncher, Workshop
 from launchers.environments import Environments
 from launchers.errors import FetchError
 from launchers.model_memory import HeldModel
-from launchers.progress import Progress
-from launchers.weights import ModelStore
+from launchers.store import ollama_pull
+from launchers.store.model_store import ModelStore
+from launchers.store.progress import Progress
 from profiles.catalogue import Catalogue
 from profiles.errors import ProfileError
 from profiles.home import CHECKOUT, Home

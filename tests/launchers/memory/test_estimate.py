@@ -13,7 +13,7 @@ from launchers.memory.fit import LEAST_RAM, LEAST_VRAM, Estimate, fits, margin, 
 from launchers.memory.flags import LoadFlags
 from launchers.memory.learned import Learned, Measurement
 from launchers.memory.placement import Placement
-from launchers.weights import ModelStore
+from launchers.store.model_store import ModelStore
 from profiles.catalogue import Catalogue
 from profiles.home import Home
 from profiles.schema import Engine

@@ -8,12 +8,12 @@ from typing import Any
 import httpx
 from msgspec import Struct
 
-from launchers import source_file, source_hub, source_packages
-from launchers.bulk import plain_disk_errors
-from launchers.download import SourceDead, SourceFailed
 from launchers.errors import FetchError
-from launchers.meter import Meter
-from launchers.shelf import PART
+from launchers.store import source_file, source_hub, source_packages
+from launchers.store.download import SourceDead, SourceFailed
+from launchers.store.fetch_meter import Meter
+from launchers.store.file_transfer import plain_disk_errors
+from launchers.store.model_folder import PART
 from profiles.catalogue import Hub, LocalFile, ModelFile, Packages
 
 FORGIVEN_S = 60.0

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import httpx
 
-from launchers.bulk import need_room
-from launchers.download import Download, SourceFailed, download
-from launchers.meter import Meter
+from launchers.store.download import Download, SourceFailed, download
+from launchers.store.fetch_meter import Meter
+from launchers.store.file_transfer import need_room
 from profiles.catalogue import Hub, ModelFile
 
 

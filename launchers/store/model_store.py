@@ -9,14 +9,14 @@ from typing import Literal
 import httpx
 from msgspec import Struct
 
-from launchers import source_file
-from launchers.bulk import DiskFull, folder_bytes, held, plain_disk_errors, replace, sha256_of, try_lock
-from launchers.download import SourceFailed, new_client
 from launchers.errors import FetchError
-from launchers.meter import Meter
-from launchers.progress import OnProgress
-from launchers.shelf import Shelf
-from launchers.sources import Place, Sources
+from launchers.store import source_file
+from launchers.store.download import SourceFailed, new_client
+from launchers.store.fetch_meter import Meter
+from launchers.store.file_transfer import DiskFull, folder_bytes, held, plain_disk_errors, replace, sha256_of, try_lock
+from launchers.store.model_folder import Shelf
+from launchers.store.progress import OnProgress
+from launchers.store.sources import Place, Sources
 from profiles.catalogue import Catalogue, Model, ModelFile
 from profiles.home import Home
 from profiles.schema import Role

@@ -3,9 +3,9 @@
 import hashlib
 from pathlib import Path
 
-from launchers.bulk import need_room, pump
-from launchers.download import SourceFailed
-from launchers.meter import Meter
+from launchers.store.download import SourceFailed
+from launchers.store.fetch_meter import Meter
+from launchers.store.file_transfer import need_room, pump
 from profiles.catalogue import ModelFile
 
 

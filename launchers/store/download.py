@@ -10,9 +10,9 @@ from typing import BinaryIO
 import httpx
 from msgspec import Struct
 
-from launchers.bulk import CHUNK, plain_disk_errors, sha256_of
-from launchers.meter import Meter
-from launchers.network import ByEnvironment, proxy_for
+from launchers.store.fetch_meter import Meter
+from launchers.store.file_transfer import CHUNK, plain_disk_errors, sha256_of
+from launchers.store.network import ByEnvironment, proxy_for
 
 ANSWER_S = 5.0
 """A source that has not answered by then is skipped."""

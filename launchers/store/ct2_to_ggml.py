@@ -1,6 +1,6 @@
 """Turns a CTranslate2 whisper model (float16) into the ggml file that whisper.cpp reads; numpy only, about 1 s.
 
-`python -m launchers.ct2_to_ggml MODEL.BIN TOKENIZER.JSON OUT.BIN`: a process of its own, because reading the
+`python -m launchers.store.ct2_to_ggml MODEL.BIN TOKENIZER.JSON OUT.BIN`: a process of its own, because reading the
 tokenizer holds the interpreter for longer than a jaw may wait.
 """
 
@@ -184,7 +184,7 @@ def _write_tensor(file: BinaryIO, name: str, tensor: Tensor) -> None:
 
 def main(arguments: list[str]) -> int:
     if len(arguments) != 3:
-        print("usage: python -m launchers.ct2_to_ggml MODEL.BIN TOKENIZER.JSON OUT.BIN", file=sys.stderr)
+        print("usage: python -m launchers.store.ct2_to_ggml MODEL.BIN TOKENIZER.JSON OUT.BIN", file=sys.stderr)
         return 2
     try:
         convert(*(Path(argument) for argument in arguments))

@@ -7,8 +7,8 @@ from clients.ollama import Ollama
 from clients.ollama_wire import PullLine
 from conversation.errors import ConversationError
 from launchers.errors import FetchError
-from launchers.meter import Meter
-from launchers.progress import OnProgress
+from launchers.store.fetch_meter import Meter
+from launchers.store.progress import OnProgress
 
 STALL_S = 300.0
 """Without a byte. To check the sum of 50 GB at the end, in silence, takes a slow disk as long."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from launchers.bulk import replace, size
+from launchers.store.file_transfer import replace, size
 from profiles.catalogue import ModelFile
 
 STAMPS = ".verified.json"

@@ -18,11 +18,11 @@ import httpx
 import uv
 from msgspec import Struct
 
-from launchers.bulk import DiskFull, need_room, pump, sha256_of
-from launchers.download import ANSWER_S, Download, SourceDead, SourceFailed, download
-from launchers.meter import Meter
-from launchers.network import any_proxy, uv_variables
-from launchers.shelf import WORK
+from launchers.store.download import ANSWER_S, Download, SourceDead, SourceFailed, download
+from launchers.store.fetch_meter import Meter
+from launchers.store.file_transfer import DiskFull, need_room, pump, sha256_of
+from launchers.store.model_folder import WORK
+from launchers.store.network import any_proxy, uv_variables
 from profiles.catalogue import ModelFile, Packages
 from profiles.home import CHECKOUT
 
@@ -195,7 +195,7 @@ def _holders(wheels: list[Path]) -> dict[str, Path]:
 
 
 async def _converted(model: Path, tokenizer: Path, out: Path) -> tuple[Path, str]:
-    command = [sys.executable, "-m", "launchers.ct2_to_ggml", str(model), str(tokenizer), str(out)]
+    command = [sys.executable, "-m", "launchers.store.ct2_to_ggml", str(model), str(tokenizer), str(out)]
     code, _, err = await run(command, b"", {})
     if code != 0:
         lines = err.decode(errors="replace").strip().splitlines() or ["it says nothing"]

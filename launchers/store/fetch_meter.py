@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from launchers.progress import OnProgress, Progress
+from launchers.store.progress import OnProgress, Progress
 
 INTERVAL_S = 0.1
 SMOOTHING_S = 3.0

@@ -1,0 +1,1 @@
+"""The model store: downloads that are resumed and verified, and the folders they end in."""
