@@ -18,13 +18,13 @@ from clients.http import Engine as Client
 from clients.http import Theirs
 from conversation.errors import ConversationError
 from conversation.ports import Message
-from launchers import openmp
 from launchers.access import access
-from launchers.environments import Environments
 from launchers.errors import FetchError
 from launchers.memory.flags import LoadFlags
 from launchers.model_memory import ModelMemory
-from launchers.probe_binary import ended_by_others, fault, of_end
+from launchers.runtime import openmp
+from launchers.runtime.environments import Environments
+from launchers.runtime.probe_binary import ended_by_others, fault, of_end
 from launchers.store.file_check import any_fault
 from launchers.store.model_store import COMMAND, ModelStore
 from launchers.store.progress import OnProgress, Progress

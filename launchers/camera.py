@@ -1,6 +1,6 @@
 """What a rig's camera is captured with: the program, and the environment that it needs."""
 
-from launchers.environments import Environments
+from launchers.runtime.environments import Environments
 from launchers.store.progress import OnProgress
 from profiles.schema import Camera
 

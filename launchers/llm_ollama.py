@@ -11,12 +11,12 @@ from clients.http import Engine as Client
 from clients.ollama import Ollama
 from clients.ollama_wire import full_name, program
 from conversation.errors import ConversationError
-from launchers import ollama_server
 from launchers.base import Finding
 from launchers.errors import FetchError
 from launchers.model_launcher import ModelLauncher
 from launchers.model_memory import HeldModel, ModelMemory
-from launchers.probe_binary import fault
+from launchers.runtime import ollama_server
+from launchers.runtime.probe_binary import fault
 from launchers.store.ollama_pull import pull
 from launchers.store.progress import OnProgress
 from profiles.errors import ProfileError

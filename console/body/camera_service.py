@@ -15,8 +15,8 @@ from devices.camera.capture import Camera, Frame
 from devices.errors import DeviceError
 from devices.limits import LimitedHead
 from launchers import camera as camera_launcher
-from launchers.environments import Environments
 from launchers.errors import FetchError
+from launchers.runtime.environments import Environments
 from profiles.schema import Rig
 
 _SEEN_S, _UNSEEN_S = 0.125, 1.0

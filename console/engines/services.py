@@ -21,8 +21,8 @@ from devices.hot_key import code_of
 from devices.pan_tilt import head
 from launchers import registry
 from launchers.base import BaseLauncher, Workshop
-from launchers.environments import Environments
 from launchers.model_launcher import ModelLauncher
+from launchers.runtime.environments import Environments
 from launchers.store.model_store import ModelStore
 from profiles.catalogue import Catalogue
 from profiles.errors import ProfileError

@@ -23,9 +23,9 @@ from msgspec import Struct
 
 from launchers import registry
 from launchers.base import BaseLauncher, Workshop
-from launchers.environments import Environments
 from launchers.memory.estimate import error_pct, estimate, learn, load_of
 from launchers.memory.learned import Learned, Measurement
+from launchers.runtime.environments import Environments
 from launchers.store.model_store import ModelStore
 from profiles.catalogue import Catalogue
 from profiles.home import Home

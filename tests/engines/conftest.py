@@ -13,7 +13,7 @@ import pytest
 import soundfile
 import soxr
 
-from launchers.environments import Environments
+from launchers.runtime.environments import Environments
 from launchers.store.model_store import ModelStore
 from profiles.catalogue import Catalogue
 from profiles.home import Home

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from launchers import camera as launcher
-from launchers.environments import Environments
+from launchers.runtime.environments import Environments
 from profiles.home import Home
 from profiles.schema import Camera as Settings
 from tests.devices.camera.rolling import rolling, until

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from launchers.environments import ENGINES
+from launchers.runtime.environments import ENGINES
 
 ENGINE_NAMES = sorted(path.stem for path in ENGINES.glob("*.req"))
 

@@ -15,7 +15,7 @@ from console.engines import services
 from console.engines.services import Senses
 from conversation.errors import Refused
 from launchers.base import BaseLauncher, Workshop
-from launchers.environments import Environments
+from launchers.runtime.environments import Environments
 from launchers.store.model_store import ModelStore
 from profiles.catalogue import Catalogue
 from profiles.errors import ProfileError

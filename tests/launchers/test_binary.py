@@ -11,9 +11,10 @@ import pytest
 
 from console.engines import services
 from console.engines.services import Senses
-from launchers import openmp, probe_binary, registry
+from launchers import registry
 from launchers.base import BaseLauncher, Workshop
-from launchers.environments import Environments
+from launchers.runtime import openmp, probe_binary
+from launchers.runtime.environments import Environments
 from launchers.store.model_store import ModelStore
 from profiles.catalogue import Catalogue
 from profiles.home import Home

@@ -6,8 +6,8 @@ import pytest
 
 from devices.camera import simulated
 from launchers import camera
-from launchers.environments import Environments
 from launchers.errors import FetchError
+from launchers.runtime.environments import Environments
 from launchers.store.progress import Progress
 from profiles.home import Home
 from profiles.schema import Camera

@@ -14,7 +14,7 @@ from conversation.errors import ConversationError
 from conversation.ports import Message, Sampling
 from launchers import registry
 from launchers.base import BaseLauncher, Workshop
-from launchers.environments import Environments
+from launchers.runtime.environments import Environments
 from launchers.store.model_store import ModelStore
 from profiles.catalogue import Catalogue
 from profiles.home import Home

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from launchers.base import Workshop
-from launchers.environments import Environments
 from launchers.registry import launcher
+from launchers.runtime.environments import Environments
 from launchers.store.model_store import ModelStore
 from profiles.catalogue import Catalogue
 from profiles.errors import ProfileError

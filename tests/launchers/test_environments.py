@@ -17,15 +17,15 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]
 import pytest
 
-from launchers.environments import Environments
 from launchers.errors import FetchError
+from launchers.runtime.environments import Environments
 from launchers.store.progress import Progress
 from profiles.home import Home
 
 MAKER = """
 import asyncio, sys
 from pathlib import Path
-from launchers.environments import Environments
+from launchers.runtime.environments import Environments
 from profiles.home import Home
 environments = Environments(Home(Path(sys.argv[1])), Path(sys.argv[2]))
 asyncio.run(environments.ensure("toy", lambda step: print(step.note, flush=True)))
@@ -111,7 +111,7 @@ async def test_made_once_and_then_without_uv(home: Home, wheels: Path, monkeypat
     assert who(python) == "alpha beta"
     assert steps[-1] == Progress(what="environment of toy", unit="packages", done=2, total=2)
     assert [step.done for step in steps] == sorted(step.done for step in steps)
-    monkeypatch.setattr("launchers.environments.find_uv_bin", lambda: pytest.fail("uv was asked"))
+    monkeypatch.setattr("launchers.runtime.environments.find_uv_bin", lambda: pytest.fail("uv was asked"))
     began = time.monotonic()
     assert await environments.ensure("toy", steps.append) == python
     assert time.monotonic() - began < 0.05

@@ -14,8 +14,8 @@ from conversation import window
 from conversation.ports import Message
 from launchers import registry
 from launchers.base import Workshop
-from launchers.environments import Environments
 from launchers.model_launcher import ModelLauncher
+from launchers.runtime.environments import Environments
 from launchers.store.model_store import ModelStore
 from profiles.catalogue import Catalogue
 from profiles.home import Home

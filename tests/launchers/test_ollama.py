@@ -11,11 +11,12 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 
 from clients.ollama import Ollama
-from launchers import llm_ollama, ollama_server, registry
+from launchers import llm_ollama, registry
 from launchers.base import BaseLauncher, Workshop
-from launchers.environments import Environments
 from launchers.errors import FetchError
 from launchers.model_memory import HeldModel
+from launchers.runtime import ollama_server
+from launchers.runtime.environments import Environments
 from launchers.store import ollama_pull
 from launchers.store.model_store import ModelStore
 from launchers.store.progress import Progress

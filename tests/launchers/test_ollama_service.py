@@ -11,8 +11,8 @@ import pytest
 from clients.ollama import Ollama
 from conversation.events import ModelFigures
 from conversation.ports import Message, Sampling
-from launchers import ollama_server
 from launchers.base import BaseLauncher
+from launchers.runtime import ollama_server
 from launchers.store.progress import Progress
 from profiles.home import Home
 from supervisors.health import probes

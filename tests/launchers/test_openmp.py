@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from launchers import openmp
-from launchers.environments import Environments
 from launchers.errors import FetchError
+from launchers.runtime import openmp
+from launchers.runtime.environments import Environments
 from profiles.home import Home
 
 

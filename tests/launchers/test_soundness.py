@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from launchers import openmp, registry
+from launchers import registry
 from launchers.base import BaseLauncher, Workshop
-from launchers.environments import Environments
+from launchers.runtime import openmp
+from launchers.runtime.environments import Environments
 from launchers.store.file_check import any_fault, ggml_fault, gguf_fault
 from launchers.store.model_store import ModelStore
 from profiles.catalogue import Catalogue

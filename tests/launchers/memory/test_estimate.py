@@ -7,12 +7,12 @@ import pytest
 
 from launchers import registry
 from launchers.base import BaseLauncher, Workshop
-from launchers.environments import Environments
 from launchers.memory.estimate import Load, error_pct, estimate, for_launcher, learn, load_of
 from launchers.memory.fit import LEAST_RAM, LEAST_VRAM, Estimate, fits, margin, refusal, would_fit
 from launchers.memory.flags import LoadFlags
 from launchers.memory.learned import Learned, Measurement
 from launchers.memory.placement import Placement
+from launchers.runtime.environments import Environments
 from launchers.store.model_store import ModelStore
 from profiles.catalogue import Catalogue
 from profiles.home import Home

@@ -8,8 +8,8 @@ import ctypes
 import os
 from pathlib import Path
 
-from launchers.environments import Environments
 from launchers.errors import FetchError
+from launchers.runtime.environments import Environments
 from launchers.store.progress import OnProgress
 from profiles.home import Home
 

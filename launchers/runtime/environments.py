@@ -22,7 +22,7 @@ from launchers.store.network import any_proxy, uv_variables
 from launchers.store.progress import OnProgress, Progress
 from profiles.home import Home
 
-ENGINES = Path(__file__).parent / "engines"
+ENGINES = Path(__file__).parent.parent / "engines"
 
 POLL_S = 0.2
 STALL_S = "15"

@@ -1,0 +1,1 @@
+"""What an engine runs in: its environment, its binary and its libraries."""
