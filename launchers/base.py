@@ -21,7 +21,7 @@ from conversation.ports import Message
 from launchers.access import access
 from launchers.errors import FetchError
 from launchers.memory.flags import LoadFlags
-from launchers.model_memory import ModelMemory
+from launchers.memory.reported import ModelMemory
 from launchers.runtime import openmp
 from launchers.runtime.environments import Environments
 from launchers.runtime.probe_binary import ended_by_others, fault, of_end
