@@ -10,9 +10,9 @@ from types import MappingProxyType
 
 from msgspec import Struct
 
+from launchers.headers.ggml import Whisper
+from launchers.headers.gguf import Gguf, Tensor
 from launchers.memory.flags import LoadFlags
-from launchers.memory.ggml import Whisper
-from launchers.memory.gguf import Gguf, Tensor
 from launchers.memory.kv_cache import layers, per_layer
 
 MIB = 1024 * 1024

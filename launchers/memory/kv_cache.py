@@ -5,9 +5,9 @@ llama-memory-recurrent.cpp).
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from launchers.headers.gguf import Gguf
+from launchers.headers.tensor_types import row_bytes
 from launchers.memory.flags import LoadFlags
-from launchers.memory.gguf import Gguf
-from launchers.memory.kinds import row_bytes
 
 MOST_LAYERS = 4096
 _PAD = 256

@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from launchers.memory import ggml, gguf
-from launchers.memory.reader import BadHeader
+from launchers.headers import ggml, gguf
+from launchers.headers.reader import BadHeader
 
 _LOOKS = (
     (re.compile(rb"\s*<(!doctype|html|\?xml)", re.IGNORECASE), "is a web page"),

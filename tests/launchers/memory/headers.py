@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from launchers.memory.kinds import KINDS, tensor_bytes
+from launchers.headers.tensor_types import KINDS, tensor_bytes
 
 U32, F32, BOOL, STRING, ARRAY, U64 = 4, 6, 7, 8, 9, 10
 Tensors = Sequence[tuple[str, tuple[int, ...], str]]

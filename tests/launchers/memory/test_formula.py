@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from launchers.memory import formula, gguf
+from launchers.headers import gguf
+from launchers.headers.ggml import Whisper
+from launchers.headers.gguf import Gguf
+from launchers.memory import formula
 from launchers.memory.flags import LoadFlags
-from launchers.memory.ggml import Whisper
-from launchers.memory.gguf import Gguf
 from launchers.memory.kv_cache import per_layer
 from tests.launchers.memory.headers import Tensors, layer_tensors, llama, write_gguf
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from launchers.memory import ggml, gguf
-from launchers.memory.gguf import Counted
-from launchers.memory.kinds import KINDS, row_bytes, tensor_bytes
-from launchers.memory.reader import BadHeader
+from launchers.headers import ggml, gguf
+from launchers.headers.gguf import Counted
+from launchers.headers.reader import BadHeader
+from launchers.headers.tensor_types import KINDS, row_bytes, tensor_bytes
 from tests.launchers.memory.headers import gguf_bytes, layer_tensors, llama, number_of, whisper_bytes, write_gguf
 
 SEED, ROUNDS = 20261122, 600

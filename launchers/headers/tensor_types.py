@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from launchers.memory.reader import BadHeader
+from launchers.headers.reader import BadHeader
 
 
 class Kind(NamedTuple):

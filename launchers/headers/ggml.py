@@ -10,8 +10,8 @@ from typing import BinaryIO
 
 from msgspec import Struct
 
-from launchers.memory.kinds import tensor_bytes
-from launchers.memory.reader import BadHeader
+from launchers.headers.reader import BadHeader
+from launchers.headers.tensor_types import tensor_bytes
 
 MAGIC = 0x67676D6C
 _HEAD, _COUNT, _TENSOR = struct.Struct("<I11i"), struct.Struct("<i"), struct.Struct("<3i")

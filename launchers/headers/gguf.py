@@ -12,8 +12,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from launchers.memory.kinds import KINDS, tensor_bytes
-from launchers.memory.reader import BadHeader, Reader
+from launchers.headers.reader import BadHeader, Reader
+from launchers.headers.tensor_types import KINDS, tensor_bytes
 
 MAGIC = b"GGUF"
 _VERSIONS = (2, 3)

@@ -1,0 +1,1 @@
+"""Headers of weight files (GGUF and GGML), read with bounds."""
