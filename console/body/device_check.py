@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from msgspec import structs
 
 from console.api.body_status import Row
-from devices import audio_devices
+from devices.audio import audio_devices
 from devices.boards import board
 from devices.camera import names
 from devices.errors import DeviceError

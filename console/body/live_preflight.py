@@ -20,7 +20,7 @@ from console.host.disk_space import places
 from conversation import prompt
 from conversation.errors import ConversationError
 from conversation.stages import Stage
-from devices.microphone_clip import recorded_visitors
+from devices.audio.microphone_clip import recorded_visitors
 from devices.sound_file import read_sound
 from supervisors.states import ServiceState
 

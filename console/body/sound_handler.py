@@ -10,7 +10,7 @@ from console.api.body_status import SoundDevice
 from console.api.commands import TURN_FAILED, USAGE, CommandError
 from console.body.device_set import Booth
 from conversation.errors import ConversationError
-from devices import audio_devices, sound_test
+from devices.audio import audio_devices, sound_test
 from devices.errors import DeviceError
 from profiles.edit import save_rig
 from profiles.errors import ProfileError

@@ -25,7 +25,7 @@ from conversation.history import History
 from conversation.ports import Message
 from conversation.speakable import SpeakableStream
 from conversation.spoken import spoken
-from devices.microphone_clip import recorded_visitors
+from devices.audio.microphone_clip import recorded_visitors
 from devices.sound_file import read_sound
 from profiles.home import Home
 from profiles.loader import load_character

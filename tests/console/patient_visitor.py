@@ -8,8 +8,8 @@ import numpy as np
 import soundfile
 
 from console.cli.main import main
-from devices import audio_devices
-from devices.microphone_clip import recorded_visitors
+from devices.audio import audio_devices
+from devices.audio.microphone_clip import recorded_visitors
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:

@@ -7,8 +7,8 @@ import pytest
 
 from console.body.device_check import connected
 from console.cli.main import main
-from devices import miniaudio_streams
-from devices.device_names import Row
+from devices.audio import miniaudio_streams
+from devices.audio.device_names import Row
 from devices.emulators.emulate import emulate
 from devices.serial_port import SerialPort
 from profiles.schema import Camera, Engine, Jaw, PanTilt, Rig

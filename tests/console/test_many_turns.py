@@ -12,7 +12,7 @@ import pytest
 
 from console.api.client import OperatorClient
 from console.api.commands import Ask, CommandError, Interrupt, Press, Release, Say
-from devices.microphone_clip import recorded_visitors
+from devices.audio.microphone_clip import recorded_visitors
 from devices.sound_file import read_sound
 from tests.real_show import RealShow, borrowed_home
 

@@ -7,9 +7,9 @@ import pytest
 from numpy.typing import NDArray
 
 from conversation.audio import HEARING_RATE, Samples
+from devices.audio.microphone_clip import recorded_visitors
 from devices.channels import Block, ChannelPicker, best_of
 from devices.levels import level_db
-from devices.microphone_clip import recorded_visitors
 from devices.sound_file import read_sound
 
 RATE = HEARING_RATE

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from devices import audio_devices, miniaudio_streams
-from devices.device_names import Row, default, folded, labels, match
+from devices.audio import audio_devices, miniaudio_streams
+from devices.audio.device_names import Row, default, folded, labels, match
 
 
 def row(name: str, id: str = "", usual: bool = False, backend: str = "PulseAudio") -> Row:

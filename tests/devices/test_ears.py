@@ -9,9 +9,9 @@ import pytest
 
 from conversation.audio import HEARING_RATE, Samples
 from conversation.turn import SURE_SPEECH_S
+from devices.audio.microphone_clip import ClipMicrophone, RecordedVisitor, recorded_visitors
+from devices.audio.miniaudio_streams import cards
 from devices.input_ring import InputRing
-from devices.microphone_clip import ClipMicrophone, RecordedVisitor, recorded_visitors
-from devices.miniaudio_streams import cards
 from devices.sound_file import read_sound
 from devices.speech_detector import SileroDetector
 

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from conversation.audio import HEARING_RATE, SILENCE, Samples
-from devices.device_clock import QueueClock, RateChanger
+from devices.audio.device_clock import QueueClock, RateChanger
+from devices.audio.microphone_clip import recorded_visitors
+from devices.audio.sound_test import beep, hear_yourself, judge, listen_for_tone, play, tone
 from devices.input_ring import InputRing
 from devices.levels import clipped, level_db, peak_db, quiet_and_loud
-from devices.microphone_clip import recorded_visitors
 from devices.noise import noise_filter
 from devices.sound_file import read_sound
-from devices.sound_test import beep, hear_yourself, judge, listen_for_tone, play, tone
 from profiles.schema import Audio
 from tests.fakes.ports import ClipMicrophone, LiveMicrophone, TappedSpeaker
 

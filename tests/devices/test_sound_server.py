@@ -14,14 +14,14 @@ from msgspec import structs
 from conversation.audio import HEARING_RATE, Samples
 from conversation.errors import ConversationError
 from conversation.stages import Outcome, Stage
-from devices import audio_devices
-from devices.audio_devices import LIVE_RATE
+from devices.audio import audio_devices
+from devices.audio.audio_devices import LIVE_RATE
+from devices.audio.microphone_clip import recorded_visitors
+from devices.audio.sound_test import beep, hear_yourself, play
+from devices.audio.switching import SwitchingMicrophone, SwitchingSpeaker
 from devices.errors import DeviceError
-from devices.microphone_clip import recorded_visitors
 from devices.sound_file import read_sound
-from devices.sound_test import beep, hear_yourself, play
 from devices.speech_detector import SileroDetector
-from devices.switching import SwitchingMicrophone, SwitchingSpeaker
 from profiles.schema import Audio
 from tests.conversation.booth import QUICK, Booth, opened
 from tests.devices.sound_server import FOYER, MISSING, STAGE, SoundServer

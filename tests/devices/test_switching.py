@@ -11,10 +11,10 @@ import pytest
 from msgspec import structs
 
 from conversation.errors import ConversationError
+from devices.audio.microphone_clip import RecordedVisitor, recorded_visitors
+from devices.audio.sound_device import Inlet, Outlet, Pace, SoundDevice
+from devices.audio.switching import NullOutlet, RecordedInlet, SwitchingMicrophone, SwitchingSpeaker
 from devices.errors import DeviceError
-from devices.microphone_clip import RecordedVisitor, recorded_visitors
-from devices.sound_device import Inlet, Outlet, Pace, SoundDevice
-from devices.switching import NullOutlet, RecordedInlet, SwitchingMicrophone, SwitchingSpeaker
 
 RATE = 8000
 QUICK = Pace(tick_s=0.02, stall_s=20.0, first_s=20.0, retry_s=0.02, longest_s=0.1, default_after_s=0.6)

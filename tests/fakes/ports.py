@@ -12,8 +12,8 @@ from conversation.errors import ConversationError
 from conversation.events import JawFigures, ModelFigures
 from conversation.ports import LanguageModel, Message, Playback, Sampling, SpeechToText, TextToSpeech
 from conversation.stages import Stage
+from devices.audio.speaker_null import NullSpeaker
 from devices.input_ring import InputRing, LiveRecording
-from devices.speaker_null import NullSpeaker
 
 RATE = 8000
 """Of the tapped speaker and of the fake voices: little to compute."""

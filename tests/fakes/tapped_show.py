@@ -11,8 +11,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 from conversation import speech_player
 from conversation.audio import SILENCE, Samples
 from conversation.loudness import Leveller
-from devices import audio_devices
-from devices.switching import SwitchingSpeaker
+from devices.audio import audio_devices
+from devices.audio.switching import SwitchingSpeaker
 
 TAP = os.open(os.environ["GALACTUS_TAP"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 

@@ -7,9 +7,9 @@ import numpy as np
 import soxr
 
 from conversation.audio import HEARING_RATE
+from devices.audio.sound_device import Inlet
 from devices.channels import ChannelPicker
 from devices.errors import DeviceError
-from devices.sound_device import Inlet
 
 
 class SounddeviceMicrophone(Inlet):

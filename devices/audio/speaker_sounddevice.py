@@ -3,9 +3,9 @@
 from time import monotonic
 from typing import Any
 
-from devices.device_clock import RateChanger
+from devices.audio.device_clock import RateChanger
+from devices.audio.sound_device import Outlet, Pull
 from devices.errors import DeviceError
-from devices.sound_device import Outlet, Pull
 
 
 class SounddeviceSpeaker(Outlet):

@@ -81,4 +81,4 @@ class RecordedVisitor:
 
 def recorded_visitors() -> list[Path]:
     """The questions that ship with the product, in the order of their names."""
-    return sorted((Path(__file__).parent / "visitors").glob("*.flac"))
+    return sorted((Path(__file__).parent.parent / "visitors").glob("*.flac"))

@@ -11,13 +11,13 @@ from conversation.audio import Samples
 from conversation.errors import ConversationError
 from conversation.ports import Recording
 from conversation.stages import Stage
-from devices.device_keeper import DeviceKeeper
+from devices.audio.device_supervisor import DeviceKeeper
+from devices.audio.microphone_clip import RecordedVisitor
+from devices.audio.sound_device import Inlet, OnChange, Outlet, Pace, SoundDevice
+from devices.audio.speaker_null import NullClock
 from devices.input_ring import InputRing
-from devices.microphone_clip import RecordedVisitor
 from devices.noise import NoiseFilter
 from devices.output_queue import OutputQueue
-from devices.sound_device import Inlet, OnChange, Outlet, Pace, SoundDevice
-from devices.speaker_null import NullClock
 
 
 class NullOutlet(Outlet):

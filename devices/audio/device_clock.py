@@ -6,7 +6,7 @@ import numpy as np
 import soxr
 
 from conversation.audio import SILENCE, Samples, quantile
-from devices.sound_device import Pull
+from devices.audio.sound_device import Pull
 
 _LEARN_S = (0.5, 2.0)
 

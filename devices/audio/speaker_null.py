@@ -5,8 +5,8 @@ from time import monotonic, sleep
 from types import TracebackType
 from typing import Self
 
+from devices.audio.sound_device import Pull
 from devices.output_queue import OutputQueue
-from devices.sound_device import Pull
 
 _BLOCK_S = 0.010
 _AHEAD_S = 0.020

@@ -10,17 +10,17 @@ from typing import Any, TypeVar
 
 from msgspec import Struct, structs
 
-from devices import device_names, miniaudio_streams
-from devices.device_names import Match, Row
+from devices.audio import device_names, miniaudio_streams
+from devices.audio.device_names import Match, Row
+from devices.audio.microphone_clip import RecordedVisitor, recorded_visitors
+from devices.audio.microphone_miniaudio import MiniaudioMicrophone
+from devices.audio.microphone_sounddevice import SounddeviceMicrophone
+from devices.audio.sound_device import Inlet, OnChange, Outlet, SoundDevice
+from devices.audio.speaker_miniaudio import MiniaudioSpeaker
+from devices.audio.speaker_sounddevice import SounddeviceSpeaker
+from devices.audio.switching import AnyInlet, NullOutlet, RecordedInlet, SwitchingMicrophone, SwitchingSpeaker
 from devices.errors import DeviceError
-from devices.microphone_clip import RecordedVisitor, recorded_visitors
-from devices.microphone_miniaudio import MiniaudioMicrophone
-from devices.microphone_sounddevice import SounddeviceMicrophone
 from devices.noise import noise_filter
-from devices.sound_device import Inlet, OnChange, Outlet, SoundDevice
-from devices.speaker_miniaudio import MiniaudioSpeaker
-from devices.speaker_sounddevice import SounddeviceSpeaker
-from devices.switching import AnyInlet, NullOutlet, RecordedInlet, SwitchingMicrophone, SwitchingSpeaker
 from profiles.schema import Audio
 
 NULL_RATE = 22_050

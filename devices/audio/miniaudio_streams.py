@@ -7,9 +7,9 @@ from typing import Any
 
 import miniaudio
 
-from devices.device_names import Row
+from devices.audio.device_names import Row
+from devices.audio.sound_device import SoundDevice
 from devices.errors import DeviceError
-from devices.sound_device import SoundDevice
 
 BUFFER_MS = 40
 """An open microphone costs 0.7 % of a core all evening; with 20 ms it would be twice that."""

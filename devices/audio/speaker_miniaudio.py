@@ -6,9 +6,9 @@ from typing import Any
 
 import miniaudio
 
-from devices.device_clock import QueueClock, RateChanger
-from devices.miniaudio_streams import BUFFER_MS, Playback, Streaming
-from devices.sound_device import Outlet
+from devices.audio.device_clock import QueueClock, RateChanger
+from devices.audio.miniaudio_streams import BUFFER_MS, Playback, Streaming
+from devices.audio.sound_device import Outlet
 
 _RATE = 48_000
 

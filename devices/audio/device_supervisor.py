@@ -9,8 +9,8 @@ from typing import Generic, TypeVar
 
 from msgspec import Struct
 
+from devices.audio.sound_device import OnChange, Pace, SoundDevice, State
 from devices.errors import DeviceError
-from devices.sound_device import OnChange, Pace, SoundDevice, State
 
 _LOG = logging.getLogger(__name__)
 _FLOWS_S = 0.05

@@ -1,0 +1,1 @@
+"""Microphones and speakers of this machine."""
