@@ -4,7 +4,7 @@ from pathlib import Path
 
 from clients.http import Engine as Client
 from clients.whisper_server import WhisperServer
-from devices.sound_file import read_sound
+from devices.sound.sound_file import read_sound
 from launchers.base import BaseLauncher
 from launchers.store.file_check import ggml_fault
 from supervisors.errors import ServiceError

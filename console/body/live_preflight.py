@@ -21,7 +21,7 @@ from conversation import prompt
 from conversation.errors import ConversationError
 from conversation.stages import Stage
 from devices.audio.microphone_clip import recorded_visitors
-from devices.sound_file import read_sound
+from devices.sound.sound_file import read_sound
 from supervisors.states import ServiceState
 
 if TYPE_CHECKING:

@@ -32,7 +32,7 @@ _WARM_S, _COLD_S = 120.0, 600.0
 def ask(arguments: Namespace) -> int:
     pcm = b""
     if arguments.wav is not None:
-        from devices.sound_file import read_sound
+        from devices.sound.sound_file import read_sound
 
         pcm = read_sound(arguments.wav).astype("<i2").tobytes()
     elif not arguments.text.strip():

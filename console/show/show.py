@@ -48,7 +48,7 @@ from conversation.ports import Message
 from conversation.reply import Habits
 from conversation.stages import Stage
 from conversation.turn import Stagehands
-from devices.speech_detector import SileroDetector
+from devices.sound.speech_detector import SileroDetector
 from launchers.base import BaseLauncher
 from profiles.catalogue import Catalogue
 from profiles.home import Home

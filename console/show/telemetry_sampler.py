@@ -11,7 +11,7 @@ from console.body.device_set import Booth
 from console.engines.service_meters import Meters
 from conversation.events import Event, StageEntered
 from conversation.stages import Stage
-from devices.levels import NoiseFloor
+from devices.sound.levels import NoiseFloor
 from profiles.schema import MemoryRules
 from supervisors.meters import history
 from supervisors.meters.ledger import Pool

@@ -20,7 +20,7 @@ from devices.audio.speaker_miniaudio import MiniaudioSpeaker
 from devices.audio.speaker_sounddevice import SounddeviceSpeaker
 from devices.audio.switching import AnyInlet, NullOutlet, RecordedInlet, SwitchingMicrophone, SwitchingSpeaker
 from devices.errors import DeviceError
-from devices.noise import noise_filter
+from devices.sound.noise import noise_filter
 from profiles.schema import Audio
 
 NULL_RATE = 22_050

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Self
 
 from conversation.audio import HEARING_RATE, Samples
-from devices.levels import level_db
-from devices.sound_file import read_sound
+from devices.sound.levels import level_db
+from devices.sound.sound_file import read_sound
 
 _LEVEL_SAMPLES = HEARING_RATE // 20
 

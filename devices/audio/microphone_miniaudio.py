@@ -10,8 +10,8 @@ import numpy as np
 from conversation.audio import HEARING_RATE
 from devices.audio.miniaudio_streams import USUAL, ArrayCapture, Capture, Streaming, SurroundCapture, channels
 from devices.audio.sound_device import Inlet
-from devices.channels import ChannelPicker
 from devices.errors import DeviceError
+from devices.sound.channels import ChannelPicker
 
 _SOUND_S = 0.4
 """After which a device that sends zeros alone is thought to be misunderstood; no converter is so quiet."""

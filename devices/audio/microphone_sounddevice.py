@@ -8,8 +8,8 @@ import soxr
 
 from conversation.audio import HEARING_RATE
 from devices.audio.sound_device import Inlet
-from devices.channels import ChannelPicker
 from devices.errors import DeviceError
+from devices.sound.channels import ChannelPicker
 
 
 class SounddeviceMicrophone(Inlet):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from conversation.audio import HEARING_RATE, SILENCE, Samples, quantile
 from conversation.ports import Microphone, Speaker
-from devices.levels import clipped, peak_db, quiet_and_loud
+from devices.sound.levels import clipped, peak_db, quiet_and_loud
 
 TONE_HZ = 1000
 _TONE_S, _BEFORE_S, _AFTER_S = 0.5, 0.4, 0.5

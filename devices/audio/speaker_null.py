@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from devices.audio.sound_device import Pull
-from devices.output_queue import OutputQueue
+from devices.sound.output_queue import OutputQueue
 
 _BLOCK_S = 0.010
 _AHEAD_S = 0.020

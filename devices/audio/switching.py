@@ -15,9 +15,9 @@ from devices.audio.device_supervisor import DeviceKeeper
 from devices.audio.microphone_clip import RecordedVisitor
 from devices.audio.sound_device import Inlet, OnChange, Outlet, Pace, SoundDevice
 from devices.audio.speaker_null import NullClock
-from devices.input_ring import InputRing
-from devices.noise import NoiseFilter
-from devices.output_queue import OutputQueue
+from devices.sound.input_ring import InputRing
+from devices.sound.noise import NoiseFilter
+from devices.sound.output_queue import OutputQueue
 
 
 class NullOutlet(Outlet):

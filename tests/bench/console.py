@@ -30,7 +30,7 @@ from console.api.commands import Ask
 from console.host.run_lock import alive
 from console.tui.client.show_connection import Link
 from devices.audio.microphone_clip import recorded_visitors
-from devices.sound_file import read_sound
+from devices.sound.sound_file import read_sound
 from profiles.home import CHECKOUT, Home
 from tests.bench.lag import Windows, connections, lateness
 from tests.bench.pseudo_terminal import PseudoTerminal

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 from conversation.audio import Samples
 from devices.jaw_player import JawPlayer
 from devices.limits import LimitedJaw
-from devices.output_queue import OutputQueue
+from devices.sound.output_queue import OutputQueue
 
 BLOCKED_S = 5.0
 TAP = os.open(os.environ["GALACTUS_TAP"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

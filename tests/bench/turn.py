@@ -26,7 +26,7 @@ from conversation.ports import Message
 from conversation.speakable import SpeakableStream
 from conversation.spoken import spoken
 from devices.audio.microphone_clip import recorded_visitors
-from devices.sound_file import read_sound
+from devices.sound.sound_file import read_sound
 from profiles.home import Home
 from profiles.loader import load_character
 from profiles.schema import Character

@@ -16,7 +16,7 @@ import pytest
 from console.api.client import NoShow
 from console.api.commands import Ask, CommandError, Status
 from devices.audio.microphone_clip import recorded_visitors
-from devices.sound_file import read_sound
+from devices.sound.sound_file import read_sound
 from tests.real_show import RealShow, borrowed_home, with_brief
 
 pytestmark = [pytest.mark.engines, pytest.mark.slow, pytest.mark.timeout(300)]

@@ -13,7 +13,7 @@ import pytest
 from console.api.client import OperatorClient
 from console.api.commands import Ask, CommandError, Interrupt, Press, Release, Say
 from devices.audio.microphone_clip import recorded_visitors
-from devices.sound_file import read_sound
+from devices.sound.sound_file import read_sound
 from tests.real_show import RealShow, borrowed_home
 
 pytestmark = [pytest.mark.engines, pytest.mark.slow, pytest.mark.timeout(300)]

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from conversation.audio import HEARING_RATE, Samples
 from devices.audio.microphone_clip import recorded_visitors
-from devices.channels import Block, ChannelPicker, best_of
-from devices.levels import level_db
-from devices.sound_file import read_sound
+from devices.sound.channels import Block, ChannelPicker, best_of
+from devices.sound.levels import level_db
+from devices.sound.sound_file import read_sound
 
 RATE = HEARING_RATE
 Wave = NDArray[np.float64]

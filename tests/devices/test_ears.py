@@ -11,9 +11,9 @@ from conversation.audio import HEARING_RATE, Samples
 from conversation.turn import SURE_SPEECH_S
 from devices.audio.microphone_clip import ClipMicrophone, RecordedVisitor, recorded_visitors
 from devices.audio.miniaudio_streams import cards
-from devices.input_ring import InputRing
-from devices.sound_file import read_sound
-from devices.speech_detector import SileroDetector
+from devices.sound.input_ring import InputRing
+from devices.sound.sound_file import read_sound
+from devices.sound.speech_detector import SileroDetector
 
 SECONDS = 3
 

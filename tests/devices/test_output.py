@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from conversation.audio import Samples
-from devices.output_queue import FADE_S, OutputQueue
+from devices.sound.output_queue import FADE_S, OutputQueue
 from tests.fakes.ports import TappedSpeaker
 
 RATE = 1000

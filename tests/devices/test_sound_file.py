@@ -12,9 +12,9 @@ import soundfile
 from numpy.typing import NDArray
 
 from console.cli.main import main
-from devices import sound_decoder
 from devices.errors import DeviceError
-from devices.sound_file import decode, read_sound
+from devices.sound import sound_decoder
+from devices.sound.sound_file import decode, read_sound
 
 RATE = 16_000
 

@@ -10,10 +10,10 @@ from conversation.audio import HEARING_RATE, SILENCE, Samples
 from devices.audio.device_clock import QueueClock, RateChanger
 from devices.audio.microphone_clip import recorded_visitors
 from devices.audio.sound_test import beep, hear_yourself, judge, listen_for_tone, play, tone
-from devices.input_ring import InputRing
-from devices.levels import clipped, level_db, peak_db, quiet_and_loud
-from devices.noise import noise_filter
-from devices.sound_file import read_sound
+from devices.sound.input_ring import InputRing
+from devices.sound.levels import clipped, level_db, peak_db, quiet_and_loud
+from devices.sound.noise import noise_filter
+from devices.sound.sound_file import read_sound
 from profiles.schema import Audio
 from tests.fakes.ports import ClipMicrophone, LiveMicrophone, TappedSpeaker
 

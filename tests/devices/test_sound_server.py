@@ -20,8 +20,8 @@ from devices.audio.microphone_clip import recorded_visitors
 from devices.audio.sound_test import beep, hear_yourself, play
 from devices.audio.switching import SwitchingMicrophone, SwitchingSpeaker
 from devices.errors import DeviceError
-from devices.sound_file import read_sound
-from devices.speech_detector import SileroDetector
+from devices.sound.sound_file import read_sound
+from devices.sound.speech_detector import SileroDetector
 from profiles.schema import Audio
 from tests.conversation.booth import QUICK, Booth, opened
 from tests.devices.sound_server import FOYER, MISSING, STAGE, SoundServer

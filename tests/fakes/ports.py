@@ -13,7 +13,7 @@ from conversation.events import JawFigures, ModelFigures
 from conversation.ports import LanguageModel, Message, Playback, Sampling, SpeechToText, TextToSpeech
 from conversation.stages import Stage
 from devices.audio.speaker_null import NullSpeaker
-from devices.input_ring import InputRing, LiveRecording
+from devices.sound.input_ring import InputRing, LiveRecording
 
 RATE = 8000
 """Of the tapped speaker and of the fake voices: little to compute."""

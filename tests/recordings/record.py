@@ -20,7 +20,7 @@ from console.api import commands as cmd
 from console.api.client import OperatorClient
 from console.host.run_lock import alive
 from devices.audio.microphone_clip import recorded_visitors
-from devices.sound_file import read_sound
+from devices.sound.sound_file import read_sound
 from profiles.home import Home
 from tests.real_show import RealShow, borrowed_home
 

@@ -7,9 +7,9 @@ import numpy as np
 import soxr
 
 from conversation.audio import HEARING_RATE, Samples
-from devices.channels import best_of
 from devices.errors import DeviceError
-from devices.sound_decoder import ODD_OGG, as_wav, kind
+from devices.sound.channels import best_of
+from devices.sound.sound_decoder import ODD_OGG, as_wav, kind
 
 MAX_S = 30.0
 _MAX_BYTES = 64 << 20

@@ -10,7 +10,7 @@ from time import monotonic
 import numpy as np
 
 from conversation.audio import HEARING_RATE, SILENCE, Samples
-from devices.levels import clipped, level_db
+from devices.sound.levels import clipped, level_db
 
 _MEMORY_S = 2.5
 _BLOCK_S = 0.1

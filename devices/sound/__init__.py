@@ -1,0 +1,1 @@
+"""Sound as samples: files, levels, noise, channels and speech detection."""
