@@ -9,7 +9,7 @@ from devices.audio import audio_devices
 from devices.boards import board
 from devices.camera import names
 from devices.errors import DeviceError
-from devices.jaw_board import SOFTWARE
+from devices.jaw.jaw_board import SOFTWARE
 from devices.pan_tilt import head
 from devices.serial_port import find, look
 from profiles.schema import Rig

@@ -16,8 +16,8 @@ from devices.audio import audio_devices
 from devices.errors import DeviceError
 from devices.estop import EmergencyStop
 from devices.hot_key import HotKey
-from devices.jaw_board import JawBoard
-from devices.jaw_player import JawPlayer
+from devices.jaw.jaw_board import JawBoard
+from devices.jaw.jaw_player import JawPlayer
 from devices.limits import BACK, BACK_ARMED, LimitedHead, LimitedJaw
 from devices.pan_tilt.opener import HeadOpener
 from profiles.schema import Rig

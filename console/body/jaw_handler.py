@@ -15,7 +15,7 @@ from console.api.events import Note
 from conversation.events import Event
 from devices.errors import DeviceError
 from devices.estop import EmergencyStop
-from devices.jaw_board import JawBoard
+from devices.jaw.jaw_board import JawBoard
 from devices.limits import LimitedJaw
 from profiles.edit import save_rig
 from profiles.errors import ProfileError

@@ -22,7 +22,7 @@ from conversation.spoken import has_words
 from conversation.stages import Outcome, Stage
 from conversation.turn import Request
 from devices.audio.microphone_clip import ClipMicrophone
-from devices.jaw_player import JawPlayer
+from devices.jaw.jaw_player import JawPlayer
 from profiles.errors import ProfileError
 from profiles.loader import load_character
 from supervisors.service.group import ServiceGroup

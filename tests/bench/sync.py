@@ -29,7 +29,7 @@ from console.api.commands import Say
 from conversation.audio import Samples
 from devices.emulators.emulate import emulate
 from devices.estop import EmergencyStop, request
-from devices.jaw_board import JawBoard
+from devices.jaw.jaw_board import JawBoard
 from devices.limits import LimitedJaw
 from profiles.home import CHECKOUT
 from profiles.schema import Jaw

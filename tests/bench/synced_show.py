@@ -18,7 +18,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
 from conversation.audio import Samples
-from devices.jaw_player import JawPlayer
+from devices.jaw.jaw_player import JawPlayer
 from devices.limits import LimitedJaw
 from devices.sound.output_queue import OutputQueue
 

@@ -13,7 +13,7 @@ from conversation.loop import MAX_WAITING, Busy
 from conversation.stages import Outcome, Stage
 from conversation.turn import Request
 from devices.boards.simulated import SimulatedBoard
-from devices.jaw_player import JawPlayer
+from devices.jaw.jaw_player import JawPlayer
 from profiles.schema import Audio, Jaw
 from tests.conversation.booth import QUICK, Booth, opened
 from tests.devices.jaws import armed, pulses

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from devices.boards.simulated import SimulatedBoard
 from devices.errors import DeviceError
-from devices.jaw_player import HOP_S, JawPlayer
+from devices.jaw.jaw_player import HOP_S, JawPlayer
 from profiles.home import CHECKOUT
 from profiles.schema import Jaw
 from tests.devices.jaws import armed, pulses

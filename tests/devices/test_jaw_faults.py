@@ -9,12 +9,13 @@ import pytest
 
 from console.api.events import DeviceChanged
 from console.body.device_set import _jaw_now
-from devices import jaw_board, serial_port
+from devices import serial_port
 from devices.boards.board import module
 from devices.emulators.emulate import emulate
 from devices.emulators.port import FAULTS
-from devices.jaw_board import JawBoard
-from devices.jaw_player import HOP_S, JawPlayer
+from devices.jaw import jaw_board
+from devices.jaw.jaw_board import JawBoard
+from devices.jaw.jaw_player import HOP_S, JawPlayer
 from devices.limits import LimitedJaw
 from devices.serial_port import Port, SerialPort
 from profiles.schema import Jaw

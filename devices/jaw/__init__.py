@@ -1,0 +1,1 @@
+"""The jaw: its board, and the thread that plays its track."""
