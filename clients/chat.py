@@ -15,8 +15,8 @@ from clients.http import Engine, Opened
 from conversation.errors import ConversationError, TooLong
 from conversation.events import ModelFigures
 from conversation.ports import Message, Sampling
-from conversation.speakable import SpeakableStream
 from conversation.stages import Stage
+from conversation.text.markup_filter import SpeakableStream
 from conversation.window import Counted
 from supervisors.health import probes
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, TypeVar
 from msgspec import structs
 
 from conversation import prompt
-from conversation.clauses import Clause, ClauseCutter
 from conversation.errors import ConversationError, Refused
 from conversation.events import AudioFigures, ClausePlaying, ClauseReady, ModelFigures, ModelNoted, TurnEnded
 from conversation.patience import Patience
 from conversation.ports import LanguageModel
-from conversation.reply import Reply
-from conversation.spoken import spoken
 from conversation.stages import Outcome, Stage
+from conversation.text.clauses import Clause, ClauseCutter
+from conversation.text.number_words import spoken
+from conversation.text.reply import Reply
 from conversation.voicing import Voices
 
 if TYPE_CHECKING:

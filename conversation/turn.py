@@ -22,9 +22,9 @@ from conversation.events import (
 )
 from conversation.history import History
 from conversation.ports import Engines, Microphone, Recording, SpeechDetector
-from conversation.reply import Habits
 from conversation.speech_player import SpeechPlayer
 from conversation.stages import Outcome, Stage
+from conversation.text.reply import Habits
 from profiles.schema import Audio, Character, Deadlines
 
 _LOG = logging.getLogger(__name__)

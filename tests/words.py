@@ -2,7 +2,7 @@
 
 import re
 
-from conversation.spoken import spoken
+from conversation.text.number_words import spoken
 
 
 def plain(text: str) -> list[str]:

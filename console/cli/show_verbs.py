@@ -89,7 +89,7 @@ def _print_turn(result: dict[str, Any], arguments: Namespace) -> int:
 
 
 def say(arguments: Namespace) -> int:
-    from conversation.spoken import has_words  # its numbers take 50 ms, and no other verb needs them
+    from conversation.text.number_words import has_words  # its numbers take 50 ms, and no other verb needs them
 
     text = " ".join(arguments.text)
     if not has_words(text):

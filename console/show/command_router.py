@@ -18,8 +18,8 @@ from conversation.audio import HEARING_RATE, Samples, from_bytes
 from conversation.errors import ConversationError
 from conversation.events import TurnEnded
 from conversation.loop import Busy, ConversationLoop
-from conversation.spoken import has_words
 from conversation.stages import Outcome, Stage
+from conversation.text.number_words import has_words
 from conversation.turn import Request
 from devices.audio.microphone_clip import ClipMicrophone
 from devices.jaw.jaw_player import JawPlayer

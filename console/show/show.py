@@ -45,8 +45,8 @@ from conversation import prompt
 from conversation.history import History
 from conversation.loop import ConversationLoop
 from conversation.ports import Message
-from conversation.reply import Habits
 from conversation.stages import Stage
+from conversation.text.reply import Habits
 from conversation.turn import Stagehands
 from devices.sound.speech_detector import SileroDetector
 from launchers.base import BaseLauncher

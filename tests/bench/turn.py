@@ -20,11 +20,11 @@ from console.api.client import OperatorClient
 from console.api.commands import Ask, Interrupt
 from conversation import prompt
 from conversation.audio import Samples
-from conversation.clauses import ClauseCutter
 from conversation.history import History
 from conversation.ports import Message
-from conversation.speakable import SpeakableStream
-from conversation.spoken import spoken
+from conversation.text.clauses import ClauseCutter
+from conversation.text.markup_filter import SpeakableStream
+from conversation.text.number_words import spoken
 from devices.audio.microphone_clip import recorded_visitors
 from devices.sound.sound_file import read_sound
 from profiles.home import Home

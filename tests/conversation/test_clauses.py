@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from conversation.clauses import ClauseCutter, ends_sentence
+from conversation.text.clauses import ClauseCutter, ends_sentence
 from tests.conversation.texts import SENTENCES, noise, replies, slices
 
 

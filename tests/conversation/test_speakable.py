@@ -5,7 +5,7 @@ import unicodedata
 
 import pytest
 
-from conversation.speakable import SpeakableStream
+from conversation.text.markup_filter import SpeakableStream
 from tests.conversation.texts import MARKED, SENTENCES, noise, replies, slices
 
 NEVER = re.compile(r"[*_`#<>\[\]{}()|]")

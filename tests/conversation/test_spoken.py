@@ -2,7 +2,7 @@
 
 import pytest
 
-from conversation.spoken import has_words, spoken
+from conversation.text.number_words import has_words, spoken
 from tests.conversation.texts import SENTENCES, noise
 
 

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from conversation.speakable import SpeakableStream
+from conversation.text.markup_filter import SpeakableStream
 
 HARMONY = (
     "<|channel|>analysis<|message|>The user asks. I am a skull.<|end|><|start|>assistant<|channel|>final<|message|>"

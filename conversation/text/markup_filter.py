@@ -4,10 +4,10 @@ import re
 import unicodedata
 from collections.abc import Callable
 
-from conversation.line_start import INLINE, LineStart, Verdict, is_label
-from conversation.said import PAUSES, Said
-from conversation.unspoken import is_emphasis, sayable
-from conversation.unwrapper import Unwrapper
+from conversation.text.line_prefixes import INLINE, LineStart, Verdict, is_label
+from conversation.text.markup_characters import is_emphasis, sayable
+from conversation.text.spoken_text_buffer import PAUSES, Said
+from conversation.text.unwrapper import Unwrapper
 
 _PAIRS = {"(": ")", "[": "]", "{": "}", "<": ">"}
 _LONGEST = 80

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Callable
 
-from conversation.json_answer import Balance, words_in
-from conversation.wrappings import THINKS, Maybe, answer_label, label
+from conversation.text.json_answer import Balance, words_in
+from conversation.text.wrappings import THINKS, Maybe, answer_label, label
 
 _JSON = re.compile(
     r"""[\[{\s]*["'][\w .$-]{1,40}["']\s*:|\{\s*(?:answer|response|reply|name|tool|function|action|text|message)\s*:"""

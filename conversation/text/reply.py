@@ -3,10 +3,10 @@
 import re
 from weakref import WeakKeyDictionary
 
-from conversation.clauses import Clause, ClauseCutter
 from conversation.errors import ConversationError
-from conversation.speakable import SpeakableStream
 from conversation.stages import Stage
+from conversation.text.clauses import Clause, ClauseCutter
+from conversation.text.markup_filter import SpeakableStream
 from profiles.schema import Character
 
 _ENDED_BY_ITSELF = 4

@@ -4,7 +4,7 @@ import re
 
 from msgspec import Struct
 
-from conversation.sentence_ends import CLOSERS, OPENERS, End, judge
+from conversation.text.sentence_ends import CLOSERS, OPENERS, End, judge
 
 FIRST_MIN, FIRST_MAX = 3, 6
 LATER_MIN, LATER_MAX = 6, 18

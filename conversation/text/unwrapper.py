@@ -3,9 +3,9 @@
 import re
 from collections.abc import Callable
 
-from conversation.json_answer import Balance
-from conversation.unlabelled import Unlabelled
-from conversation.wrappings import TAG_OPENERS, Kind, Maybe, Tag, scan
+from conversation.text.json_answer import Balance
+from conversation.text.unlabelled import Unlabelled
+from conversation.text.wrappings import TAG_OPENERS, Kind, Maybe, Tag, scan
 
 _MUSING = re.compile(
     r"""^analysis[A-Z]
