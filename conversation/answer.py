@@ -13,11 +13,11 @@ from conversation.errors import ConversationError, Refused
 from conversation.events import AudioFigures, ClausePlaying, ClauseReady, ModelFigures, ModelNoted, TurnEnded
 from conversation.patience import Patience
 from conversation.ports import LanguageModel
+from conversation.speech.voicing import Voices
 from conversation.stages import Outcome, Stage
 from conversation.text.clauses import Clause, ClauseCutter
 from conversation.text.number_words import spoken
 from conversation.text.reply import Reply
-from conversation.voicing import Voices
 
 if TYPE_CHECKING:
     from conversation.turn import Turn

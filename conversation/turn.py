@@ -22,7 +22,7 @@ from conversation.events import (
 )
 from conversation.history import History
 from conversation.ports import Engines, Microphone, Recording, SpeechDetector
-from conversation.speech_player import SpeechPlayer
+from conversation.speech.speech_player import SpeechPlayer
 from conversation.stages import Outcome, Stage
 from conversation.text.reply import Habits
 from profiles.schema import Audio, Character, Deadlines

@@ -11,7 +11,7 @@ from msgspec import Struct
 from console.api.events import DeviceChanged, DeviceRole, DeviceState
 from console.body.talk_keys import TalkKeys
 from console.host.stop_marks import StopMarks
-from conversation.speech_player import SpeechPlayer
+from conversation.speech.speech_player import SpeechPlayer
 from devices.audio import audio_devices
 from devices.errors import DeviceError
 from devices.estop import EmergencyStop

@@ -12,7 +12,7 @@ from conversation.events import Event, StageEntered, StageFailed, TurnEnded
 from conversation.history import History
 from conversation.loop import ConversationLoop
 from conversation.ports import Jaw, Microphone
-from conversation.speech_player import SpeechPlayer
+from conversation.speech.speech_player import SpeechPlayer
 from conversation.stages import Stage
 from conversation.turn import Request, Stagehands
 from profiles.schema import Audio, CannedLines, Character, Deadlines, Example, Thinking

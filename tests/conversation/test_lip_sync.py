@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from conversation.audio import SILENCE, Samples, quantile
-from conversation.lip_sync import HOP_S, LipSync, VoiceLevel
+from conversation.speech.lip_sync import HOP_S, LipSync, VoiceLevel
 
 RATE = 8000
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from conversation.audio import SILENCE, Samples
-from conversation.loudness import FADE_S, Leveller, VoiceGain
+from conversation.speech.loudness import FADE_S, Leveller, VoiceGain
 
 RATE = 16_000
 FADE = round(FADE_S * RATE)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
-from conversation import speech_player
 from conversation.audio import SILENCE, Samples
-from conversation.loudness import Leveller
+from conversation.speech import speech_player
+from conversation.speech.loudness import Leveller
 from devices.audio import audio_devices
 from devices.audio.switching import SwitchingSpeaker
 

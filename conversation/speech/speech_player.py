@@ -7,9 +7,9 @@ import soxr
 
 from conversation.audio import SILENCE, Samples
 from conversation.events import JawFigures
-from conversation.lip_sync import LipSync, VoiceLevel
-from conversation.loudness import Leveller, VoiceGain
 from conversation.ports import Jaw, Speaker
+from conversation.speech.lip_sync import LipSync, VoiceLevel
+from conversation.speech.loudness import Leveller, VoiceGain
 from profiles.schema import JawFeel
 
 _FADE_S = 0.010

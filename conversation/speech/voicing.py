@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from conversation.errors import ConversationError
 from conversation.ports import TextToSpeech
-from conversation.speech_player import Utterance
+from conversation.speech.speech_player import Utterance
 from conversation.stages import Outcome, Stage
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""Clauses to sound: the voice, its loudness and the jaw's track."""
