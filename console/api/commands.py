@@ -173,4 +173,6 @@ class CommandError(Exception):
 
 NOTHING_TO_SAY = "there is nothing to say in that; give some words"
 DONE, USAGE, NO_ENGINE, TURN_FAILED, NO_SHOW, INTERRUPTED = 0, 2, 3, 4, 5, 130
+SCREEN_FAILED = 70
+"""The exit code of a screen that broke."""
 """Exit codes, the same for every command."""

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -167,6 +168,12 @@ def has_terminal() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
+def _screen(arguments: argparse.Namespace) -> int:
+    from console.tui.app.main import main as screen
+
+    return screen(arguments)
+
+
 def seconds(text: str) -> float:
     value = float(text)
     if not 0 < value <= 3600:
@@ -182,7 +189,7 @@ def _verb(arguments: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
     if arguments.verb == "attach" or (arguments.verb is None and has_terminal()):
         from console.cli.terminal import open_screen
 
-        return open_screen
+        return lambda given: open_screen(given, partial(guarded, _screen, given))
     if arguments.verb in (None, "run"):
         import_httpx()
         from console.cli.headless import run

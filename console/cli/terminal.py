@@ -10,9 +10,11 @@ import sys
 import termios
 import time
 from argparse import Namespace
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from console.api.commands import SCREEN_FAILED
 from console.host.signals import heeded
 
 _RESET = (
@@ -23,22 +25,20 @@ _RESET = (
 )
 _LAST_WORDS_S = 0.05
 """Until the terminal has obeyed: a key that is still held would go on typing its repeats into the shell."""
-FAILED = 70
-"""The exit code of a screen that broke."""
 _CAN_DRAW_NOTHING = ("dumb", "unknown", "")
 
 
-def open_screen(arguments: Namespace) -> int:
-    """The exit code of the screen. In a terminal that cannot draw, the show runs in plain words."""
+def open_screen(arguments: Namespace, screen: Callable[[], int]) -> int:
+    """Run `screen` in a child and give its exit code. A terminal that cannot draw gets the show in plain words."""
     if not sys.stdin.isatty() or os.environ.get("TERM", "") in _CAN_DRAW_NOTHING:
         return _without_screen(arguments)
     settings = termios.tcgetattr(sys.stdin)
     sys.stdout.flush()
     child = os.fork()
     if child == 0:
-        _become_screen(arguments)
+        _become_screen(screen)
     status = _wait(child)
-    if os.WIFEXITED(status) and os.WEXITSTATUS(status) != FAILED:
+    if os.WIFEXITED(status) and os.WEXITSTATUS(status) != SCREEN_FAILED:
         return os.WEXITSTATUS(status)
     _put_right(settings)
     how = "failed" if os.WIFEXITED(status) else f"was ended by {_name(os.WTERMSIG(status))}"
@@ -60,14 +60,11 @@ def _without_screen(arguments: Namespace) -> int:
     return headless.run(arguments)
 
 
-def _become_screen(arguments: Namespace) -> Any:
+def _become_screen(screen: Callable[[], int]) -> Any:
     """The child's whole life; it must never come back into the parent's code."""
-    code = FAILED
+    code = SCREEN_FAILED
     try:
-        from console.cli.main import guarded
-        from console.tui.app.main import main
-
-        code = guarded(main, arguments)
+        code = screen()
     finally:
         with suppress(OSError, ValueError):
             sys.stdout.flush()

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from console.api import commands as cmd
 from console.api.client import NoShow
-from console.cli.terminal import FAILED
 from console.host import show_finder
 from profiles.home import Home
 from profiles.loader import load_character
@@ -47,7 +46,7 @@ def main(arguments: Namespace) -> int:
     )
     answer = app.run()
     if app.return_code:
-        return FAILED
+        return cmd.SCREEN_FAILED
     if answer == "stop" and app.link.show is None and (born := app.link.born or newborn) is not None:
         show_finder.end(born.child)
     return _after(answer or "leave", app, home)
