@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from msgspec import structs
 
@@ -13,14 +13,12 @@ from conversation.errors import ConversationError, Refused
 from conversation.events import AudioFigures, ClausePlaying, ClauseReady, ModelFigures, ModelNoted, TurnEnded
 from conversation.patience import Patience
 from conversation.ports import LanguageModel
-from conversation.speech.voicing import Voices
 from conversation.stages import Outcome, Stage
 from conversation.text.clauses import Clause, ClauseCutter
 from conversation.text.number_words import spoken
 from conversation.text.reply import Reply
-
-if TYPE_CHECKING:
-    from conversation.turn import Turn
+from conversation.turn_context import TurnContext
+from conversation.voicing import Voices
 
 T = TypeVar("T")
 _WAITING_CLAUSES = 4
@@ -35,7 +33,7 @@ _STALL_S = 3.0
 class Answer:
     """One utterance being made. Ends on its own when the last sample was heard."""
 
-    def __init__(self, turn: "Turn", question: str) -> None:
+    def __init__(self, turn: TurnContext, question: str) -> None:
         hands = turn.hands
         voices = hands.engines.voices()
         self.turn, self.hands, self.question = turn, hands, question

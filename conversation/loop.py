@@ -8,7 +8,8 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from conversation.ports import Microphone
-from conversation.turn import Request, Stagehands, Turn
+from conversation.turn import Turn
+from conversation.turn_context import Request, Stagehands
 
 _LOG = logging.getLogger(__name__)
 MAX_WAITING = 8
@@ -131,7 +132,7 @@ class ConversationLoop:
         try:
             turn = Turn(self.turns, request, self._hands())
             if not request.started.done():
-                request.started.set_result(turn.number)
+                request.started.set_result(turn.context.number)
             async with asyncio.TaskGroup() as group:
                 self._now = _Running(turn, group.create_task(self._finish(turn)))
         except Exception:

@@ -3,29 +3,18 @@
 import asyncio
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from msgspec import Struct, field, structs
+from msgspec import structs
 
 from conversation import prompt
 from conversation.answer import Answer, pick
 from conversation.audio import HEARING_RATE, SILENCE, Samples, seconds
 from conversation.errors import ConversationError
-from conversation.events import (
-    Event,
-    Marks,
-    StageEntered,
-    StageFailed,
-    TranscriptReady,
-    TurnEnded,
-    TurnStarted,
-)
-from conversation.history import History
-from conversation.ports import Engines, Microphone, Recording, SpeechDetector
-from conversation.speech.speech_player import SpeechPlayer
+from conversation.events import Marks, TranscriptReady, TurnEnded, TurnStarted
+from conversation.ports import Microphone, Recording, SpeechDetector
 from conversation.stages import Outcome, Stage
-from conversation.text.reply import Habits
-from profiles.schema import Audio, Character, Deadlines
+from conversation.turn_context import Request, Stagehands, TurnContext
 
 _LOG = logging.getLogger(__name__)
 MIN_SPEECH_S = 0.3
@@ -42,70 +31,38 @@ _NO_SPEECH = "LISTENING: no speech was heard; speak closer to the microphone whi
 _OWN_VOICE = "LISTENING: only the character's own last line was heard; press when the speaker has fallen silent"
 
 
-class Stagehands(Struct, frozen=True, kw_only=True):
-    """What every turn of a show works with."""
-
-    engines: Engines
-    character: Character
-    history: History
-    player: SpeechPlayer
-    detector: SpeechDetector
-    audio: Audio
-    deadlines: Deadlines
-    emit: Callable[[Event], None]
-    habits: Habits = field(default_factory=Habits)
-
-
-class Request:
-    """Somebody wants something said or answered; one request becomes one turn.
-
-    `source`: button, wav (a microphone of its own, which ends), text (no microphone) or say (no model either).
-    """
-
-    def __init__(self, source: str, *, holder: str = "", microphone: Microphone | None = None, text: str = "") -> None:
-        self.source, self.holder, self.microphone, self.text = source, holder, microphone, text
-        self.released = asyncio.Event()
-        self.abandoned = False
-        """Nobody wants it any more; a turn that has not begun ends at once."""
-        self.pressed_at = asyncio.get_running_loop().time()
-        self.started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self.done: asyncio.Future[tuple[TurnEnded, Samples]] = asyncio.get_running_loop().create_future()
-
-
 class Turn:
     """Runs one request to its end. `run` never raises but for cancellation, which is an interruption."""
 
     def __init__(self, number: int, request: Request, hands: Stagehands) -> None:
-        self.number, self.request, self.hands = number, request, hands
-        self.stage = Stage.IDLE
+        self.request, self.hands = request, hands
+        self.context = TurnContext(number, request, hands)
         self.transcript = ""
-        self.outcome = Outcome.COMPLETED
-        self.failed_stage: Stage | None = None
-        self.message = ""
         self.answer: Answer | None = None
         self.began = False
-        self._times: dict[str, float] = {}
 
     async def run(self) -> tuple[TurnEnded, Samples]:
         """The turn's end and the samples that were heard (at the speaker's rate)."""
         self.began = True
         asked = self.request
-        self.hands.emit(TurnStarted(turn=self.number, source=asked.source, holder=asked.holder, text=asked.text))
+        number = self.context.number
+        self.hands.emit(TurnStarted(turn=number, source=asked.source, holder=asked.holder, text=asked.text))
         try:
             if self.request.abandoned:
                 raise asyncio.CancelledError
             await self._converse()
         except asyncio.CancelledError:
-            self.outcome, self.failed_stage = Outcome.INTERRUPTED, self.stage
+            self.context.outcome, self.context.failed_stage = Outcome.INTERRUPTED, self.context.stage
         except Exception:  # a fault of ours must cost one turn, never the show
-            _LOG.exception("turn %d", self.number)
-            self.fail(ConversationError(self.stage, "an error inside the show", "see show.log"), Outcome.FAILED)
+            _LOG.exception("turn %d", number)
+            ours = ConversationError(self.context.stage, "an error inside the show", "see show.log")
+            self.context.fail(ours, Outcome.FAILED)
         finally:
             self.hands.player.cancel()
             ended = self._ended()
             self._remember(ended)
             self.hands.emit(ended)
-            self.enter(Stage.IDLE)
+            self.context.enter(Stage.IDLE)
         return ended, self.answer.utterance.heard_samples() if self.answer else SILENCE
 
     def _remember(self, ended: TurnEnded) -> None:
@@ -115,23 +72,9 @@ class Turn:
         if ended.heard:
             self.hands.history.last_line = ended.heard
 
-    def enter(self, stage: Stage) -> None:
-        self.stage = stage
-        self.hands.emit(StageEntered(turn=self.number, stage=stage))
-
-    def mark(self, name: str, at: float | None = None) -> None:
-        """Remember when something first happened; monotonic s, now if not given."""
-        self._times.setdefault(name, asyncio.get_running_loop().time() if at is None else at)
-
-    def fail(self, error: ConversationError, outcome: Outcome) -> None:
-        """Name the stage once; a worse outcome replaces a better one."""
-        self.hands.emit(StageFailed(turn=self.number, stage=error.stage, message=error.message, hint=error.hint))
-        if self.outcome is Outcome.COMPLETED or outcome is Outcome.FAILED:
-            self.outcome, self.failed_stage, self.message = outcome, error.stage, str(error)
-
     async def _converse(self) -> None:
         if self.request.source == "say":
-            self.mark("release", self.request.pressed_at)
+            self.context.mark("release", self.request.pressed_at)
             await self._say([self.request.text])
             return
         async with asyncio.TaskGroup() as background:
@@ -139,18 +82,18 @@ class Turn:
             question = await self._question()
             if question:
                 self.transcript = question
-                self.answer = Answer(self, question)
+                self.answer = Answer(self.context, question)
                 await self.answer.run()
             primer.cancel()
 
     async def _question(self) -> str:
         if self.request.microphone is None:
-            self.mark("release", self.request.pressed_at)
+            self.context.mark("release", self.request.pressed_at)
             return self.request.text.strip()
         try:
             return await self._hear(self.request.microphone)
         except ConversationError as error:
-            self.fail(error, Outcome.FAILED)
+            self.context.fail(error, Outcome.FAILED)
             await self._say(pick(self.hands.character.lines.no_stt))
             return ""
 
@@ -167,16 +110,16 @@ class Turn:
             return
 
     async def _hear(self, microphone: Microphone) -> str:
-        self.enter(Stage.LISTENING)
+        self.context.enter(Stage.LISTENING)
         since_own_voice = asyncio.get_running_loop().time() - self.hands.player.silent_since
         pre_roll_s = max(0.0, min(self.hands.audio.pre_roll_ms / 1000, since_own_voice))
         recording = microphone.record(pre_roll_s)
         try:
             ear = _Ear(self.hands.detector, asyncio.get_running_loop().time() - pre_roll_s)
             await self._listen(recording, ear)
-            self.mark("release")
+            self.context.mark("release")
             if recording.first_sample_at is not None:
-                self.mark("first_mic", max(recording.first_sample_at, self.request.pressed_at))
+                self.context.mark("first_mic", max(recording.first_sample_at, self.request.pressed_at))
             return await self._transcribe(recording, ear)
         finally:
             recording.close()
@@ -202,7 +145,7 @@ class Turn:
 
     async def _transcribe(self, recording: Recording, ear: "_Ear") -> str:
         """What is buffered goes out at once; the tail is recorded meanwhile and counts only if it holds speech."""
-        self.enter(Stage.TRANSCRIBING)
+        self.context.enter(Stage.TRANSCRIBING)
         pcm = recording.pcm()
         before = ear.feed(pcm)
         tail_s = 0.0 if self.request.source == "wav" else self.hands.audio.tail_ms / 1000
@@ -212,14 +155,14 @@ class Turn:
         longer = recording.pcm()
         if tail_s and ear.feed(longer) - before > 0.06 and ear.enough:
             pcm, text = longer, await self._words(longer)
-        self.mark("stt_final")
+        self.context.mark("stt_final")
         text = once(text, ear.speech_s)
-        self.hands.emit(TranscriptReady(turn=self.number, text=text, seconds=seconds(pcm, HEARING_RATE)))
+        self.hands.emit(TranscriptReady(turn=self.context.number, text=text, seconds=seconds(pcm, HEARING_RATE)))
         echo = self._is_echo(text, ear)
         if any(c.isalnum() for c in text) and not echo:
             return text
-        self.outcome, self.failed_stage = Outcome.UNHEARD, Stage.LISTENING
-        self.message = _OWN_VOICE if echo else _NO_SPEECH
+        self.context.outcome, self.context.failed_stage = Outcome.UNHEARD, Stage.LISTENING
+        self.context.message = _OWN_VOICE if echo else _NO_SPEECH
         await self._say(pick(self.hands.character.lines.unheard))
         return ""
 
@@ -248,25 +191,21 @@ class Turn:
     async def _say(self, lines: Sequence[str]) -> None:
         """Fixed text in the character's voice: the operator's, or a canned line."""
         if lines:
-            self.answer = Answer(self, "")
+            self.answer = Answer(self.context, "")
             await self.answer.say(lines)
 
     def _ended(self) -> TurnEnded:
         ended = TurnEnded(
-            turn=self.number,
-            outcome=self.outcome,
-            stage=self.failed_stage,
-            message=self.message,
+            turn=self.context.number,
+            outcome=self.context.outcome,
+            stage=self.context.failed_stage,
+            message=self.context.message,
             transcript=self.transcript,
             marks=Marks(),
         )
         if self.answer is not None:
             ended = self.answer.describe(ended)
-        return structs.replace(ended, marks=self._marks())
-
-    def _marks(self) -> Marks:
-        zero = self.request.pressed_at
-        return Marks(**{name: round((at - zero) * 1000, 1) for name, at in self._times.items()})
+        return structs.replace(ended, marks=self.context.marks())
 
 
 class _Ear:

@@ -20,17 +20,17 @@ from conversation.errors import ConversationError
 from conversation.ports import Message
 from launchers.access import access
 from launchers.errors import FetchError
-from launchers.memory.flags import LoadFlags
-from launchers.memory.reported import ModelMemory
+from launchers.load_flags import LoadFlags
+from launchers.reported_memory import ModelMemory
 from launchers.runtime import openmp
 from launchers.runtime.environments import Environments
 from launchers.runtime.probe_binary import ended_by_others, fault, of_end
 from launchers.store.file_check import any_fault
-from launchers.store.model_store import COMMAND, ModelStore
+from launchers.store.model_store import ModelStore
 from launchers.store.progress import OnProgress, Progress
 from profiles.address import address
 from profiles.errors import ProfileError
-from profiles.home import Home
+from profiles.home import PROGRAM, Home
 from profiles.loader import role_of
 from profiles.plain_words import complaint
 from profiles.schema import Character, Engine, OptionValue, Role
@@ -192,7 +192,7 @@ class BaseLauncher(ABC):
         """What a person does when it answers nonsense."""
         if self.theirs is not None:
             return self.theirs.look
-        return f"run: {COMMAND} models verify {self.model}" if self.model else self.revive
+        return f"run: {PROGRAM} models verify {self.model}" if self.model else self.revive
 
     def weights_fault(self, weights: Path) -> str:
         """What its engine could not read of them, as the end of a sentence. Looks at the disk."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from clients.http import Engine as Client
 from clients.openai_chat import OpenAIChat
 from launchers.headers import gguf
-from launchers.memory.flags import LoadFlags
+from launchers.load_flags import LoadFlags
 from launchers.model_launcher import ModelLauncher
 from launchers.store.file_check import gguf_fault
 from launchers.store.progress import OnProgress

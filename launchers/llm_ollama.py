@@ -13,8 +13,8 @@ from clients.ollama_wire import full_name, program
 from conversation.errors import ConversationError
 from launchers.base import Finding
 from launchers.errors import FetchError
-from launchers.memory.reported import HeldModel, ModelMemory
 from launchers.model_launcher import ModelLauncher
+from launchers.reported_memory import HeldModel, ModelMemory
 from launchers.runtime import ollama_server
 from launchers.runtime.probe_binary import fault
 from launchers.store.ollama_pull import pull

@@ -18,6 +18,8 @@ _LONGEST_BASE = 60
 _LONGEST_OWN = 78
 """Bytes; the name takes 22 of the 104, and a shim's first name one more."""
 CHECKOUT = Path(__file__).resolve().parent.parent
+PROGRAM = ".venv/bin/python console.py"
+"""How messages name the program, typed in the checkout."""
 
 
 class Home(msgspec.Struct, frozen=True):

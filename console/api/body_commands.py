@@ -1,4 +1,4 @@
-"""What an operator may ask of the body: jaw, head, camera, sound. Part of the operator API (`console/api/commands.py`)."""
+"""What an operator may ask of the body: jaw, head, camera, sound. Part of the operator API, as `commands.py` is."""
 
 from typing import Literal
 

@@ -83,6 +83,11 @@ class ShowState(Struct, frozen=True, kw_only=True):
     """The last of them, oldest first; all of them are reports in the log folder."""
 
     @property
+    def idle(self) -> bool:
+        """Whether no visitor is being listened or talked to."""
+        return self.stage is Stage.IDLE
+
+    @property
     def doing(self) -> str:
         """For a report: "turn 3, SPEAKING"; "" when nobody is served."""
         return f"turn {self.turns}, {self.stage}" if self.stage is not Stage.IDLE else ""

@@ -3,7 +3,7 @@
 import asyncio
 from base64 import b64decode
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -15,22 +15,20 @@ from console.body.device_set import Booth
 from console.body.jaw_handler import JawDesk
 from console.body.live_preflight import LivePreflight
 from console.body.sound_handler import SoundDesk
+from console.engines.engine_set import EngineSet
 from devices.camera import names
-
-if TYPE_CHECKING:
-    from console.show.show import Show
 
 
 class BodyDesk:
     """Answers the commands of console/api/body_commands.py."""
 
-    def __init__(self, show: "Show", booth: Booth, eyes: Eyes) -> None:
-        self._show, self._booth, self._eyes = show, booth, eyes
-        self._jaw = JawDesk(
-            booth.limited, booth.board, booth.emergency, show.rig, show.home, show.idle, show.bus.publish
-        )
-        self._sound = SoundDesk(booth, Path(show.rig.file), show.home, show.idle)
-        self._preflight = LivePreflight(show, booth, self._jaw, self._sound, eyes)
+    def __init__(self, engines: EngineSet, booth: Booth, eyes: Eyes, logs: Path) -> None:
+        """`logs`: the folder of this run, whose disk the preflight looks at."""
+        self._engines, self._booth, self._eyes = engines, booth, eyes
+        rig, home = engines.rig, engines.home
+        self._jaw = JawDesk(booth.limited, booth.board, booth.emergency, rig, home, engines.idle, engines.bus.publish)
+        self._sound = SoundDesk(booth, Path(rig.file), home, engines.idle)
+        self._preflight = LivePreflight(engines, booth, self._jaw, self._sound, eyes, logs)
 
     async def execute(self, command: cmd.AnyBodyCommand, holder: str) -> Any:
         """Raises CommandError."""
@@ -43,7 +41,7 @@ class BodyDesk:
                 return await self._sound.execute(command)
             case cmd.Snapshot(caption=True):
                 shot: dict[str, Any] = await self._eyes.execute(command, holder)
-                return shot | await caption(self._show, b64decode(shot["jpeg"]), shot["mime"], command.timeout_s)
+                return shot | await caption(self._engines, b64decode(shot["jpeg"]), shot["mime"], command.timeout_s)
             case cmd.Move() | cmd.Watch() | cmd.Snapshot():
                 return await self._eyes.execute(command, holder)
             case cmd.Preflight():

@@ -1,29 +1,26 @@
 """What the model that thinks sees in a picture, where it has eyes: a llama.cpp with a projector, or an Ollama model."""
 
 import asyncio
-from typing import TYPE_CHECKING
 
 from clients.chat import ChatModel
+from console.engines.engine_set import EngineSet
 from conversation.errors import ConversationError
-
-if TYPE_CHECKING:
-    from console.show.show import Show
 
 _LOOK_S = 0.05
 
 
-async def caption(show: "Show", picture: bytes, mime: str, within_s: float) -> dict[str, str]:
+async def caption(engines: EngineSet, picture: bytes, mime: str, within_s: float) -> dict[str, str]:
     """{"caption", "blind"}: a sentence, or why there is none. A visitor who comes meanwhile has the model at once."""
-    model = show.engines.llm()
-    if model is None or not show.idle():
+    model = engines.live.llm()
+    if model is None or not engines.idle():
         return _none("the model is not free")
     try:
         async with asyncio.timeout(within_s) as patience, asyncio.TaskGroup() as tasks:
-            minding = tasks.create_task(_mind_visitors(show, patience))
+            minding = tasks.create_task(_mind_visitors(engines, patience))
             answer = await _described(model, picture, mime)
             minding.cancel()
     except TimeoutError:
-        return _none(f"the model took longer than {within_s:g} s" if show.idle() else "a visitor came")
+        return _none(f"the model took longer than {within_s:g} s" if engines.idle() else "a visitor came")
     return answer
 
 
@@ -38,8 +35,8 @@ async def _described(model: ChatModel, picture: bytes, mime: str) -> dict[str, s
     return {"caption": said, "blind": ""} if said else _none("the model found no words")
 
 
-async def _mind_visitors(show: "Show", patience: asyncio.Timeout) -> None:
-    while show.idle():
+async def _mind_visitors(engines: EngineSet, patience: asyncio.Timeout) -> None:
+    while engines.idle():
         await asyncio.sleep(_LOOK_S)
     if not patience.expired():
         patience.reschedule(asyncio.get_running_loop().time())

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -15,17 +16,16 @@ from console.body.camera_service import Eyes
 from console.body.device_set import Booth
 from console.body.jaw_handler import JawDesk
 from console.body.sound_handler import SoundDesk
-from console.cli import preflight
+from console.engines.engine_set import EngineSet
+from console.engines.fetch_space import disk
 from console.host.disk_space import places
 from conversation import prompt
 from conversation.errors import ConversationError
 from conversation.stages import Stage
 from devices.audio.microphone_clip import recorded_visitors
 from devices.sound.sound_file import read_sound
+from profiles.home import PROGRAM
 from supervisors.states import ServiceState
-
-if TYPE_CHECKING:
-    from console.show.show import Show
 
 _ANSWER_S = 20.0
 _CALL_S = 1.0
@@ -40,12 +40,15 @@ Asked = Callable[[], Awaitable[str]]
 class LivePreflight:
     """`run` it while nobody is being answered."""
 
-    def __init__(self, show: "Show", booth: Booth, jaw: JawDesk, sound: SoundDesk, eyes: Eyes) -> None:
-        self._show, self._booth, self._jaw, self._sound, self._eyes = show, booth, jaw, sound, eyes
+    def __init__(
+        self, engines: EngineSet, booth: Booth, jaw: JawDesk, sound: SoundDesk, eyes: Eyes, logs: Path
+    ) -> None:
+        self._engines, self._booth, self._jaw, self._sound, self._eyes = engines, booth, jaw, sound, eyes
+        self._logs = logs
 
     async def run(self, command: cmd.Preflight) -> list[dict[str, Any]]:
         """Rows for a screen, in the order of the path. Raises CommandError while somebody is being answered."""
-        if not self._show.idle():
+        if not self._engines.idle():
             raise CommandError(TURN_FAILED, "somebody is being answered; check again when that is over")
         rows = [
             await self._engine("stt", self._hear),
@@ -65,10 +68,10 @@ class LivePreflight:
     # ---- engines
 
     async def _engine(self, role: str, ask: Asked) -> Row:
-        names = [name for name, made in self._show.launchers.items() if made.role == role]
+        names = [name for name, made in self._engines.launchers.items() if made.role == role]
         if not names:
             return Row(what=role, state="ok", detail="not in this rig")
-        theirs = self._show.launchers[names[0]].theirs
+        theirs = self._engines.launchers[names[0]].theirs
         mend = theirs.look if theirs else f"press R and choose {names[0]}, or read its log on page 2"
         began = monotonic()
         try:
@@ -79,14 +82,14 @@ class LivePreflight:
         except ConversationError as error:
             return Row(what=role, state="fault", detail=str(error), mend=mend)
         if not said:
-            held = (self._show.bus.state.services.get(name) for name in names)
+            held = (self._engines.bus.state.services.get(name) for name in names)
             why = next((s.last_error for s in held if s and s.state is ServiceState.HELD and s.last_error), "not ready")
             return Row(what=role, state="missing", detail=why, mend=mend)
         return Row(what=role, state="ok", detail=f"{said} in {monotonic() - began:.1f} s")
 
     async def _hear(self) -> str:
         """A shipped visitor, transcribed."""
-        if (stt := self._show.engines.stt()) is None:
+        if (stt := self._engines.live.stt()) is None:
             return ""
         pcm = await asyncio.to_thread(read_sound, recorded_visitors()[0])
         words = await stt.transcribe(pcm)
@@ -97,15 +100,15 @@ class LivePreflight:
         return f'heard "{words.strip()}"'
 
     async def _think(self) -> str:
-        if (llm := self._show.engines.llm()) is None:
+        if (llm := self._engines.live.llm()) is None:
             return ""
-        character = self._show.character.value
-        said = await llm.word(rehearsal(self._show.head()), prompt.sampling(character))
+        character = self._engines.cast.character.value
+        said = await llm.word(rehearsal(self._engines.cast.head()), prompt.sampling(character))
         return "; it ".join([f'began with "{said[:40]}"', *llm.ways()])
 
     async def _speak(self) -> str:
         said = []
-        for voice in self._show.engines.voices():
+        for voice in self._engines.live.voices():
             seconds = 0.0
             async for rate, pcm in voice.speak("Hello.", 1.0):
                 seconds += len(pcm) / rate
@@ -199,7 +202,8 @@ class LivePreflight:
     async def _ports(self) -> Row:
         """Where our own engines listen, those that are up; somebody else's is probed at its own address."""
         up = (ServiceState.READY, ServiceState.DEGRADED)
-        services = [one for one in self._show.bus.state.services.values() if one.pid and one.port and one.state in up]
+        known = self._engines.bus.state.services.values()
+        services = [one for one in known if one.pid and one.port and one.state in up]
         deaf = [one for one in services if not await _takes_calls(one.port or 0)]
         if deaf:
             detail = f"port {deaf[0].port} of {deaf[0].name} takes no calls"
@@ -210,13 +214,13 @@ class LivePreflight:
 
     def _air(self) -> list[Row]:
         """A show in a panic is well, and yet answers nobody."""
-        if not self._show.bus.state.halted:
+        if not self._engines.bus.state.halted:
             return []
-        detail, mend = "HALTED by a panic: nobody is answered", f"{preflight.PROGRAM} resume"
+        detail, mend = "HALTED by a panic: nobody is answered", f"{PROGRAM} resume"
         return [Row(what="show", state="fault", detail=detail, mend=mend)]
 
     def _memory(self) -> Row:
-        reading = self._show.meters.meter.reading
+        reading = self._engines.meters.meter.reading
         if reading is None:
             return Row(what="memory", state="todo", detail="not measured yet", mend="check again in a second")
         machine = reading.machine
@@ -226,9 +230,9 @@ class LivePreflight:
         return Row(what="memory", state="ok", detail=detail)
 
     def _disk(self) -> Row:
-        show = self._show
-        folders = places(show.home, show.rig.name, show.logs)
-        return preflight.disk(show.home, show.launchers.values(), show.catalogue, folders)
+        engines = self._engines
+        folders = places(engines.home, engines.rig.name, self._logs)
+        return disk(engines.home, engines.launchers.values(), engines.catalogue, folders)
 
 
 async def _takes_calls(port: int) -> bool:

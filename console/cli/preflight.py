@@ -6,12 +6,10 @@ A show that runs tries it all on the path that a visitor takes (console/body/liv
 import asyncio
 import os
 import re
-import shutil
 import socket
 import sys
 from argparse import Namespace
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -23,8 +21,9 @@ from console.api import commands as cmd
 from console.api.body_status import Row
 from console.api.client import NoShow
 from console.body.device_check import connected
+from console.engines.fetch_space import disk, nearest_folder
 from console.engines.services import launchers, misfit, workshop
-from console.host.disk_space import lacks, places, trial
+from console.host.disk_space import places
 from console.host.last_show import given
 from console.host.run_lock import ShowFile
 from console.host.show_finder import DEFAULT_RIG, find, line
@@ -32,19 +31,14 @@ from console.host.surroundings import for_stdout
 from launchers.base import BaseLauncher
 from launchers.model_launcher import ModelLauncher
 from profiles.catalogue import Catalogue
-from profiles.home import Home
+from profiles.home import PROGRAM, Home
 from profiles.loader import Loaded, load_character, load_rig
 from profiles.schema import Character, Rig
 from supervisors import redact
 from supervisors.errors import ServiceError
 from supervisors.health import probes
 
-PROGRAM = ".venv/bin/python console.py"
-
-
 _WHO = re.compile(r"(\s*[A-Za-z][A-Za-z0-9+.-]*://).*@")
-_LOGS_BYTES = 100_000_000
-_ENVIRONMENT_BYTES = 250_000_000
 
 
 class Origin(Struct, frozen=True, kw_only=True):
@@ -108,7 +102,7 @@ def _machine(home: Home, rig: Loaded[Rig], character: Loaded[Character], misfit:
         if misfit
         else Row(what="character", state="ok", detail=f"{character.value.name} ({character.file})"),
     ]
-    folder = _on_disk(home)
+    folder = nearest_folder(home)
     if not os.access(folder, os.W_OK):
         rows.append(Row(what="home", state="fault", detail=f"{folder} cannot be written", mend="set GALACTUS_HOME"))
     return rows
@@ -132,36 +126,6 @@ async def _live(show: ShowFile, command: body.Preflight) -> list[Row]:
         return [Row(what="preflight", state="todo", detail=str(error), mend="check again in a while")]
     except NoShow as error:
         return [Row(what="preflight", state="fault", detail=str(error), mend=f"{PROGRAM} stop")]
-
-
-def _on_disk(home: Home) -> Path:
-    return next(p for p in (home.root, *home.root.parents) if p.exists())
-
-
-def disk(home: Home, made: Iterable[BaseLauncher], catalogue: Catalogue, folders: Sequence[Path]) -> Row:
-    """`folders`: where the show writes; each is tried. And room for what is still to be fetched (each weight is for a
-    moment there twice) and for the logs.
-    """
-    lacking = list(lacks(folders, trial).values())
-    if bad := [lack for lack in lacking if not lack.low]:
-        return Row(what="disk", state="fault", detail="; ".join(lack.detail for lack in bad), mend=bad[0].mend)
-    folder, need = _on_disk(home), _LOGS_BYTES
-    for launcher in made:
-        store, environments = launcher.workshop.store, launcher.workshop.environments
-        if launcher.settings.launch != "process":
-            continue
-        if launcher.catalogued and launcher.model and store.state(launcher.model) != "stored":
-            need += 2 * catalogue[launcher.model].bytes
-        if launcher.needs_environment() and environments.python(launcher.script) is None:
-            need += _ENVIRONMENT_BYTES
-    free = shutil.disk_usage(folder).free
-    detail = f"{free / 1e9:.1f} GB free at {folder}"
-    if free >= need and lacking:
-        return Row(what="disk", state="todo", detail=lacking[0].detail, mend=lacking[0].mend)
-    if free >= need:
-        return Row(what="disk", state="ok", detail=detail)
-    mend = f"make {need / 1e9:.1f} GB free there, or set GALACTUS_HOME to another disk"
-    return Row(what="disk", state="fault", detail=detail, mend=mend)
 
 
 def _engine(launcher: BaseLauncher, rig: str, *, running: bool) -> list[Row]:

@@ -1,10 +1,11 @@
 """Keeps what is measured of each engine for the next forecast, and says where it really runs."""
 
 import asyncio
+from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING
 
 from console.api.events import Note, ServiceChanged, SwapEnded
+from console.engines.engine_set import EngineSet
 from console.engines.memory_forecast import Forecaster
 from conversation.events import Event, TurnEnded
 from conversation.stages import Outcome
@@ -19,9 +20,6 @@ from supervisors.service.group import ServiceGroup
 from supervisors.service.swap import Phase
 from supervisors.states import ServiceState
 
-if TYPE_CHECKING:
-    from console.show.show import Show
-
 AGAIN_S = 60.0
 """Between two measurements of the same engine: what it holds changes slowly, and each is a write to the disk."""
 _GROWN_S = 1.0
@@ -32,14 +30,14 @@ _BEGAN = (ServiceState.STARTING, ServiceState.LOADING)
 class Learner:
     """`run` it beside the show."""
 
-    def __init__(self, show: "Show", group: ServiceGroup, forecaster: Forecaster) -> None:
-        self._show, self._group, self._forecaster = show, group, forecaster
+    def __init__(self, engines: EngineSet, group: ServiceGroup, forecaster: Forecaster, logs: Path) -> None:
+        self._engines, self._group, self._forecaster, self._logs = engines, group, forecaster, logs
         self._queue: asyncio.Queue[tuple[BaseLauncher, Measurement | None]] = asyncio.Queue()
         self._started: dict[int, float] = {}
         """When the engines that load now were started, by pid."""
         self._placed: set[int] = set()
         self._measured_at: dict[BaseLauncher, float] = {}
-        show.bus.add_sink(self._on_event)
+        engines.bus.add_sink(self._on_event)
 
     def _on_event(self, event: Event, line: bytes) -> None:
         match event:
@@ -49,16 +47,16 @@ class Learner:
                 self._placed.add(pid)
                 began = self._started.pop(pid, None)
                 seen = Measurement(after="ready", load_s=None if began is None else monotonic() - began)
-                self._queue.put_nowait((self._show.launchers[event.name], None if event.adopted else seen))
+                self._queue.put_nowait((self._engines.launchers[event.name], None if event.adopted else seen))
             case SwapEnded(swapped=True, errors=()):  # what it did before it was in office only the swap has seen
                 load_s = (event.phases.get(Phase.LOAD, 0) + event.phases.get(Phase.TRY, 0)) / 1000
-                self._queue.put_nowait((self._show.launchers[event.name], Measurement(after="ready", load_s=load_s)))
+                self._queue.put_nowait((self._engines.launchers[event.name], Measurement(after="ready", load_s=load_s)))
             case TurnEnded(outcome=Outcome.COMPLETED):
                 self._after_turn(event)
 
     def _after_turn(self, event: TurnEnded) -> None:
         speeds = {"llm": event.llm.tokens_per_s, "tts": event.audio.rtf, "stt": None}
-        for launcher in self._show.launchers.values():
+        for launcher in self._engines.launchers.values():
             used = launcher.role in speeds and not launcher.settings.standby
             if used and monotonic() - self._measured_at.get(launcher, float("-inf")) > AGAIN_S:
                 self._measured_at[launcher] = monotonic()
@@ -74,7 +72,7 @@ class Learner:
                 continue
             if seen.after == "work":
                 await asyncio.sleep(_GROWN_S)
-            if self._show.launchers.get(launcher.name) is launcher:  # else it has been exchanged meanwhile
+            if self._engines.launchers.get(launcher.name) is launcher:  # else it has been exchanged meanwhile
                 await asyncio.to_thread(self._learn, launcher, seen)
 
     def _learn(self, launcher: BaseLauncher, seen: Measurement) -> None:
@@ -82,7 +80,7 @@ class Learner:
         if pid is None:
             return
         load = load_of(launcher, device=self._forecaster.device_of(launcher))
-        vram = self._show.meters.vram(launcher.name)
+        vram = self._engines.meters.vram(launcher.name)
         whole = Measurement(after=seen.after, ram=tree_rss(pid), vram=vram, load_s=seen.load_s, speed=seen.speed)
         learn(self._forecaster.learned, load, whole)
 
@@ -92,12 +90,12 @@ class Learner:
         pid = service.status.pid
         if pid is None or not launcher.catalogued:
             return
-        lines = await asyncio.to_thread(last_words, self._show.logs / f"{service.key}.log", pid)
+        lines = await asyncio.to_thread(last_words, self._logs / f"{service.key}.log", pid)
         placement = await asyncio.to_thread(listen, lines)
         device = _device(placement)
         if device and device != launcher.device and self._group[launcher.name] is service:
             launcher.device = device
-            self._show.tell(service.status)
+            self._engines.tell(service.status)
         words = fell_back(
             placement,
             service=launcher.name,
@@ -106,7 +104,7 @@ class Learner:
             ours=launcher.needs_environment(),
         )
         if words:
-            self._show.bus.publish(Note(text=words, level="warning"))
+            self._engines.bus.publish(Note(text=words, level="warning"))
 
 
 def _device(placement: Placement) -> str:

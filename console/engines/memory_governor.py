@@ -4,10 +4,10 @@ import asyncio
 import logging
 import re
 from time import monotonic
-from typing import TYPE_CHECKING
 
 from console.api.commands import CommandError
 from console.api.events import Note, ServiceCrashed, SwapEnded
+from console.engines.engine_set import EngineSet
 from console.engines.memory_forecast import Forecaster
 from console.engines.memory_pressure import HYSTERESIS, Advice, Gauge, Pressure, neediest
 from console.engines.swapper import Swapper, place
@@ -15,9 +15,6 @@ from conversation.events import Event
 from profiles.errors import ProfileError
 from profiles.schema import Step
 from supervisors.meters.ledger import Ledger, Pool
-
-if TYPE_CHECKING:
-    from console.show.show import Show
 
 _LOG = logging.getLogger(__name__)
 WELL_S = 600.0
@@ -29,8 +26,8 @@ _NO_MEMORY = re.compile(r"out of memory|cudaMalloc failed|bad_alloc|failed to al
 class Keeper:
     """`run` it; a rig without ladders has nothing that could be changed."""
 
-    def __init__(self, show: "Show", swapper: Swapper, forecaster: Forecaster) -> None:
-        self._show, self._swapper, self._forecaster = show, swapper, forecaster
+    def __init__(self, engines: EngineSet, swapper: Swapper, forecaster: Forecaster) -> None:
+        self._engines, self._swapper, self._forecaster = engines, swapper, forecaster
         self._pressures: dict[str, Pressure] = {}
         self._lacking: set[str] = set()
         """Services that have just died of it."""
@@ -39,7 +36,7 @@ class Keeper:
         """How many steps below the rig's choice we have put each."""
         self._raised: dict[str, float] = {}
         self._tired: set[str] = set()
-        show.bus.add_sink(self._on_event)
+        engines.bus.add_sink(self._on_event)
 
     def _on_event(self, event: Event, line: bytes) -> None:
         match event:
@@ -54,16 +51,16 @@ class Keeper:
 
     async def run(self) -> None:
         """Until cancelled, or at once when no engine has a ladder."""
-        if not any(made.settings.ladder for made in self._show.launchers.values()):
+        if not any(made.settings.ladder for made in self._engines.launchers.values()):
             return
         seen: Ledger | None = None
         while True:
             await asyncio.sleep(_LOOK_S)
-            ledger = self._show.meters.ledger
+            ledger = self._engines.meters.ledger
             try:
                 if self._lacking:
                     await self._step_down([self._lacking.pop()], None, "it ran out of memory")
-                if ledger is not None and ledger is not seen and not self._show.meters.meter.stale:
+                if ledger is not None and ledger is not seen and not self._engines.meters.meter.stale:
                     seen = ledger
                     for pool in (ledger.ram, *ledger.devices):
                         await self._feel(pool)
@@ -75,18 +72,18 @@ class Keeper:
         if not pool.total:
             return  # its driver does not tell
         if name not in self._pressures:
-            self._pressures[name] = Pressure(self._show.rig.value.memory, monotonic)
+            self._pressures[name] = Pressure(self._engines.rig.value.memory, monotonic)
         gauge = Gauge(pool.share, pool.free)
-        match self._pressures[name].feel(gauge, idle=self._show.idle()):
+        match self._pressures[name].feel(gauge, idle=self._engines.idle()):
             case Advice.DOWN:
-                within = [n for n in self._show.launchers if pool.device is None or pool.services.get(n)]
+                within = [n for n in self._engines.launchers if pool.device is None or pool.services.get(n)]
                 await self._step_down(within, pool, f"{name} is {pool.share:.0%} full")
                 self._pressures[name].changed()  # also when nothing could be done: not again at each reading
             case Advice.UP:
                 await self._step_up(pool)
 
     async def _step_down(self, names: list[str], pool: Pool | None, why: str) -> None:
-        steps = {name: step for name in names if (step := self._neighbour(name, 1)) and not self._show.pinned(name)}
+        steps = {name: step for name in names if (step := self._neighbour(name, 1)) and not self._engines.pinned(name)}
         freed = await asyncio.to_thread(self._freed, steps, pool)
         if (name := neediest(freed)) is None:
             return
@@ -99,18 +96,18 @@ class Keeper:
         """Only what we have put down ourselves, where nobody has to wait for it, and where it leaves room."""
         for name in [n for n, count in self._stepped.items() if count and n not in self._tired]:
             step = self._neighbour(name, -1)
-            if step is None or self._show.pinned(name):
+            if step is None or self._engines.pinned(name):
                 continue
             forecast = await asyncio.to_thread(self._swapper.forecast, name, step.model, step.device)
             more = -(await asyncio.to_thread(self._freed, {name: step}, pool))[name]
-            roomy = pool.share + more / max(1, pool.total) < self._show.rig.value.memory.warn_at - HYSTERESIS
+            roomy = pool.share + more / max(1, pool.total) < self._engines.rig.value.memory.warn_at - HYSTERESIS
             if forecast.beside and roomy and await self._swap(name, step, "there is room again"):
                 self._stepped[name] -= 1
                 self._raised[name] = monotonic()
                 return
 
     async def _swap(self, name: str, step: Step, why: str) -> bool:
-        self._show.bus.publish(Note(text=f"{name} changes to {step.model}: {why}", level="warning"))
+        self._engines.bus.publish(Note(text=f"{name} changes to {step.model}: {why}", level="warning"))
         self._changing = name
         try:
             return (await self._swapper.swap(name, step.model, step.device)).swapped
@@ -123,7 +120,7 @@ class Keeper:
         """Bytes by service, in this pool; reads the heads of model files."""
         out = {}
         for name, step in steps.items():
-            now = self._forecaster.need(self._show.launchers[name])
+            now = self._forecaster.need(self._engines.launchers[name])
             then = self._forecaster.need(self._swapper.wanted(name, step.model, step.device))
             ram, vram = now.ram_bytes - then.ram_bytes, now.vram_bytes - then.vram_bytes
             unified = pool is not None and pool.device is not None and pool.device.unified
@@ -132,10 +129,10 @@ class Keeper:
 
     def _neighbour(self, name: str, by: int) -> Step | None:
         """The nearest step in that direction whose model is here: no download in the midst of a shortage."""
-        launcher = self._show.launchers[name]
+        launcher = self._engines.launchers[name]
         settings = launcher.settings
         at = place(settings)
         if at is None or settings.launch == "attach" or not launcher.catalogued:
             return None
         steps = settings.ladder[at + 1 :] if by > 0 else settings.ladder[:at][::-1]
-        return next((step for step in steps if self._show.shop.store.state(step.model) == "stored"), None)
+        return next((step for step in steps if self._engines.shop.store.state(step.model) == "stored"), None)

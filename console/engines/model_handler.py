@@ -1,12 +1,14 @@
 """The models of a running show: which there are, what each would take, and getting those that are not here."""
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from console.api import commands as cmd
-from console.api.commands import TURN_FAILED, USAGE, CommandError
+from console.api.commands import USAGE, CommandError
 from console.api.events import Note
 from console.api.model_card import CardState, ModelCard
+from console.engines.engine_set import EngineSet
 from console.engines.measurement_recorder import Learner
 from console.engines.memory_forecast import Forecaster
 from console.engines.memory_governor import Keeper
@@ -17,21 +19,19 @@ from profiles.errors import ProfileError
 from profiles.schema import Role
 from supervisors.service.group import ServiceGroup
 
-if TYPE_CHECKING:
-    from console.show.show import Show
-
 ModelCommand = cmd.Swap | cmd.Forecast | cmd.Models | cmd.Fetch | cmd.Pin | cmd.Unload
 
 
 class ModelsDesk:
     """`run` swaps and fetches what is asked for, learns what engines take, and steps down when memory is low."""
 
-    def __init__(self, show: "Show", group: ServiceGroup) -> None:
-        self._show, self._group = show, group
-        self._forecaster = Forecaster(show.home, show.meters, lambda name: group[name].status.rss_bytes or 0)
-        self._swapper = Swapper(show, group, self._forecaster)
-        self._learner = Learner(show, group, self._forecaster)
-        self._keeper = Keeper(show, self._swapper, self._forecaster)
+    def __init__(self, engines: EngineSet, group: ServiceGroup, logs: Path) -> None:
+        """`logs`: the folder of this run, where engines say what they loaded and where."""
+        self._engines, self._group = engines, group
+        self._forecaster = Forecaster(engines.home, engines.meters, lambda name: group[name].status.rss_bytes or 0)
+        self._swapper = Swapper(engines, group, self._forecaster)
+        self._learner = Learner(engines, group, self._forecaster, logs)
+        self._keeper = Keeper(engines, self._swapper, self._forecaster)
         self._queue: asyncio.Queue[str] = asyncio.Queue()
         self._fetching: dict[str, asyncio.Task[None] | None] = {}
         self._unloading: asyncio.Queue[str] = asyncio.Queue()
@@ -51,34 +51,27 @@ class ModelsDesk:
                 self.fetch(command.model)
                 return {"fetching": True}
             case cmd.Pin():
-                self._show.pin(self._known(command.service), command.on)
+                self._engines.pin(self._engines.named(command.service).name, command.on)
                 return {"pinned": command.on}
             case cmd.Unload():
-                if self._known(command.service) in self._show.bus.state.swaps:
-                    raise CommandError(TURN_FAILED, f"{command.service} is being exchanged just now; wait for that")
-                self._unloading.put_nowait(command.service)
+                self._unloading.put_nowait(self._engines.settled(command.service).name)
                 return {"unloading": command.service}
-
-    def _known(self, service: str) -> str:
-        if service not in self._show.launchers:
-            raise CommandError(USAGE, f"there is no service {service}; this rig has {', '.join(self._show.launchers)}")
-        return service
 
     def cards(self) -> list[ModelCard]:
         """Reads the heads of all files that are here: call it in a thread."""
-        return [self._card(model_id) for model_id in self._show.catalogue]
+        return [self._card(model_id) for model_id in self._engines.catalogue]
 
     def _card(self, model_id: str) -> ModelCard:
-        show, model = self._show, self._show.catalogue[model_id]
-        loaded = next((n for n, made in show.launchers.items() if made.model == model_id), "")
-        service = loaded or next((n for n, made in show.launchers.items() if self._takes(made, model.role)), "")
+        engines, model = self._engines, self._engines.catalogue[model_id]
+        loaded = next((n for n, made in engines.launchers.items() if made.model == model_id), "")
+        service = loaded or next((n for n, made in engines.launchers.items() if self._takes(made, model.role)), "")
         state: CardState = (
-            "loaded" if loaded else "fetching" if model_id in self._fetching else show.shop.store.state(model_id)
+            "loaded" if loaded else "fetching" if model_id in self._fetching else engines.shop.store.state(model_id)
         )
         wanted = self._launcher(service, model_id)
         if wanted is None:
             return _plain(model_id, model.role, model.title, model.bytes, model.licence, state)
-        forecast = self._forecaster.forecast(wanted, show.launchers[service], self._swapper.alternatives(service))
+        forecast = self._forecaster.forecast(wanted, engines.launchers[service], self._swapper.alternatives(service))
         need = forecast.need
         return ModelCard(
             id=model_id,
@@ -88,7 +81,7 @@ class ModelsDesk:
             licence=model.licence,
             state=state,
             service=service,
-            pinned=bool(loaded) and show.pinned(loaded),
+            pinned=bool(loaded) and engines.pinned(loaded),
             need_ram=need.ram_bytes,
             need_vram=need.vram_bytes,
             source=need.source,
@@ -117,7 +110,7 @@ class ModelsDesk:
     def fetch(self, model_id: str) -> None:
         """In the background; its progress is telemetry under "model <id>". Raises CommandError."""
         try:
-            self._show.catalogue[model_id]
+            self._engines.catalogue[model_id]
         except ProfileError as error:
             raise CommandError(USAGE, f"{error.message}; {error.hint}") from None
         if model_id not in self._fetching:
@@ -152,9 +145,9 @@ class ModelsDesk:
             await self._group[await self._unloading.get()].stop()
 
     async def _fetch(self, model_id: str) -> None:
-        bus, key = self._show.bus, f"model {model_id}"
+        bus, key = self._engines.bus, f"model {model_id}"
         try:
-            await self._show.shop.store.fetch(model_id, lambda progress: bus.telemetry("progress", key, progress))
+            await self._engines.shop.store.fetch(model_id, lambda progress: bus.telemetry("progress", key, progress))
             bus.publish(Note(text=f"{model_id} is stored and can be used now"))
         except (FetchError, OSError) as error:
             bus.publish(Note(text=f"{model_id} cannot be had: {error}", level="warning"))

@@ -3,12 +3,12 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
-from typing import TYPE_CHECKING
 
 from msgspec import structs
 
 from console.api.events import SwapPhase
 from console.engines import services
+from console.engines.engine_set import EngineSet
 from console.engines.memory_forecast import Forecaster
 from conversation.events import Event
 from conversation.stages import Stage
@@ -16,9 +16,6 @@ from launchers.base import BaseLauncher
 from supervisors.kernel import read_ahead
 from supervisors.service.swap import Candidate, Phase
 from supervisors.spec import ServiceSpec
-
-if TYPE_CHECKING:
-    from console.show.show import Show
 
 LINE_END_S = 60.0
 """A turn that takes longer than this is not waited for."""
@@ -35,25 +32,25 @@ class Changeover:
     """Fits supervisors.service.swap.Surroundings; for one swap of one service."""
 
     def __init__(
-        self, show: "Show", forecaster: Forecaster, ladder: Sequence[BaseLauncher], seat: int, beside: bool
+        self, engines: EngineSet, forecaster: Forecaster, ladder: Sequence[BaseLauncher], seat: int, beside: bool
     ) -> None:
         """`beside`: the first of the ladder has room next to the one that runs."""
-        self._show, self._forecaster, self._seat = show, forecaster, seat
+        self._engines, self._forecaster, self._seat = engines, forecaster, seat
         self._beside = beside and not ladder[0].settings.port  # one port cannot be had twice
         self._name, self._role = ladder[0].name, ladder[0].role
-        self._before = show.launchers[self._name]
+        self._before = engines.launchers[self._name]
         self._launchers = {str(n): launcher for n, launcher in enumerate(ladder)}
         self.candidates = [self._candidate(label, launcher) for label, launcher in self._launchers.items()]
 
     def _candidate(self, label: str, launcher: BaseLauncher) -> Candidate:
-        spec = services.spec(self._show.rig, launcher, self._show.senses, self._seat)
+        spec = services.spec(self._engines.rig, launcher, self._engines.senses, self._seat)
         assert isinstance(spec, ServiceSpec)
-        spec = structs.replace(spec, stall_s=self._show.rig.value.memory.swap_stall_s)
+        spec = structs.replace(spec, stall_s=self._engines.rig.value.memory.swap_stall_s)
         return Candidate(label=label, spec=spec, beside=self._beside)
 
     def tell(self, phase: Phase, label: str) -> None:
         model = (self._launchers[label] if label else self._before).model
-        self._show.bus.publish(SwapPhase(name=self._name, model=model, phase=phase))
+        self._engines.bus.publish(SwapPhase(name=self._name, model=model, phase=phase))
 
     async def read_ahead(self, candidate: Candidate) -> None:
         """A favour to the engine, which will say itself what it cannot read."""
@@ -65,30 +62,30 @@ class Changeover:
     async def interval(self) -> AsyncIterator[None]:
         """From the end of a line on, whoever needs this engine waits."""
         with contextlib.ExitStack() as stack:
-            if self._show.engines.another(self._role, self._name):
+            if self._engines.live.another(self._role, self._name):
                 yield  # a stand-by serves meanwhile
                 return
             reached = asyncio.Event()
 
             def look(event: Event | None = None, line: bytes = b"") -> None:
                 """At each event, so that not even a crowd that asks without a pause leaves no gap."""
-                busy = self._show.engines.busy(self._before)()
-                if not reached.is_set() and not busy and self._show.bus.state.stage in _FREE[self._role]:
-                    stack.enter_context(self._show.engines.exchanging(self._role))
+                busy = self._engines.live.busy(self._before)()
+                if not reached.is_set() and not busy and self._engines.bus.state.stage in _FREE[self._role]:
+                    stack.enter_context(self._engines.live.exchanging(self._role))
                     reached.set()
 
-            with self._show.bus.listening(look), contextlib.suppress(TimeoutError):
+            with self._engines.bus.listening(look), contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LINE_END_S):
                     while not reached.is_set():
                         look()
                         await asyncio.sleep(_LOOK_S if not reached.is_set() else 0)
             if not reached.is_set():
-                stack.enter_context(self._show.engines.exchanging(self._role))
+                stack.enter_context(self._engines.live.exchanging(self._role))
             yield
 
     async def released(self) -> None:
         """A long reply that has begun with the old engine ends with it."""
-        busy, due = self._show.engines.busy(self._before), asyncio.get_running_loop().time() + LINE_END_S
+        busy, due = self._engines.live.busy(self._before), asyncio.get_running_loop().time() + LINE_END_S
         while busy() and asyncio.get_running_loop().time() < due:
             await asyncio.sleep(_LOOK_S)
 
@@ -96,7 +93,7 @@ class Changeover:
         await self._forecaster.settled()
 
     def appoint(self, candidate: Candidate) -> None:
-        self._show.appoint(self._launchers[candidate.label], self._seat)
+        self._engines.appoint(self._launchers[candidate.label], self._seat)
 
     def model(self, label: str) -> str:
         return self._launchers[label].model

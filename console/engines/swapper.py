@@ -3,13 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from msgspec import Struct, structs
 
 from console.api.commands import NO_ENGINE, USAGE, CommandError
 from console.api.events import Note, SwapEnded, SwapPhase
 from console.engines import engine_overrides, services
+from console.engines.engine_set import EngineSet
 from console.engines.memory_forecast import Forecast, Forecaster
 from console.engines.swap_context import Changeover
 from launchers.base import BaseLauncher
@@ -19,9 +20,6 @@ from profiles.schema import Device, Engine
 from supervisors.errors import ServiceError
 from supervisors.service.group import ServiceGroup
 from supervisors.service.swap import Swap, SwapResult
-
-if TYPE_CHECKING:
-    from console.show.show import Show
 
 _LOG = logging.getLogger(__name__)
 LEAST_CONTEXT = 512
@@ -45,8 +43,8 @@ class _Asked(Struct, eq=False):
 class Swapper:
     """`run` does what `swap` asks for."""
 
-    def __init__(self, show: "Show", group: ServiceGroup, forecaster: Forecaster) -> None:
-        self._show, self._group, self._forecaster = show, group, forecaster
+    def __init__(self, engines: EngineSet, group: ServiceGroup, forecaster: Forecaster) -> None:
+        self._engines, self._group, self._forecaster = engines, group, forecaster
         self._latest: dict[str, _Asked] = {}
         """Of each service: the wish that will be done last."""
         self._queue: asyncio.Queue[_Asked] = asyncio.Queue()
@@ -65,14 +63,15 @@ class Swapper:
     def forecast(self, service: str, model: str, device: Device | None = None) -> Forecast:
         """What a swap would mean for the memory, and so for the visitors. Raises CommandError."""
         wanted = self._wanted(self._wish(service, model, device))
-        return self._forecaster.forecast(wanted, self._show.launchers[service], self.alternatives(service))
+        return self._forecaster.forecast(wanted, self._engines.launchers[service], self.alternatives(service))
 
     def alternatives(self, service: str) -> list[BaseLauncher]:
         """Launchers of what else is stored for this role, the largest first."""
-        show, engine = self._show, self._show.rig.value.engines[service]
-        here = [m for m in show.catalogue.role(show.launchers[service].role) if show.shop.store.state(m) == "stored"]
+        engines, engine = self._engines, self._engines.rig.value.engines[service]
+        store, known = engines.shop.store, engines.catalogue.role(engines.launchers[service].role)
+        here = [model for model in known if store.state(model) == "stored"]
         made = [self._launcher(service, self._with(engine, model)) for model in here]
-        return sorted(made, key=lambda launcher: -show.shop.store.bytes(launcher.model))
+        return sorted(made, key=lambda launcher: -store.bytes(launcher.model))
 
     async def run(self) -> None:
         """Until cancelled. What has to be fetched first comes back into the line with it: others need not wait."""
@@ -102,7 +101,7 @@ class Swapper:
             del self._latest[asked.wish.service]
 
     def _stored(self, model: str) -> bool:
-        return model not in self._show.catalogue or self._show.shop.store.state(model) == "stored"
+        return model not in self._engines.catalogue or self._engines.shop.store.state(model) == "stored"
 
     async def _bring_first(self, asked: _Asked) -> None:
         name = asked.wish.service
@@ -114,13 +113,13 @@ class Swapper:
         self._queue.put_nowait(asked)
 
     def _refuse(self, asked: _Asked, error: CommandError) -> None:
-        self._show.bus.publish(Note(text=f"{asked.wish.service} stays as it is: {error}", level="warning"))
+        self._engines.bus.publish(Note(text=f"{asked.wish.service} stays as it is: {error}", level="warning"))
         asked.done.set_exception(error)
         asked.done.exception()  # whoever asked may have gone
 
     def _check(self, wish: Wish) -> None:
         self._wanted(wish)
-        now = self._show.launchers[wish.service].settings
+        now = self._engines.launchers[wish.service].settings
         if (now.model, now.device) == (wish.model, wish.device) and wish.service not in self._latest:
             raise CommandError(USAGE, f"{wish.service} has {wish.model} already; choose another model")
 
@@ -129,35 +128,32 @@ class Swapper:
         return self._wanted(self._wish(service, model, device))
 
     def _wish(self, service: str, model: str, device: Device | None) -> Wish:
-        engines = self._show.rig.value.engines
+        engines = self._engines.rig.value.engines
         return Wish(service, model, device or (engines[service].device if service in engines else "auto"))
 
     def _wanted(self, wish: Wish) -> BaseLauncher:
-        made = self._show.launchers
-        if wish.service not in made:
-            raise CommandError(USAGE, f"there is no service {wish.service}; this rig has {', '.join(made)}")
-        if made[wish.service].settings.launch == "attach":
+        if self._engines.named(wish.service).settings.launch == "attach":
             raise CommandError(USAGE, f"{wish.service} is a server that somebody else runs; change its model there")
-        rig = self._show.rig.value.engines[wish.service]
+        rig = self._engines.rig.value.engines[wish.service]
         return self._launcher(wish.service, structs.replace(self._with(rig, wish.model), device=wish.device))
 
     def _with(self, rig: Engine, model: str) -> Engine:
         """A model that only another engine can read brings that along."""
-        known = self._show.catalogue
+        known = self._engines.catalogue
         return engine_overrides.with_model(rig, model, (model in known and known[model].engine) or rig.engine)
 
     def _launcher(self, name: str, engine: Engine) -> BaseLauncher:
-        show = self._show
+        engines = self._engines
         try:
-            made = services.launcher(show.rig, name, engine, show.shop, show.catalogue)
+            made = services.launcher(engines.rig, name, engine, engines.shop, engines.catalogue)
         except ProfileError as error:
             raise CommandError(USAGE, f"{error.message}{f'; {error.hint}' if error.hint else ''}") from None
-        show.brief(made)
+        engines.brief(made)
         return made
 
     async def _one(self, wish: Wish) -> SwapEnded:
-        show, name = self._show, wish.service
-        before, first = show.launchers[name], self._wanted(wish)
+        engines, name = self._engines, wish.service
+        before, first = engines.launchers[name], self._wanted(wish)
         try:
             await self._bring(first)
             others = [o for o in self.alternatives(name) if o.model != wish.model]
@@ -165,21 +161,21 @@ class Swapper:
             if not forecast.fits:
                 raise CommandError(NO_ENGINE, forecast.words)
             seat = 2 if self._group[name].key == name else 1
-            change = Changeover(show, self._forecaster, self._ladder(first, before, forecast), seat, forecast.beside)
+            change = Changeover(engines, self._forecaster, self._ladder(first, before, forecast), seat, forecast.beside)
             result = await Swap(self._group, change, change.candidates).run()
         except BaseException:
             self._tell(name, "", "")
             raise
         if result.label:
-            await show.engines.retire(before)
+            await engines.live.retire(before)
         ended = _ended(name, before.model, change.model(result.label) if result.label else before.model, result)
-        show.bus.publish(ended)
+        engines.bus.publish(ended)
         return ended
 
     async def _bring(self, launcher: BaseLauncher) -> None:
         """Weights that are not here are fetched while the old engine goes on."""
         self._tell(launcher.name, launcher.model, "fetching")
-        bus, key = self._show.bus, f"{launcher.name} swap"
+        bus, key = self._engines.bus, f"{launcher.name} swap"
         try:
             await launcher.prepare(lambda progress: bus.telemetry("progress", key, progress))
         except (FetchError, ServiceError, OSError) as error:
@@ -197,21 +193,21 @@ class Swapper:
             return ladder
         if first.role == "llm" and settings.context // 2 >= LEAST_CONTEXT:
             smaller = self._launcher(name, structs.replace(settings, context=settings.context // 2))
-            persona = self._show.character.value
-            smaller.warm_with(self._show.persona(), persona)  # what has been said may not fit into it
+            persona = self._engines.cast.character.value
+            smaller.warm_with(self._engines.cast.persona(), persona)  # what has been said may not fit into it
             if not smaller.misfit(persona):
                 ladder.append(smaller)
         at = place(settings)
         for step in settings.ladder[at + 1 :] if at is not None else ():
             if step.model == before.model:
                 break
-            if self._show.shop.store.state(step.model) != "stored":
+            if self._engines.shop.store.state(step.model) != "stored":
                 continue  # no download while visitors wait
             ladder.append(self._launcher(name, structs.replace(self._with(settings, step.model), device=step.device)))
         return ladder
 
     def _tell(self, name: str, model: str, phase: str) -> None:
-        self._show.bus.publish(SwapPhase(name=name, model=model, phase=phase))
+        self._engines.bus.publish(SwapPhase(name=name, model=model, phase=phase))
 
 
 def place(settings: Engine) -> int | None:

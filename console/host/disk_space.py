@@ -6,15 +6,12 @@ import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from console.api.events import DiskChanged
+from console.host.event_log import EventLog
 from profiles.home import Home
-
-if TYPE_CHECKING:
-    from console.show.event_log import EventLog
 
 _LITTLE, _FEW, _FEW_SHARE = 64 << 10, 50_000_000, 0.05
 _PROBE = bytes(8192)

@@ -3,7 +3,7 @@
 import asyncio
 import base64
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -11,6 +11,7 @@ from console.api import commands as cmd
 from console.api.bus import Bus
 from console.api.events import Held, ShowHalted, ShowResumed
 from console.body.body_handler import BodyDesk
+from console.engines.engine_set import EngineSet
 from console.engines.model_handler import ModelsDesk
 from console.engines.services import misfit
 from console.show.status import status
@@ -20,18 +21,24 @@ from conversation.events import TurnEnded
 from conversation.loop import Busy, ConversationLoop
 from conversation.stages import Outcome, Stage
 from conversation.text.number_words import has_words
-from conversation.turn import Request
+from conversation.turn_context import Request
 from devices.audio.microphone_clip import ClipMicrophone
 from devices.jaw.jaw_player import JawPlayer
 from profiles.errors import ProfileError
-from profiles.loader import load_character
+from profiles.loader import Loaded, load_character
+from profiles.schema import Character
 from supervisors.service.group import ServiceGroup
-
-if TYPE_CHECKING:
-    from console.show.show import Show
 
 _LASTING = "an earlier press"
 _MOST_S = 31.0
+
+
+class Playing(Protocol):
+    """The show, as far as its operators end it or change its character."""
+
+    def stop(self, reason: str) -> None: ...
+
+    def play(self, character: Loaded[Character]) -> None: ...
 
 
 class Operator:
@@ -39,23 +46,25 @@ class Operator:
 
     def __init__(
         self,
-        show: "Show",
+        show: Playing,
+        engines: EngineSet,
         loop: ConversationLoop,
         group: ServiceGroup,
         jaw: JawPlayer,
         models: ModelsDesk,
         body: BodyDesk,
     ) -> None:
-        self._show, self._loop, self._group, self._jaw = show, loop, group, jaw
+        self._show, self._engines = show, engines
+        self._loop, self._group, self._jaw = loop, group, jaw
         self._models, self._body = models, body
-        self.bus: Bus = show.bus
+        self.bus: Bus = engines.bus
         self._asking = 0
         self._stop_when_idle = False
 
     async def execute(self, command: cmd.AnyCommand, holder: str) -> Any:
         match command:
             case cmd.Status():
-                return status(self._show, self._group, self._loop.turns)
+                return status(self._engines, self._group, self._loop.turns)
             case cmd.Press():
                 return await self._press(_LASTING if command.lasting else holder)
             case cmd.Release():
@@ -137,27 +146,22 @@ class Operator:
         return {"resumed": halted}
 
     def _restart(self, name: str) -> dict[str, Any]:
-        if name not in self._show.launchers:
-            known = ", ".join(self._show.launchers)
-            raise cmd.CommandError(cmd.USAGE, f"there is no service {name}; this rig has {known}")
-        if name in self.bus.state.swaps:
-            raise cmd.CommandError(cmd.TURN_FAILED, f"{name} is being exchanged just now; wait for that")
-        self._group[name].restart()
+        self._group[self._engines.settled(name).name].restart()
         return {"restarting": name}
 
     async def _play(self, name: str) -> dict[str, Any]:
         """The model reads the new persona at once, so that the next visitor does not wait for it."""
         try:
-            character = await asyncio.to_thread(load_character, name, self._show.home)
+            character = await asyncio.to_thread(load_character, name, self._engines.home)
         except ProfileError as error:
             raise cmd.CommandError(cmd.USAGE, str(error)) from None
-        llm = self._show.engines.llm()
-        if why := await misfit(self._show.launchers, llm, character.value):
+        llm = self._engines.live.llm()
+        if why := await misfit(self._engines.launchers, llm, character.value):
             raise cmd.CommandError(cmd.USAGE, f"{character.value.name} cannot be played: {why}")
         self._show.play(character)
         if llm is not None and self.bus.state.stage is Stage.IDLE:
             with suppress(ConversationError):
-                await llm.prime(self._show.head())
+                await llm.prime(self._engines.cast.head())
         return {"character": character.name, "character_name": character.value.name}
 
     async def _ask(self, command: cmd.Ask, holder: str) -> dict[str, Any]:
@@ -211,9 +215,9 @@ class Operator:
 
     def _too_late(self, timeout_s: float) -> cmd.CommandError:
         state, waited = self.bus.state, f"no answer within {timeout_s:g} s"
-        if self._show.was_ready:
+        if self._engines.was_ready:
             return cmd.CommandError(cmd.TURN_FAILED, f"{waited}: the turn is in {state.stage}")
-        missing = self._show.missing()
+        missing = self._engines.missing()
         why = [s.last_error for s in state.services.values() if s.role in missing and s.last_error]
         return cmd.CommandError(
             cmd.NO_ENGINE, f"{waited}: {'; '.join(why) or 'still waiting for ' + ', '.join(missing)}"
@@ -223,10 +227,10 @@ class Operator:
         """At the start of a show: until the roles needed have engines. Later a lost engine is the turn's to mend."""
         with self.bus.subscribe(telemetry=False) as changes:
             async for _ in changes.lines():
-                missing = set(self._show.missing()) & set(need)
-                if not missing or self._show.was_ready:
+                missing = set(self._engines.missing()) & set(need)
+                if not missing or self._engines.was_ready:
                     return
-                if (held := self._show.hopeless(need)) is not None:
+                if (held := self._engines.hopeless(need)) is not None:
                     raise cmd.CommandError(cmd.NO_ENGINE, held.last_error or f"{held.name} is held")
 
     def _result(self, ended: TurnEnded, heard: Samples, want_audio: bool) -> dict[str, Any]:

@@ -4,25 +4,37 @@ import asyncio
 import logging
 import os
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from console.api.server import OperatorServer
 from console.host import last_show
 from console.host.run_lock import STOP_SIGNAL, Presence, ShowFile
 from devices.estop import EmergencyStop
 from devices.watch import Watch
-
-if TYPE_CHECKING:
-    from console.show.show import Show
+from profiles.loader import Loaded
+from profiles.schema import Character, Rig
 
 _LOG = logging.getLogger(__name__)
+
+
+class Found(Protocol):
+    """The show, as far as others must know it to find it."""
+
+    rig: Loaded[Rig]
+    logs: Path
+
+    @property
+    def character(self) -> Loaded[Character]: ...
+
+    def stop(self, reason: str) -> None: ...
 
 
 class Lookout:
     """While its block lasts. Enter it in the main thread, or no signal is heard; it needs a running event loop."""
 
-    def __init__(self, show: "Show", presence: Presence) -> None:
+    def __init__(self, show: Found, presence: Presence) -> None:
         self._show, self._presence = show, presence
         self._loop = asyncio.get_running_loop()
         self._server: OperatorServer | None = None

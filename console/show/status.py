@@ -1,14 +1,12 @@
 """What `status --json` prints: the show, its services and its devices at this moment."""
 
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from msgspec import Struct
 
+from console.engines.engine_set import EngineSet
 from supervisors.service.group import ServiceGroup
-
-if TYPE_CHECKING:
-    from console.show.show import Show
 
 
 class ShowRow(Struct, frozen=True, kw_only=True):
@@ -52,21 +50,21 @@ class StatusReport(Struct, frozen=True, kw_only=True):
     turns: int
 
 
-def status(show: "Show", group: ServiceGroup, turns: int) -> StatusReport:
-    state = show.bus.state
+def status(engines: EngineSet, group: ServiceGroup, turns: int) -> StatusReport:
+    state = engines.bus.state
     row = ShowRow(
         pid=state.pid,
-        uptime_s=round(monotonic() - show.began, 1),
+        uptime_s=round(monotonic() - engines.began, 1),
         rig=state.rig,
         character=state.character,
         stage="STOPPING" if state.stopping else "HALTED" if state.halted else state.stage,
         on_air=state.ready and not state.halted and not state.stopping,
     )
     devices = [DeviceRow(name=d.name, role=d.role, state=d.state, detail=d.detail) for d in state.devices.values()]
-    return StatusReport(show=row, services=_services(show, group), devices=devices, turns=turns)
+    return StatusReport(show=row, services=_services(engines, group), devices=devices, turns=turns)
 
 
-def _services(show: "Show", group: ServiceGroup) -> list[ServiceRow]:
+def _services(engines: EngineSet, group: ServiceGroup) -> list[ServiceRow]:
     return [
         ServiceRow(
             name=s.name,
@@ -75,10 +73,10 @@ def _services(show: "Show", group: ServiceGroup) -> list[ServiceRow]:
             pid=s.pid,
             shim_pid=s.shim_pid,
             port=s.port,
-            model=show.launchers[s.name].model,
-            device=show.launchers[s.name].device,
+            model=engines.launchers[s.name].model,
+            device=engines.launchers[s.name].device,
             rss_bytes=s.rss_bytes,
-            vram_bytes=show.meters.vram(s.name),
+            vram_bytes=engines.meters.vram(s.name),
             restarts=s.restarts,
             adopted=s.adopted,
             last_error=s.last_error,

@@ -10,10 +10,10 @@ from launchers.base import BaseLauncher
 from launchers.errors import FetchError
 from launchers.headers import ggml, gguf
 from launchers.headers.reader import BadHeader
+from launchers.load_flags import LoadFlags
 from launchers.memory import formula
 from launchers.memory.dry_run import totals
 from launchers.memory.fit import Estimate, margin
-from launchers.memory.flags import LoadFlags
 from launchers.memory.formula import Need
 from launchers.memory.learned import Learned, Measurement, Profile, key_of
 from launchers.memory.placement import Placement

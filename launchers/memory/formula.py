@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from launchers.headers.ggml import Whisper
 from launchers.headers.gguf import Gguf, Tensor
-from launchers.memory.flags import LoadFlags
+from launchers.load_flags import LoadFlags
 from launchers.memory.kv_cache import layers, per_layer
 
 MIB = 1024 * 1024

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from launchers.headers.gguf import Gguf
 from launchers.headers.tensor_types import row_bytes
-from launchers.memory.flags import LoadFlags
+from launchers.load_flags import LoadFlags
 
 MOST_LAYERS = 4096
 _PAD = 256

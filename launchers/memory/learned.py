@@ -12,7 +12,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from launchers.memory.flags import LoadFlags
+from launchers.load_flags import LoadFlags
 from profiles.home import Home
 
 MOST_PROFILES, MOST_BYTES, KEPT = 200, 1024 * 1024, 5

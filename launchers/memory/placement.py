@@ -4,7 +4,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from launchers.store.model_store import COMMAND
+from profiles.home import PROGRAM
 
 Backend = Literal["cpu", "gpu", "both", "unknown"]
 
@@ -39,10 +39,10 @@ def fell_back(placement: Placement, *, service: str, gpu: str, wanted: str = "gp
     """
     if not gpu or wanted == "cpu" or placement.backend in ("gpu", "unknown"):
         return None
-    again = f"{COMMAND} restart {service}"
+    again = f"{PROGRAM} restart {service}"
     if placement.backend == "both":
         share = f"{placement.layers_offloaded} of {placement.layers} layers" if placement.layers else "a part"
-        smaller = f"take a smaller model or context, see: {COMMAND} models list"
+        smaller = f"take a smaller model or context, see: {PROGRAM} models list"
         return f"Only {share} of {service} are on the {gpu}, so it is slow; {smaller}"
     if ours:
         need = "its engine here is built for the CPU alone; put one built for the GPU on the PATH"

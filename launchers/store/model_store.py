@@ -18,10 +18,9 @@ from launchers.store.model_folder import Shelf
 from launchers.store.progress import OnProgress
 from launchers.store.sources import Place, Sources
 from profiles.catalogue import Catalogue, Model, ModelFile
-from profiles.home import Home
+from profiles.home import PROGRAM, Home
 from profiles.schema import Role
 
-COMMAND = ".venv/bin/python console.py"
 State = Literal["absent", "partial", "stored"]
 
 
@@ -66,7 +65,7 @@ class ModelStore:
             raise FetchError(f"{model_id} has no file {file}; it has {', '.join(f.name for f in model.files)}")
         for each in model.files:
             if trouble := shelf.trouble(each):
-                raise FetchError(f"{each.name} of {model_id} {trouble}; run: {COMMAND} models fetch {model_id}")
+                raise FetchError(f"{each.name} of {model_id} {trouble}; run: {PROGRAM} models fetch {model_id}")
         return shelf.path(wanted)
 
     def files(self, model_id: str) -> Sequence[Path]:
@@ -163,7 +162,7 @@ class ModelStore:
                         wrong.append(f"{file.name} {words}")
         if not wrong:
             return Verdict(id=model_id, good=True, words=f"{model_id} is as the catalogue says")
-        return Verdict(id=model_id, good=False, words=f"{'; '.join(wrong)}; run: {COMMAND} models fetch {model_id}")
+        return Verdict(id=model_id, good=False, words=f"{'; '.join(wrong)}; run: {PROGRAM} models fetch {model_id}")
 
     def remove(self, model_id: str) -> int:
         """The bytes that are free now. Raises FetchError while a fetch runs."""

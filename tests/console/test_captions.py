@@ -6,7 +6,7 @@ from typing import cast
 import pytest
 
 from console.body.captions import caption
-from console.show.show import Show
+from console.engines.engine_set import EngineSet
 from conversation.errors import ConversationError
 from conversation.stages import Stage
 
@@ -30,10 +30,10 @@ class Model:
 
 
 class Booth:
-    """Fits the part of Show."""
+    """Fits the part of EngineSet."""
 
     def __init__(self, model: Model | None) -> None:
-        self.model, self.free, self.engines = model, True, self
+        self.model, self.free, self.live = model, True, self
 
     def llm(self) -> Model | None:
         return self.model
@@ -43,7 +43,7 @@ class Booth:
 
 
 async def told(booth: Booth, within_s: float = 20.0) -> tuple[str, str]:
-    answer = await caption(cast(Show, booth), b"...", "image/png", within_s)
+    answer = await caption(cast(EngineSet, booth), b"...", "image/png", within_s)
     return answer["caption"], answer["blind"]
 
 

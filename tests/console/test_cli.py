@@ -76,7 +76,7 @@ def test_nothing_to_say_is_a_mistake_of_the_caller(
     assert main(["say", text]) == USAGE
     assert capsys.readouterr().err.count("there is nothing to say in that; give some words") == 1
     show: Any = Show()
-    operator = Operator(show, show, show, show, show, show)
+    operator = Operator(show, show, show, show, show, show, show)
     with pytest.raises(CommandError, match="there is nothing to say") as caught:
         asyncio.run(operator.execute(Say(text=text), "x"))
     assert caught.value.code == USAGE

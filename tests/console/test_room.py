@@ -16,9 +16,9 @@ from console.api.events import DiskChanged, Note
 from console.api.state import ShowState
 from console.engines import engine_overrides
 from console.host import disk_space, show_finder
+from console.host.event_log import EventLog
 from console.host.run_lock import alive
 from console.host.show_log import show_log
-from console.show.event_log import EventLog
 from console.tui.client.screen_state import Picture
 from console.tui.pages.show.alerts import troubles
 from conversation.events import Marks, TurnEnded

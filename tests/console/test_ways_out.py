@@ -27,9 +27,12 @@ ROOMS = ("console", "launchers", "clients", "devices", "conversation", "profiles
 ERRORS = {"ConversationError", "Refused", "TooLong", "ServiceError", "Unfit", "PortTaken", "ProfileError", "FetchError",
           "DeviceError", "CommandError", "NoSound", "NoShow", "BadAddress", "AlreadyRunning", "BadHeader"}  # fmt: skip
 ROWS = {"Row", "Finding", "Trouble"}
-PROGRAMS = {"PROGRAM", "COMMAND", "preflight.PROGRAM", "cmd.PROGRAM"}
-OWN_LOGS = {"supervisors/health/synthetic_probe.py", "supervisors/health/health_monitor.py", "supervisors/service/supervisor.py", "supervisors/service/group.py",
-            "launchers/engines/stt_pywhispercpp.py", "clients/http.py"}  # fmt: skip
+PROGRAMS = {"PROGRAM"}
+OWN_LOGS = {
+    "supervisors/health/synthetic_probe.py", "supervisors/health/health_monitor.py",
+    "supervisors/service/supervisor.py", "supervisors/service/group.py",
+    "launchers/engines/stt_pywhispercpp.py", "clients/http.py",
+}  # fmt: skip
 """Speak of the log of an engine of ours; the last only of one (see the tests below)."""
 PAGES = {"2": LOG_ACTS, "3": RIG_ACTS, "4": MODEL_ACTS}
 OTHERS = {

@@ -14,7 +14,7 @@ from conversation.loop import ConversationLoop
 from conversation.ports import Jaw, Microphone
 from conversation.speech.speech_player import SpeechPlayer
 from conversation.stages import Stage
-from conversation.turn import Request, Stagehands
+from conversation.turn_context import Request, Stagehands
 from profiles.schema import Audio, CannedLines, Character, Deadlines, Example, Thinking
 from tests.fakes.ports import (
     ClipMicrophone,

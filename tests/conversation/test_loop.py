@@ -11,7 +11,7 @@ import pytest
 from conversation.events import StageEntered, TurnEnded, TurnStarted
 from conversation.loop import MAX_WAITING, Busy
 from conversation.stages import Outcome, Stage
-from conversation.turn import Request
+from conversation.turn_context import Request
 from devices.boards.simulated import SimulatedBoard
 from devices.jaw.jaw_player import JawPlayer
 from profiles.schema import Audio, Jaw

@@ -7,7 +7,7 @@ from msgspec import structs
 
 from conversation.loop import Busy
 from conversation.stages import Outcome, Stage
-from conversation.turn import Request
+from conversation.turn_context import Request
 from tests.conversation.booth import QUICK, Booth, opened
 from tests.fakes.ports import LiveMicrophone, TappedSpeaker, silence, speech
 

@@ -9,7 +9,7 @@ from msgspec import structs
 from conversation.audio import Samples
 from conversation.events import ClauseReady
 from conversation.stages import Outcome, Stage
-from conversation.turn import Request
+from conversation.turn_context import Request
 from profiles.schema import Thinking
 from tests.conversation.booth import CHARACTER, PATIENT, Booth, opened
 from tests.fakes.ports import ClipMicrophone, FakeEngines, FakeLlm, FakeStt, FakeVoice, TappedSpeaker, gone

@@ -9,7 +9,8 @@ from msgspec import structs
 from conversation.audio import Samples
 from conversation.events import ClausePlaying, ClauseReady, Marks, TranscriptReady, TurnEnded
 from conversation.stages import Outcome, Stage
-from conversation.turn import Request, once
+from conversation.turn import once
+from conversation.turn_context import Request
 from profiles.schema import Audio, CannedLines, Deadlines, Thinking
 from tests.conversation.booth import CHARACTER, QUICK, Booth, opened
 from tests.fakes.ports import ClipMicrophone, LoudIsSpeech, TappedSpeaker, silence

@@ -14,7 +14,7 @@ from clients.ollama import Ollama
 from launchers import llm_ollama, registry
 from launchers.base import BaseLauncher, Workshop
 from launchers.errors import FetchError
-from launchers.memory.reported import HeldModel
+from launchers.reported_memory import HeldModel
 from launchers.runtime import ollama_server
 from launchers.runtime.environments import Environments
 from launchers.store import ollama_pull

@@ -7,9 +7,9 @@ import pytest
 
 from launchers import registry
 from launchers.base import BaseLauncher, Workshop
+from launchers.load_flags import LoadFlags
 from launchers.memory.estimate import Load, error_pct, estimate, for_launcher, learn, load_of
 from launchers.memory.fit import LEAST_RAM, LEAST_VRAM, Estimate, fits, margin, refusal, would_fit
-from launchers.memory.flags import LoadFlags
 from launchers.memory.learned import Learned, Measurement
 from launchers.memory.placement import Placement
 from launchers.runtime.environments import Environments

@@ -8,8 +8,8 @@ import pytest
 from launchers.headers import gguf
 from launchers.headers.ggml import Whisper
 from launchers.headers.gguf import Gguf
+from launchers.load_flags import LoadFlags
 from launchers.memory import formula
-from launchers.memory.flags import LoadFlags
 from launchers.memory.kv_cache import per_layer
 from tests.launchers.memory.headers import Tensors, layer_tensors, llama, write_gguf
 

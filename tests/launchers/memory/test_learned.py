@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from launchers.memory.flags import LoadFlags
+from launchers.load_flags import LoadFlags
 from launchers.memory.learned import KEPT, MOST_PROFILES, Learned, Measurement, key_of
 from profiles.home import Home
 

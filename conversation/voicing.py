@@ -3,15 +3,13 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from conversation.errors import ConversationError
 from conversation.ports import TextToSpeech
 from conversation.speech.speech_player import Utterance
 from conversation.stages import Outcome, Stage
-
-if TYPE_CHECKING:
-    from conversation.turn import Turn
+from conversation.turn_context import TurnContext
 
 T = TypeVar("T")
 
@@ -19,7 +17,7 @@ T = TypeVar("T")
 class Voices:
     """Of one turn: a voice that failed in it is not asked again."""
 
-    def __init__(self, turn: "Turn", wanted: Callable[[Utterance], bool]) -> None:
+    def __init__(self, turn: TurnContext, wanted: Callable[[Utterance], bool]) -> None:
         """`wanted`: whether an utterance is still to be heard."""
         self._turn, self._hands, self._wanted = turn, turn.hands, wanted
         self._lost: set[str] = set()
