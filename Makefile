@@ -50,10 +50,10 @@ check: $(VENV)/.dev
 
 # The pictures of docs/, drawn from recorded evenings; and those that the tests compare with.
 screenshots: $(VENV)/.dev
-	@$(PY) -m tests.console.screenshots docs
+	@$(PY) -m tests.console.pictures.screenshots docs
 
 snapshots: $(VENV)/.dev
-	@GALACTUS_KEEP_PICTURES=1 $(PY) -m pytest tests/console/test_pictures.py
+	@GALACTUS_KEEP_PICTURES=1 $(PY) -m pytest tests/console/pictures/test_pictures.py
 
 format: $(VENV)/.dev
 	@$(VENV)/bin/ruff format .

@@ -34,7 +34,7 @@ from devices.sound.sound_file import read_sound
 from profiles.home import CHECKOUT, Home
 from tests.bench.lag import Windows, connections, lateness
 from tests.bench.pseudo_terminal import PseudoTerminal
-from tests.real_show import RealShow, borrowed_home
+from tests.support.real_show import RealShow, borrowed_home
 
 STARTS, COLD_STARTS, ATTACHES, LINKS = 7, 3, 5, 15
 QUIET_S, IDLE_S = 4.0, 20.0

@@ -23,7 +23,7 @@ from console.tui.app.app import ConsoleApp
 from console.tui.pages.log.page import LogPage
 from supervisors.shim.log_file import LogFile
 from tests.bench.lag import Monitor
-from tests.console.scenes import Scene, StillLink, ended
+from tests.console.pictures.scenes import Scene, StillLink, ended
 
 RATE, BURSTS_S = 5000, 0.01
 LOGS = ("stt", "llm", "tts", "show")

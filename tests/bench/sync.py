@@ -36,7 +36,7 @@ from profiles.schema import Jaw
 from tests.bench import sync_model
 from tests.bench.log_page import RATE
 from tests.bench.pseudo_terminal import PseudoTerminal
-from tests.real_show import RealShow, borrowed_home
+from tests.support.real_show import RealShow, borrowed_home
 
 HOP_S, LOOK_AHEAD_S = 0.020, 0.060
 LINE = (

@@ -30,7 +30,7 @@ from devices.sound.sound_file import read_sound
 from profiles.home import Home
 from profiles.loader import load_character
 from profiles.schema import Character
-from tests.real_show import RealShow, borrowed_home
+from tests.support.real_show import RealShow, borrowed_home
 
 BUDGET_S = 270.0
 ROUNDS = 5

@@ -17,7 +17,7 @@ from conversation.ports import Message, Sampling
 from conversation.stages import Stage
 from tests.fakes.http_server import Asked, Script, head, pieces, serving, whole
 from tests.fakes.ollama_server import BYTES, REPLY
-from tests.little_ollama import MODEL, LittleOllama
+from tests.support.little_ollama import MODEL, LittleOllama
 
 ASK = [Message("system", "You are a skull."), Message("user", "¿qué?")]
 

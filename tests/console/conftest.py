@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.real_show import BRIEF, RealShow, borrowed_home, with_brief
+from tests.support.real_show import BRIEF, RealShow, borrowed_home, with_brief
 
 
 @pytest.fixture(scope="module")

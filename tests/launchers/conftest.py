@@ -12,7 +12,7 @@ from launchers.store.model_store import ModelStore
 from profiles.catalogue import Catalogue
 from profiles.home import Home
 from profiles.schema import Engine
-from tests.little_ollama import MODEL, LittleOllama
+from tests.support.little_ollama import MODEL, LittleOllama
 
 Make = Callable[..., BaseLauncher]
 

@@ -28,7 +28,7 @@ from supervisors.errors import ServiceError, Unfit
 from supervisors.health import probes
 from tests.fakes.ollama_server import BYTES
 from tests.launchers.conftest import Make
-from tests.little_ollama import MODEL, LittleOllama
+from tests.support.little_ollama import MODEL, LittleOllama
 
 
 def children() -> list[str]:

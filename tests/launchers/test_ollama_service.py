@@ -21,7 +21,7 @@ from supervisors.spec import AttachedSpec, Places, ServiceSpec, ServiceStatus
 from supervisors.states import ServiceState
 from tests.fakes.ollama_server import BYTES
 from tests.launchers.conftest import Make
-from tests.little_ollama import MODEL, LittleOllama
+from tests.support.little_ollama import MODEL, LittleOllama
 
 
 @asynccontextmanager

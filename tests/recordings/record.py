@@ -22,7 +22,7 @@ from console.host.run_lock import alive
 from devices.audio.microphone_clip import recorded_visitors
 from devices.sound.sound_file import read_sound
 from profiles.home import Home
-from tests.real_show import RealShow, borrowed_home
+from tests.support.real_show import RealShow, borrowed_home
 
 
 async def listen(show: RealShow, rows: list[dict[str, Any]]) -> None:

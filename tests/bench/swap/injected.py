@@ -18,7 +18,7 @@ from console.api.commands import CommandError, Status, Swap
 from profiles.home import CHECKOUT
 from supervisors.health.probes import free_port
 from supervisors.service.swap import Phase
-from tests.real_show import RealShow
+from tests.support.real_show import RealShow
 
 MODELS = ("fake-a", "fake-b")
 FAULTS = ("crash", "oom", "hang", "deaf", "truncated")

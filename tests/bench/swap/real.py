@@ -20,7 +20,7 @@ from profiles.catalogue import Catalogue
 from profiles.home import Home
 from profiles.loader import load_character, load_rig
 from supervisors.health.probes import free_port, health
-from tests.real_show import RealShow, borrowed_home
+from tests.support.real_show import RealShow, borrowed_home
 
 MODELS = ("qwen-0.5b", "qwen-1.5b", "smollm2-135m")
 LINE = "This line is said while another model comes, and nobody may hear a gap in it. " * 3

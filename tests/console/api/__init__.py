@@ -1,0 +1,1 @@
+"""The operator API: its bus, its state, and clients that misbehave."""

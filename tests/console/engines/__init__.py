@@ -1,0 +1,1 @@
+"""Forecasts, swaps, meters and memory pressure."""

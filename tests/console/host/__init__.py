@@ -1,0 +1,1 @@
+"""What a show needs of its machine: lock, disk, memory, surroundings."""

@@ -1,0 +1,1 @@
+"""Whole shows: turns, ends, engines that die, rigs of every kind."""

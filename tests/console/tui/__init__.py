@@ -1,0 +1,1 @@
+"""The screen: keys, terminals, the connection to its show."""

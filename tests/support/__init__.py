@@ -1,0 +1,1 @@
+"""What tests share: shows, terminals and visitors to test with."""
