@@ -115,7 +115,9 @@ async def test_interrupted_show_leaves_in_order(home: Path) -> None:
 
 
 async def test_we_never_kill_ourselves(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
-    code = "import os, sys; sys.path.insert(0, '.'); from supervisors import reaper; print(reaper.reap(sys.argv[1]))"
+    code = (
+        "import os, sys; sys.path.insert(0, '.'); from supervisors.shim import reaper; print(reaper.reap(sys.argv[1]))"
+    )
     monkeypatch.setenv("GALACTUS_SERVICE", f"{places.prefix}-a-0")
     nested = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {code!r}, sys.argv[1]], check=True)"
     process = await asyncio.create_subprocess_exec(
