@@ -14,6 +14,7 @@ from profiles.schema import JawFeel
 
 _FADE_S = 0.010
 """What a speaker still plays after a cancel."""
+_PIECE_S = 0.1
 
 
 class SpokenClause:
@@ -54,7 +55,10 @@ class Utterance:
         self.clauses.append(SpokenClause(index, text, self.written))
 
     def write(self, rate: int, pcm: Samples) -> None:
-        self._queue(self._leveller.feed(self._to_speaker_rate(rate, pcm)))
+        """A tenth of a second at a time: a voice may send 1.5 s at once, and those take 9 ms to make ready."""
+        piece = max(1, int(rate * _PIECE_S))
+        for start in range(0, len(pcm), piece):
+            self._queue(self._leveller.feed(self._to_speaker_rate(rate, pcm[start : start + piece])))
 
     def end_clause(self) -> None:
         self._end_line()
