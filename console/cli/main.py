@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from console.api import commands as cmd
-from console.host.memory_footprint import import_httpx
+from console.host.lean_import import import_httpx
 from console.host.surroundings import words
 
 _JSON = "as JSON, for programs"

@@ -2,28 +2,12 @@
 
 import asyncio
 import gc
-import sys
 from collections.abc import Callable
-from typing import Any
 
 from supervisors.kernel import give_back_memory, map_large_blocks, trim_heap
 
-_LOOK_S, _PAUSE = 0.5, 10
+_LOOK_S, _PAUSE = 1.0, 5
 """After so many looks at a show that rests, code that was run once is let go as well."""
-
-
-def import_httpx() -> None:
-    """Without its own command line, which would read click, rich and pygments: 4.4 MB, and a tenth of a second at every
-    start. None in `sys.modules` makes an import fail (the import system's documentation), which httpx expects of it.
-    """
-    modules: dict[str, Any] = sys.modules
-    if "httpx" in modules or "click" in modules:
-        return
-    modules["click"] = None
-    try:
-        import httpx  # noqa: F401
-    finally:
-        del modules["click"]
 
 
 class Trimmer:

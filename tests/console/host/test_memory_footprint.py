@@ -8,7 +8,7 @@ from profiles.home import CHECKOUT
 
 _START = """
 import sys
-from console.host.memory_footprint import import_httpx
+from console.host.lean_import import import_httpx
 import_httpx()
 import console.cli.headless, console.show.show, httpx
 assert not {"rich", "pygments", "click"} & sys.modules.keys(), sys.modules.keys() & {"rich", "pygments", "click"}
