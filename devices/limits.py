@@ -12,6 +12,7 @@ from time import monotonic, sleep
 from devices.boards.board import Board, Button
 from devices.errors import DeviceError, Unplugged
 from devices.pan_tilt.limited import LimitedHead as LimitedHead
+from devices.travel import Travel
 from profiles.schema import Jaw as JawSettings
 
 _LOG = logging.getLogger(__name__)
@@ -44,13 +45,13 @@ class LimitedJaw:
         self.settings = settings
         self.board: Board | None = None
         self.armed = self.stopped = self.attached = self.halted = False
-        """`halted`: in a panic nothing is armed by itself."""
+        """`halted`: in a panic nothing is armed by itself, until `resume`."""
         self.fault = self.missing = ""
         """`missing`: why there is no board now; `fault`: what an operator must have seen."""
         self._clock = clock
         self._lock = threading.RLock()
         self._beyond = False
-        self._us = float(self._closed)
+        self._us = float(self._travel.closed)
         self._moved_at = self._armed_at = float("-inf")
         self._by_hand = self._was_armed = self._kept_limp = False
         """`_kept_limp`: a person made it so; then only a person arms it."""
@@ -62,8 +63,7 @@ class LimitedJaw:
     @property
     def opening(self) -> float:
         """Where it was last sent, 0 closed .. 1 open."""
-        span = self._open - self._closed
-        return min(1.0, max(0.0, (self._us - self._closed) / span)) if span else 0.0
+        return self._travel.opening(self._us)
 
     @property
     def us(self) -> int:
@@ -76,22 +76,14 @@ class LimitedJaw:
         return self._us
 
     @property
-    def _closed(self) -> int:
-        return self.settings.closed_us + self.settings.trim_us
-
-    @property
-    def _open(self) -> int:
-        return self.settings.open_us + self.settings.trim_us
-
-    @property
-    def _rest(self) -> int:
-        return (self.settings.rest_us or self.settings.closed_us) + self.settings.trim_us
+    def _travel(self) -> Travel:
+        return Travel.of(self.settings)
 
     def take(self, board: Board, simulated: bool) -> None:
         """A board has been found, or found again; it gets no pulse before it is armed."""
         with self._lock:
             self.board, self.missing, self.attached = board, "", False
-            self._us = float(self._closed)
+            self._us = float(self._travel.closed)
             try:
                 self.board.detach(self.settings.channel)  # it may still hold what it was told by whoever had it before
             except Exception as error:
@@ -101,8 +93,18 @@ class LimitedJaw:
             if self._only_unplugged:
                 self.fault = "" if self._may_return() else BACK_ARMED if self._was_armed else BACK
                 self._only_unplugged = bool(self.fault)
-            if (self._was_armed or self._by_itself) and not self.fault and not self.stopped:
-                self._arm()
+            self._take_up()
+
+    def resume(self) -> None:
+        """The panic is over: a board that was found during it is armed now, if it would have been then."""
+        with self._lock:
+            self.halted = False
+            if self.board is not None and not self.armed:
+                self._take_up()
+
+    def _take_up(self) -> None:
+        if (self._was_armed or self._by_itself) and not (self.fault or self.stopped or self.halted):
+            self._arm()
 
     @property
     def _by_itself(self) -> bool:
@@ -205,7 +207,7 @@ class LimitedJaw:
         it may not move.
         """
         opening = min(1.0, max(0.0, opening)) if math.isfinite(opening) else 0.0
-        return self._go(self._closed + (self._open - self._closed) * opening)
+        return self._go(self._travel.at(opening))
 
     def jog(self, target_us: float) -> int:
         """By hand, slowly; one call is one step of at most 20 ms, so call again until it is there."""
@@ -222,7 +224,7 @@ class LimitedJaw:
                 self._limp()
             elif self.attached:
                 self._by_hand = False
-                self._write(self._bounded(self._closed))
+                self._write(self._bounded(self._travel.closed))
 
     def release(self, wait: bool = False) -> None:
         """Closed, and limp when it has had the time to close; `wait` for that where no `poll` follows."""
@@ -248,8 +250,7 @@ class LimitedJaw:
                 self._us = self._bounded(self._us)
 
     def _outside(self) -> bool:
-        low, high = self._travel()
-        return not low <= self._us <= high and not (self._beyond and self._by_hand)
+        return not self._travel.low <= self._us <= self._travel.high and not (self._beyond and self._by_hand)
 
     def _go(self, target: float, speed: float | None = None) -> int:
         with self._lock:
@@ -265,12 +266,8 @@ class LimitedJaw:
             self._limp_at = None
             return self._write(min(max(self._bounded(target), self._us - step), self._us + step))
 
-    def _travel(self) -> tuple[float, float]:
-        places = self._closed, self._open, self._rest
-        return min(places), max(places)
-
     def _bounded(self, us: float) -> float:
-        low, high = _BEYOND if self._beyond and self._by_hand else self._travel()
+        low, high = _BEYOND if self._beyond and self._by_hand else (self._travel.low, self._travel.high)
         return min(max(us, low, 500), high, 2500)
 
     def _write(self, us: float) -> int:
@@ -312,9 +309,9 @@ class LimitedJaw:
         if self._by_hand:
             if quiet > HAND_S:
                 self.release()
-        elif self.opening > 0 and self._us != self._rest and quiet > WATCHDOG_S:
+        elif self.opening > 0 and self._us != self._travel.rest and quiet > WATCHDOG_S:
             self.release()
-        elif self._us != self._rest and quiet > _REST_AFTER_S:
-            self._write(self._bounded(self._rest))
+        elif self._us != self._travel.rest and quiet > _REST_AFTER_S:
+            self._write(self._bounded(self._travel.rest))
         elif self.settings.idle_detach_s and quiet > self.settings.idle_detach_s:
             self._limp()

@@ -54,8 +54,9 @@ def open_booth(rig: Rig, stop_socket: Callable[[], Path], stack: ExitStack, emit
     emit(_sound("microphone", microphone))
     keys, limited = TalkKeys(), LimitedJaw(rig.jaw)
     jaw = JawPlayer(limited, speaker)
+    limited.halted = marks.halted  # before there is a board that a rig might arm at its start
     if marks.stopped:
-        limited.stop()  # before there is a board that a rig might arm at its start
+        limited.stop()
 
     def changed() -> None:
         soon(_jaw_now(board))

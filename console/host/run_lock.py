@@ -74,9 +74,13 @@ class Presence:
         self._folder = home.state(rig)
         self._rig = rig
         self._lock = -1
+        self._signed = False
+        """Whether the lock's file says who holds it; a full disk may keep it from that."""
         me = kernel.read_proc(os.getpid())
         self.holder = Holder(pid=os.getpid(), started=me.started if me else "", boot_id=kernel.boot_id())
         self._told: bytes = b""
+        self._written: tuple[int, int, int] | None = None
+        """The file that holds `_told`; None until it has been written."""
         self._turn = threading.Lock()
         """The show's loop and its lookout both write."""
         self.lost = False
@@ -111,13 +115,15 @@ class Presence:
             self._tell()
 
     def mend(self, show: ShowFile | None = None) -> None:
-        """Make anew what others find us by, if it was taken away, or is not `show`. Raises OSError."""
+        """Write again what others find us by, if it was taken away or changed, or is not `show`. Raises OSError."""
         with self._turn:
-            self._told = self._told if show is None else msgspec.json.encode(show)
+            if show is not None and (told := msgspec.json.encode(show)) != self._told:
+                self._told, self._written = told, None
             if not self._holds():
                 self._hold_anew()
-            path = self._folder / "show.json"
-            if self._told and not self.lost and not (path.exists() and path.read_bytes() == self._told):
+            if not self._signed and not self.lost:
+                self._sign()
+            if self._told and not self.lost and (self._written is None or self._written != self._seen()):
                 self._tell()
 
     def take_signal(self) -> None:
@@ -150,16 +156,28 @@ class Presence:
             self.lost = other is not None and other.pid != self.holder.pid
             return
         before, self._lock = self._lock, lock
+        self._signed = False
         os.close(before)
-        self._sign()
 
     def _sign(self) -> None:
+        """Raises OSError; until it succeeds, `mend` tries again."""
+        self._signed = False
         os.pwrite(self._lock, msgspec.json.encode(self.holder).ljust(_RECORD_BYTES), 0)
+        self._signed = True
 
     def _tell(self) -> None:
         part = self._folder / "show.json.part"
         part.write_bytes(self._told)
         part.replace(self._folder / "show.json")
+        self._written = self._seen()
+
+    def _seen(self) -> tuple[int, int, int] | None:
+        """Which file stands there now, and when it was last written: cheaper than to read it twice a second."""
+        try:
+            found = (self._folder / "show.json").stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def farewell(folder: Path, pid: int) -> Path:

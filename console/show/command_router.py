@@ -139,7 +139,7 @@ class Operator:
 
     def _resume(self) -> dict[str, Any]:
         halted = bool(self.bus.state.halted)
-        self._jaw.jaw.halted = False
+        self._jaw.jaw.resume()
         self._loop.resume()
         if halted:
             self.bus.publish(ShowResumed())

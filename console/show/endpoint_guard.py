@@ -1,4 +1,4 @@
-"""Keeps the show findable, and stops the motors at a signal: in a thread of its own, for the loop may hang."""
+"""Keeps the show findable, and stops the motors at a signal: in threads of its own, for the loop may hang."""
 
 import asyncio
 import logging
@@ -39,9 +39,10 @@ class Lookout:
         self._loop = asyncio.get_running_loop()
         self._server: OperatorServer | None = None
         self._emergency: EmergencyStop | None = None
-        self._stopped_early = False
+        self._stopped_early = self._unconfirmed = False
         self._missed = ""
-        self._watch = Watch(STOP_SIGNAL, self._stop, self._mend)
+        self._told: tuple[Path, Path, Loaded[Character]] | None = None
+        self._watch = Watch(STOP_SIGNAL, self._stop, self._look)
 
     def mind(self, emergency: EmergencyStop) -> None:
         """What a signal stops from now on; one that came before there were motors counts, too."""
@@ -73,11 +74,16 @@ class Lookout:
         self._stopped_early = True  # first: the motors may appear in this very moment
         if self._emergency is not None:
             self._emergency.stop()
+        self._unconfirmed = True  # told by the thread that looks around, which may wait for a disk
+
+    def _look(self) -> None:
+        confirm, self._unconfirmed = self._unconfirmed, False
         self._mend()  # who waits for our word looks for it in the lock's file
-        try:
-            self._presence.confirm_stop()
-        except OSError as error:
-            _LOG.warning("the motors were stopped by a signal, which could not be confirmed: %s", error)
+        if confirm:
+            try:
+                self._presence.confirm_stop()
+            except OSError as error:
+                _LOG.warning("the motors were stopped by a signal, which could not be confirmed: %s", error)
 
     def _mend(self) -> None:
         was_lost = self._presence.lost
@@ -94,10 +100,14 @@ class Lookout:
                 self._loop.call_soon_threadsafe(self._show.stop, why)
 
     def _file(self) -> ShowFile | None:
-        """None before it listens."""
+        """None before it listens, and while nothing in it has changed."""
         show = self._show
         if self._server is None or self._emergency is None:
             return None
+        told = self._server.path, self._emergency.path, show.character
+        if told == self._told:
+            return None
+        self._told = told
         return ShowFile(
             pid=os.getpid(),
             started=self._presence.holder.started,

@@ -51,11 +51,13 @@ class Door:
 
 
 def make_folder(folder: str) -> None:
-    """For sockets: closed to others if it has to be made, and never one that another user has put there."""
+    """For sockets: closed to others if it has to be made, and never one that another user has put there, neither as a
+    folder nor as a link to one. Raises PermissionError.
+    """
     with contextlib.suppress(FileExistsError):
         os.makedirs(folder, mode=0o700)
-    found = os.stat(folder)
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid not in (0, os.getuid()):
+    named, found = os.lstat(folder), os.stat(folder)
+    if not stat.S_ISDIR(found.st_mode) or {named.st_uid, found.st_uid} - {0, os.getuid()}:
         raise PermissionError(1, "this is not a folder of ours", folder)
 
 

@@ -273,6 +273,30 @@ def test_without_arming_at_start_a_hand_arms_what_was_unplugged() -> None:
     assert not jaw.armed and not jaw.fault
 
 
+def test_a_board_that_is_first_found_in_a_panic_stays_limp_until_the_panic_is_over() -> None:
+    board, clock = SimulatedBoard(), Clock()
+    jaw = LimitedJaw(replace(FAST, arm_at_start=True), clock)
+    jaw.halted = True
+    jaw.take(board, simulated=False)
+    assert not jaw.armed and jaw.open_to(1.0) == jaw.jog(1500) == 0 and not any(pulses(board))
+    jaw.resume()
+    assert jaw.armed and jaw.open_to(1.0)
+
+
+@pytest.mark.parametrize("by_hand", ["disarmed", "stopped", "never armed"])
+def test_the_end_of_a_panic_arms_nothing_that_a_person_left_limp(by_hand: str) -> None:
+    board, clock = SimulatedBoard(), Clock()
+    jaw = LimitedJaw(replace(FAST, arm_at_start=by_hand != "never armed"), clock)
+    jaw.take(board, simulated=False)
+    jaw.halted = True
+    if by_hand == "disarmed":
+        jaw.disarm()
+    if by_hand == "stopped":
+        jaw.stop()
+    jaw.resume()
+    assert not jaw.armed and jaw.open_to(1.0) == 0
+
+
 @pytest.mark.parametrize("why", ["stop", "stop while it is gone", "panic", "disarmed", "another fault"])
 def test_what_a_person_must_see_is_never_armed_by_itself(why: str) -> None:
     board = SimulatedBoard()

@@ -42,7 +42,7 @@ class Deeds(Talking):
     def __init__(self, link: Link, arguments: Namespace, driver_class: type[Driver] | None = None) -> None:
         super().__init__(driver_class)
         self.link, self.arguments = link, arguments
-        self.steering = Steering(lambda: self.link.show, self.link.call)
+        self.steering = Steering(lambda: self.link.show, self.link.call, lambda: self.link.folder)
         link.revive = self._revive
         self._hushed_at = float("-inf")
 

@@ -11,18 +11,27 @@ from console.api.body_commands import EStop
 from console.api.client import NoShow, OperatorClient
 from console.host.emergency_stop import stop_motors
 from console.host.run_lock import ShowFile
+from console.host.stop_marks import StopMarks
 from console.tui.client.persistent_connection import KeptLine, no_line
 from profiles.home import Home
+
+_AGAIN_S = 0.2
+_NEXT = "no show runs whose motors could be stopped; the next one will not move them before you press 3, then K"
 
 
 class Steering:
     """`press` and `send` raise CommandError with one plain sentence; NoShow when the show is gone."""
 
     def __init__(
-        self, show: Callable[[], ShowFile | None], spare: Callable[[cmd.Command], Awaitable[Any]] = no_line
+        self,
+        show: Callable[[], ShowFile | None],
+        spare: Callable[[cmd.Command], Awaitable[Any]] = no_line,
+        folder: Callable[[], Path | None] = lambda: None,
     ) -> None:
-        """`spare`: the line that the screen has anyway, for when no other can be had: the show's sockets are gone."""
-        self._show, self._spare = show, spare
+        """`spare`: the line that the screen has anyway, for when no other can be had: the show's sockets are gone.
+        `folder`: the state folder of the rig, also while no show of it can be reached.
+        """
+        self._show, self._spare, self._folder = show, spare, folder
         self._button: OperatorClient | None = None
         self._turn = asyncio.Lock()
         """One key press after another: a connection takes one command at a time."""
@@ -70,12 +79,19 @@ class Steering:
         return await self._kept.send(command)
 
     async def stop_motors(self) -> None:
-        """The emergency stop, on a way of its own: the show's loop may hang, and its sockets may be gone."""
-        show = self._show()
-        if show is not None:
+        """The emergency stop, on a way of its own: the show's loop may hang, its sockets may be gone, or it may be
+        coming up in place of one that crashed. Raises CommandError where nothing could be told but the next show.
+        """
+        show, folder = self._show(), self._folder()
+        if folder is None and show is not None:
             folder = Home.from_environment().state(show.rig)
-            if await asyncio.to_thread(stop_motors, folder):
-                return
+        if folder is not None and await asyncio.to_thread(stop_motors, folder):
+            return
+        if show is None and folder is not None:
+            await asyncio.to_thread(StopMarks(folder).motors, stopped=True)
+            if not await asyncio.to_thread(stop_motors, folder, _AGAIN_S):  # it may have come up in this very moment
+                raise cmd.CommandError(cmd.NO_SHOW, _NEXT)
+            return
         await self.send(EStop())
 
     async def close(self) -> None:

@@ -83,6 +83,11 @@ class Link:
             hangs=(self._client is not None or self._link == "live") and monotonic() - self._heard > HANGS_S,
         )
 
+    @property
+    def folder(self) -> Path:
+        """The state folder of the rig, whether a show of it can be reached or not."""
+        return self._folder
+
     def take_over(self, folder: Path, newborn: show_finder.Newborn) -> None:
         """Another show has been started in place of the one that is gone."""
         self._folder, self._newborn = folder, newborn

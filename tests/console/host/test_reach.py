@@ -19,13 +19,16 @@ from msgspec import structs
 from console.api import commands as cmd
 from console.api.body_commands import EStop
 from console.api.client import OperatorClient
+from console.api.commands import CommandError
 from console.host import run_lock as presence
 from console.host import show_finder
 from console.host.emergency_stop import stop_motors
 from console.host.run_lock import Presence, ShowFile, alive
+from console.host.stop_marks import StopMarks
 from console.show.endpoint_guard import Lookout
 from console.tui.client.command_client import Steering
 from console.tui.client.show_connection import Link
+from devices.watch import Watch
 from profiles.home import Home
 from supervisors import kernel
 from tests.support.bare_show import BareShow, bare_show, wait_for
@@ -267,6 +270,42 @@ async def test_nor_a_loop_that_runs(tmp_path: Path) -> None:
         time.sleep(1.5)  # noqa: ASYNC251 - the loop is blocked on purpose
         asking.join()
     assert confirmed == [True] and motors.stopped[0] - began < 1.2
+
+
+def test_a_signal_waits_for_no_disk() -> None:
+    """What looks around may hang on one; what stops the motors is another thread."""
+    heard: list[float] = []
+    hangs, hung = threading.Event(), threading.Event()
+
+    def look() -> None:
+        hung.set()
+        hangs.wait(20)
+
+    with Watch(presence.STOP_SIGNAL, lambda: heard.append(time.monotonic()), look):
+        assert hung.wait(5)
+        for number in (1, 2):
+            os.kill(os.getpid(), presence.STOP_SIGNAL)
+            wait_for(lambda number=number: len(heard) == number, 5)
+        hangs.set()
+
+
+async def test_a_stop_while_no_show_can_be_reached_is_kept_for_the_next(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.state("booth").mkdir(parents=True)
+    steering = Steering(lambda: None, folder=lambda: home.state("booth"))
+    began = time.monotonic()
+    with pytest.raises(CommandError, match="no show runs whose motors could be stopped"):
+        await steering.stop_motors()
+    assert time.monotonic() - began < 5 and StopMarks(home.state("booth")).stopped
+
+
+async def test_a_stop_reaches_a_show_that_is_just_coming_up(tmp_path: Path) -> None:
+    """It holds its lock and hears the signal; neither its file nor its socket is there yet."""
+    motors, home = Motors(), Home(tmp_path)
+    with Presence(home, "booth") as held, Lookout(cast(Any, None), held) as lookout:
+        lookout.mind(cast(Any, motors))
+        await Steering(lambda: None, folder=lambda: home.state("booth")).stop_motors()
+    assert motors.stopped
 
 
 async def test_one_that_comes_before_there_are_motors_is_kept_for_them(tmp_path: Path) -> None:
