@@ -5,6 +5,11 @@ PY := $(VENV)/bin/python
 UV := $(VENV)/bin/uv
 PIP := $(PY) -I -m pip --disable-pip-version-check
 SYNC := $(UV) pip sync -q --python $(VENV) --require-hashes --compile-bytecode
+# An environment that is to be replaced lies here until the new one is whole. Without a network it comes back: one that
+# was only moved still runs.
+OLD := $(VENV).old
+PUT_BACK = { test ! -d $(OLD) || { rm -rf $(VENV) && mv $(OLD) $(VENV) && \
+  echo 'The environment of before is back; if it still runs: .venv/bin/python console.py' >&2; }; exit 1; }
 
 # What the operator set for other programs must not move what is installed here; which index is asked stays as it is.
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONINSPECT PYTHONOPTIMIZE PYTHONWARNINGS PYTHONSAFEPATH PYTHONUSERBASE
@@ -86,22 +91,27 @@ $(VENV)/bin/uv: requirements/bootstrap.lock
 	  { echo 'Python 3.11 or newer is needed here; name one, such as: make PYTHON=python3.12' >&2; exit 1; }
 	@test -n '$(STATE)' || echo 'The environment in $(VENV) is not whole (moved, half made, or its Python is gone): making it anew.' >&2
 	@test -d $(VENV) || rm -f $(VENV)
-	@$(PYTHON) -m venv $(if $(STATE),,--clear) $(VENV)
+	@test -n '$(STATE)' || { test ! -d $(OLD) || rm -rf $(VENV); }
+	@test -n '$(STATE)' || test -d $(OLD) || mv $(VENV) $(OLD)
+	@$(PYTHON) -m venv $(VENV) || $(PUT_BACK)
 	@rm -rf $(VENV)/wheels
-	@$(PIP) download -q --no-deps --require-hashes --only-binary :all: -d $(VENV)/wheels -r $<
-	@PIP_CONFIG_FILE=/dev/null $(PIP) install -q --isolated --no-index --find-links $(VENV)/wheels --require-hashes -r $<
+	@$(PIP) download -q --no-deps --require-hashes --only-binary :all: -d $(VENV)/wheels -r $< || $(PUT_BACK)
+	@PIP_CONFIG_FILE=/dev/null $(PIP) install -q --isolated --no-index --find-links $(VENV)/wheels --require-hashes -r $< \
+	  || $(PUT_BACK)
 	@rm -rf $(VENV)/wheels
-	@$(UV) --version | grep -q "^uv " && touch $@
+	@$(UV) --version | grep -q "^uv " && touch $@ || $(PUT_BACK)
 
 # The console's stamp is newer than dev's only when the lock changed: a dev environment serves the console too.
 $(VENV)/.console: $(VENV)/bin/uv requirements/console.lock
-	@test -e $(VENV)/.dev || $(SYNC) requirements/console.lock
-	@test ! -e $(VENV)/.dev || $(SYNC) requirements/dev.lock
+	@test -e $(VENV)/.dev || $(SYNC) requirements/console.lock || $(PUT_BACK)
+	@test ! -e $(VENV)/.dev || $(SYNC) requirements/dev.lock || $(PUT_BACK)
 	@$(PY) -m compileall -q console launchers clients devices conversation profiles supervisors
+	@rm -rf $(OLD)
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/bin/uv requirements/dev.lock
-	@$(SYNC) requirements/dev.lock
+	@$(SYNC) requirements/dev.lock || $(PUT_BACK)
+	@rm -rf $(OLD)
 	@touch $@ $(VENV)/.console
 
 lock:

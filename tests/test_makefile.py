@@ -34,7 +34,7 @@ if os.environ.get("FAILS") == sys.argv[2 if sys.argv[1].startswith("-") else 1]:
 if "install" in sys.argv:
     elsewhere = os.environ.get("PIP_TARGET") or os.environ.get("PIP_PREFIX")
     uv = pathlib.Path(elsewhere or sys.prefix, "uv" if elsewhere else "bin/uv")
-    uv.write_text("#!/bin/sh\\necho uv $@ >> $SAID\\necho uv 0\\n")
+    uv.write_text("#!/bin/sh\\necho uv $@ >> $SAID\\ntest $2. != ${FAILS:-none}. || exit 1\\necho uv 0\\n")
     uv.chmod(0o755)
 """
 
@@ -138,6 +138,31 @@ def test_an_environment_that_is_not_whole_is_made_anew_with_a_word(tree: Path, h
     done = make(tree)
     assert done.returncode == 0 and done.stderr.count("\n") == 1 and "making it anew" in done.stderr, done
     assert whole(tree)
+
+
+@pytest.mark.parametrize("step", ["download", "install", "sync"])
+@pytest.mark.parametrize("harm", [_half_uv, _move])
+def test_without_a_network_the_environment_of_before_comes_back(tree: Path, harm: object, step: str) -> None:
+    """One that was only moved still runs, and a booth has no network."""
+    assert make(tree).returncode == 0
+    (tree / ".venv" / "mine").touch()
+    assert callable(harm)
+    harm(tree)
+    for _ in range(2):
+        done = make(tree, FAILS=step)
+        assert done.returncode != 0 and "The environment of before is back" in done.stderr, done
+        assert (tree / ".venv" / "mine").exists() and not (tree / ".venv.old").exists()
+        assert subprocess.run([tree / ".venv" / "bin" / "python", "-c", ""], check=False).returncode == 0
+    assert make(tree).returncode == 0 and whole(tree) and not (tree / ".venv.old").exists()
+
+
+def test_what_was_broken_off_halfway_is_put_back_as_well(tree: Path) -> None:
+    """The power went while the new one was made."""
+    assert make(tree).returncode == 0
+    (tree / ".venv" / "mine").touch()
+    (tree / ".venv").rename(tree / ".venv.old")
+    (tree / ".venv").mkdir()
+    assert make(tree, FAILS="download").returncode != 0 and (tree / ".venv" / "mine").exists()
 
 
 def test_a_link_that_leads_nowhere_is_no_environment(tree: Path) -> None:
