@@ -15,6 +15,8 @@ _CALLS = frozenset(
 _THOUGHTS = frozenset("thought thoughts thinking reasoning reason analysis plan explanation rationale notes".split())
 _PAIR = re.compile(r"""["']?([\w .-]+?)["']?\s*:\s*(?:"((?:[^"\\]|\\.)*)|'((?:[^'\\]|\\.|'(?=\w))*))""", re.DOTALL)
 
+_THOUGHT = re.compile(r"(?is)<\s*(think\w*|thoughts?|reason\w*|scratchpad)\b[^>]*>.*?(?:</\s*\1\s*>|\Z)")
+
 
 class Balance:
     """Tells when the bracket that was fed first is closed; brackets in strings do not count."""
@@ -79,7 +81,7 @@ def _words(value: Any) -> str | None:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     if isinstance(value, str):
-        return value.strip() or None
+        return _THOUGHT.sub("", value).strip() or None
     if isinstance(value, list):
         return " ".join(words for part in value if (words := _words(part))) or None
     if not isinstance(value, dict):
@@ -88,7 +90,8 @@ def _words(value: Any) -> str | None:
     if "final answer" in str(keys.get("action", "")).replace("_", " ").lower():
         return _words(keys.get("action_input"))
     chat = "content" in keys or "choices" in keys
-    if not chat and (keys.keys() & _CALLS or "action_input" in keys):
+    called = any(inner for key, inner in keys.items() if key in _CALLS)  # many servers add an empty "tool_calls"
+    if not chat and (called or "action_input" in keys or not keys.keys() - _CALLS):
         return None
     for key in _TALK:
         if key in keys and (words := _words(keys[key])):

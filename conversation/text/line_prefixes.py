@@ -6,12 +6,18 @@ from enum import Enum
 _OWN = frozenset(
     """assistant ai bot model answer a response reply character narrator skull skeleton host output final""".split()
 ) | {"final answer", "final response", "my answer", "my response"}
-VISITORS = frozenset("user visitor human question q system guest customer player stranger instruction input".split())
+VISITORS = frozenset(
+    "user visitor human question q system guest customer player stranger instruction input kid child student".split()
+)
+_BARE = frozenset("user human visitor system".split())
+"""Alone on a line they begin a turn, where a template has lost its marks."""
 _LONGEST_LABEL = 26
 _MARK = re.compile(r"(?:[-+•*–]|#{1,6})\s")
 _RULE = re.compile(r"[-=]{2,}")
 _NAME = re.compile(r"[^\W_][\w'’-]*|[^\W\d_]{1,4}\.")
 _COUNT = re.compile(r" \d?$")
+_ASIDE = re.compile(r"[*_]+$|(?<=\w) ?\([^()]{0,20}\)?$")
+"""What a label may have behind it: "**User**:", "Visitor (laughing):"."""
 _NUMBERED = re.compile(r"(\d{1,2})[.)]\s")
 
 
@@ -63,10 +69,12 @@ class LineStart:
         return Verdict.WAIT if re.fullmatch(r"\d{1,2}[.)]?", line) else Verdict.TEXT
 
     def _label(self, line: str, first: bool) -> Verdict:
-        label, colon, after = line.partition(":")
+        label, colon, after = line.replace("：", ":").partition(":")
+        label = _ASIDE.sub("", label)
         words = label.split()
         if len(label) > _LONGEST_LABEL or label.endswith("  ") or "\n" in label:
-            return Verdict.TEXT
+            bare = label.strip("*_# \n").casefold()
+            return Verdict.VISITOR if not first and bare in _BARE and label.endswith("\n") else Verdict.TEXT
         if not colon:
             return Verdict.WAIT if self._may_be_label(label, words, first) else Verdict.TEXT
         if not after:

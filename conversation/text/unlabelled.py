@@ -13,11 +13,19 @@ _MAYBE_JSON = re.compile(
     r"""[\[{]\s{0,40}(?:[\[{]\s{0,40}){0,3}(?:["'](?:[\w .$-]{0,40}(?:["']\s{0,4})?)?)?|\{\s{0,40}[a-z]{0,8}\s?"""
 )
 _STRINGS = re.compile(r"""\[\s*["']""")
-_CALL = re.compile(r"\[?\s{0,9}[a-z][a-z0-9]*(?:[_.][a-z0-9_]+)+\(")
-_MAYBE_CALL = re.compile(r"\[?\s{0,9}(?:[a-z][a-z0-9_.]{0,40})?")
+_CALL = re.compile(r"\[?\s{0,9}(?:print\(\s{0,3})?[a-z][a-z0-9]*(?:[_.][a-z0-9_]+)+\(")
+_MAYBE_CALL = re.compile(r"\[?\s{0,9}(?:print\(\s{0,3})?(?:[a-z][a-z0-9_.]{0,40})?")
 _CALLED = ("functions.", "to=functions")
 _FENCE = re.compile(r"```(\w{0,12})\s{0,40}[\[{]?")
 _DATA = frozenset(["", "json", "json5", "jsonc"])
+_PROSE = frozenset(["", "text", "txt", "plaintext", "plain", "markdown", "md"])
+_ASIDE = re.compile(
+    r"\b(?:the (?:user|visitor|human|persona)|(?:I|we) (?:should|need|must|have to|could|will|can)|let me|respond|reply"
+    r"|answer|in character|persona|they (?:want|ask|say))\b",
+    re.IGNORECASE,
+)
+"""Words of a thought; without them a line that begins with "Thinking:" is an answer."""
+_KEPT = 2000
 _CALLS = frozenset("tool_code tool_call tool_calls tool function_call action".split())
 _TAIL = 60
 _ACTION = re.compile(r"(?:^|[\s*])Action(?: Input)?[*\s]*:$")
@@ -32,7 +40,7 @@ class Unlabelled:
         """Whether there was any such thing."""
         self._answer_label = answer_label(name)
         self._mode: Callable[[str], str] = self._in_text
-        self._held = self._tail = self._last = ""
+        self._held = self._tail = self._last = self._thought_text = ""
         self._line_begins = True
         self._fenced = self._began = False
         self._balance: Balance | None = None
@@ -44,6 +52,10 @@ class Unlabelled:
     @property
     def thinks(self) -> bool:
         return self._mode == self._in_thought
+
+    @property
+    def _at_begin(self) -> bool:
+        return not self._began and not self._last.strip()
 
     def restart(self) -> None:
         """What was held, or left out, is over: the answer begins."""
@@ -58,9 +70,20 @@ class Unlabelled:
             return self._end_json() + self.let_go()
         if self._mode == self._in_action:
             return self._end_action() + self.let_go()
+        if self._mode == self._in_thought and not self._began:
+            return self._end_unanswered()
         if self._mode == self._in_braces and re.match(r"""[\[{]\s*(?:[\[{]\s*)*["']""", self._held):
             self._held = ""
         return self.let_go()
+
+    def _end_unanswered(self) -> str:
+        """A thought under a label, and nothing that says where its answer begins: that is its last paragraph."""
+        _, parted, last = self._thought_text.rstrip().rpartition("\n\n")
+        self._mode = self._in_text
+        if (not last.strip() or _ASIDE.search(last)) or (not parted and len(self._thought_text) >= _KEPT):
+            return ""
+        self.thought = bool(parted)
+        return "".join(map(self._plain, last))
 
     def let_go(self) -> str:
         """What was held was ordinary text."""
@@ -116,14 +139,14 @@ class Unlabelled:
             return self._not(word.end() if word else 1)
         held, self._held = self._held, ""
         if found in THINKS:
-            self._mode, self._tail = self._in_thought, "\n"
+            self._mode, self._tail, self._thought_text = self._in_thought, "\n", ""
             return ""
         self._mode, self._tail, self._balance, self._held = self._in_action, held, None, ""
         self.called = self.called or bool(_ACTION_INPUT.search(held))
         return ""
 
     def _in_thought(self, char: str) -> str:
-        self._tail = (self._tail + char)[-_TAIL:]
+        self._tail, self._thought_text = (self._tail + char)[-_TAIL:], (self._thought_text + char)[-_KEPT:]
         self.thought = self.thought or char.isalnum()
         if char == ":" and self._answer_label.search(self._tail):
             self._mode, self._line_begins = self._in_text, True
@@ -152,7 +175,8 @@ class Unlabelled:
     def _end_action(self) -> str:
         """A whole sentence is no function's name: "Action: *rattles* Boo!" is an answer."""
         line, self._held, self._mode, self._line_begins = self._held, "", self._in_text, True
-        return "\n" + ("" if self.called or not re.search(r"[.!?…*”\"]", line) else "".join(map(self.feed, line)))
+        self.called = self.called or not re.search(r"[.!?…*”\"]", line)
+        return "\n" + ("" if self.called else "".join(map(self.feed, line)))
 
     def _in_word(self, char: str) -> str:
         self._held += char
@@ -213,8 +237,13 @@ class Unlabelled:
             return ""
         found = _FENCE.fullmatch(self._held)
         info = found[1].lower() if found else "?"
+        prose = re.fullmatch(r"```(\w{0,12})\s+\S", self._held)
+        if prose and self._at_begin and prose[1].lower() in _PROSE and char not in "{[":
+            return self._begin_fenced(char)  # a whole reply in a fence
         if info in _CALLS and char.isspace():
             self.called, self._mode, self._held = True, self._in_called_fence, ""
+        elif info in _PROSE and char.isspace() and self._at_begin:
+            return ""
         elif found is None or (info not in _DATA and char.isspace()):
             return self._not(len(self._held) - (found is None))
         elif char in "{[":

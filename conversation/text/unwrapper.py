@@ -59,7 +59,8 @@ class Unwrapper:
             return ""
         if self._tag:
             return self._grow_tag(char)
-        if char in TAG_OPENERS and not self._inner.in_json:
+        quoted = self._tail.endswith("`") and not self._tail.endswith("``")  # a `<user>` that is talked about
+        if char in TAG_OPENERS and not self._inner.in_json and not quoted:
             self._tag = char
             return ""
         return self._mode(char)

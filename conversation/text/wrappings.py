@@ -34,13 +34,14 @@ class Maybe(Enum):
 _OPENING = {
     Kind.THOUGHT: """think thinking thought thoughts reasoning reason reflection reflect seed:think seed_think analysis
         rationale scratchpad inner_monologue internal_monologue inner_thoughts internal_thoughts reasoning_content
-        monologue planning cot
+        monologue internal planning cot
         chain_of_thought thought_process thinking_process reasoning_process mm:think antml:thinking longcat_think
         begin_of_thought start_thinking start_of_thought think_start inner_prefix unused94 seed:cot_budget_reflect""",
     Kind.ANSWER: """answer response final final_answer final_response reply output solution begin_of_solution
         begin_of_answer start_response start_text""",
     Kind.TOOL: """tool_call tool_calls function_call function_calls function functions invoke parameter tool_use tool
-        tools use_tool execute toolcall tool_code minimax:tool_call antml:invoke antml:function_calls antml:parameter
+        tools tool_input use_tool execute toolcall tool_code minimax:tool_call antml:invoke antml:function_calls
+        antml:parameter
         action action_input tool_response tool_result tool_results tool_output function_result function_results
         available_tools start_action tools_prefix tool_calls_section_begin tool_call_begin tool_calls_begin
         tool_outputs_begin tool_output_begin""",
@@ -48,7 +49,7 @@ _OPENING = {
     Kind.END: """im_end im_sep eot_id eom_id eot eos endoftext end_of_text end_of_turn end_of_turn_token end_of_sentence
         end_of_message end_of_utterance end_of_document endofprompt endofuser endofassistant end return s bos
         begin_of_text
-        begin_of_sentence startoftext message_end eod sep sys observation call""",
+        begin_of_sentence startoftext message_end turn_end eod sep sys observation call""",
     Kind.ROLE: "im_start start_header_id start_of_turn start_of_role start_of_turn_token start",
     Kind.OURS: "assistant model bot chatbot_token",
     Kind.VISITOR: "user human visitor system developer user_token system_token ipython inst system_prompt",
@@ -66,7 +67,7 @@ _TAGS = {name: Tag(kind, False) for kind, names in _OPENING.items() for name in 
 _TAGS |= {name: Tag(kind, True) for kind, names in _CLOSING.items() for name in names.split()}
 _SQUARE = frozenset(
     """think thinking thought reasoning reflection inst tool_calls tool_call available_tools tool_results args call_id
-    system_prompt""".split()
+    system_prompt scratchpad user system assistant end eos""".split()
 )
 _CLOSERS = {"<": ">", "◁": "▷", "＜": "＞", "[": "]"}
 TAG_OPENERS = frozenset(_CLOSERS)
@@ -87,7 +88,7 @@ def scan(text: str) -> Tag | Maybe:
     if whole and text in _GEMMA:
         return _GEMMA[text]
     inside = (text[1:-1] if whole else text[1:]).replace("｜", "|").replace("▁", "_")
-    core = inside.strip().lstrip("|/").strip().lower() if not whole else inside.strip("|/ \t").lower()
+    core = inside.strip().lstrip("|/<").strip().lower() if not whole else inside.strip("|/< \t").lower()
     name = re.split(r"[\s=|/]", core, maxsplit=1)[0]
     if text[0] == "[":
         return _square(text, inside, name, whole)
@@ -120,9 +121,10 @@ _THINKS = """thinking process|thought process|thinking|thought|thoughts|my thoug
     |internal thoughts|inner thoughts|internal reasoning|chain of thought|chain-of-thought|scratchpad
     |here is my thought process|here's my thought process|here is my thinking process|here's my thinking process
     |here is a thinking process|here's a thinking process|here is my reasoning|here's my reasoning"""
-_ACTS = "action|action input|action_input|observation|tool call|tool_call|function call|function_call|tool input"
+_ACTS = """action|action input|action_input|observation|tool|tool name|tool call|tool_call|function call|function_call
+    |tool input"""
 THINKS = frozenset(" ".join(label.split()) for label in _THINKS.split("|"))
-ACTS = frozenset(_ACTS.split("|"))
+ACTS = frozenset(" ".join(label.split()) for label in _ACTS.split("|"))
 _LABELS = THINKS | ACTS
 _ANSWERS = r"""(?:my |the )?(?:final |spoken )?(?:answer|response|reply|output)|final|here(?: i|['’])s (?:my|the)
  (?:final )?(?:answer|response|reply)""".replace("\n", "")
