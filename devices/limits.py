@@ -71,8 +71,12 @@ class LimitedJaw:
         return round(self._us) if self.attached else 0
 
     @property
+    def rearms(self) -> bool:
+        """Whether `acknowledge` arms it again: it was armed when the fault came, and was not stopped since."""
+        return self._was_armed and not self.stopped
+
+    @property
     def position_us(self) -> float:
-        """Where it was last sent, limp or not."""
         return self._us
 
     @property
@@ -192,9 +196,8 @@ class LimitedJaw:
     def acknowledge(self) -> str:
         """Somebody has seen it: what it was. After a fault it is armed as before, after a stop it is not."""
         with self._lock:
-            stops, was_stopped = self._stops, self.stopped
-            seen = "it was stopped" if was_stopped else self.fault
-            again = self._was_armed and not was_stopped
+            stops, again = self._stops, self.rearms
+            seen = "it was stopped" if self.stopped else self.fault
             self.fault, self.stopped, self._only_unplugged, self._returns = "", False, False, []
             if again and self.board is not None:
                 self._arm()

@@ -137,6 +137,8 @@ class Places(Struct, frozen=True):
     """A short path for the socket of the named service's shim."""
     prefix: str
     """First part of every token; see `reaper.token_prefix`."""
+    withheld: frozenset[str] = frozenset()
+    """Variables that no engine inherits, however harmless their names: they hold keys of others."""
 
     def state_file(self, name: str) -> Path:
         return self.state / "services" / f"{name}.json"

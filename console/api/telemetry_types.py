@@ -30,6 +30,8 @@ class JawReading(Struct, frozen=True, kw_only=True):
     """An emergency stop that nobody has acknowledged."""
     fault: str = ""
     """Latched until acknowledged."""
+    rearms: bool = False
+    """To acknowledge the fault arms it again, as it was before."""
     lost: bool = False
     """The board is not there now; it is looked for."""
     sync_ms: float | None = None

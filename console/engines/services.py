@@ -183,8 +183,12 @@ async def misfit(made: Mapping[str, BaseLauncher], llm: ChatModel | None, charac
     return ""
 
 
-def places(home: Home, rig: str, logs: Path) -> Places:
-    return Places(home.state(rig), logs, lambda name: home.socket(rig, "shim", name), token_prefix(home.root, rig))
+def places(home: Home, rig: Loaded[Rig], logs: Path) -> Places:
+    keys = frozenset(engine.api_key_env for engine in rig.value.engines.values() if engine.api_key_env)
+    name = rig.name
+    return Places(
+        home.state(name), logs, lambda service: home.socket(name, "shim", service), token_prefix(home.root, name), keys
+    )
 
 
 def changed(status: ServiceStatus, launcher: BaseLauncher) -> ServiceChanged:

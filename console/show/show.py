@@ -187,7 +187,7 @@ class Show:
 
     def _services(self) -> ServiceGroup:
         return ServiceGroup(
-            services.places(self.home, self.rig.name, self.logs),
+            services.places(self.home, self.rig, self.logs),
             services.specs(self.rig, self.engines.launchers, self.engines.senses, self.engines.choices),
             self.engines.tell,
             on_progress=lambda name, progress: self.bus.telemetry("progress", name, progress),

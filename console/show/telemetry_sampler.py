@@ -106,6 +106,7 @@ class Sampler:
             armed=limited.armed,
             stopped=limited.stopped,
             fault=limited.fault,
+            rearms=limited.rearms,
             lost=limited.board is None,
             sync_ms=player.sync_ms(),
             dropped=player.dropped,

@@ -69,9 +69,9 @@ def command_hash(command: Command) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
-def _plain(environment: Mapping[str, str]) -> dict[str, str]:
+def _plain(environment: Mapping[str, str], withheld: frozenset[str]) -> dict[str, str]:
     """Without what a model server has no business to know; a launcher gives what its engine needs."""
-    return {key: value for key, value in environment.items() if not redact.is_secret(key)}
+    return {key: value for key, value in environment.items() if not (redact.is_secret(key) or key in withheld)}
 
 
 def _launch_shim(name: str, token: str, its: socket.socket) -> subprocess.Popen[bytes]:
@@ -91,7 +91,7 @@ def _order(spec: ServiceSpec, command: Command, places: Places, port: int, token
         "name": spec.key,
         "argv": list(command.argv),
         "argv_hash": command_hash(command),
-        "env": {**_plain(os.environ), **command.env, TOKEN_VARIABLE: token},
+        "env": {**_plain(os.environ, places.withheld), **command.env, TOKEN_VARIABLE: token},
         "nice": command.nice,
         "cwd": command.cwd,
         "token": token,

@@ -283,6 +283,20 @@ def test_a_board_that_is_first_found_in_a_panic_stays_limp_until_the_panic_is_ov
     assert jaw.armed and jaw.open_to(1.0)
 
 
+def test_what_acknowledging_will_do_is_known_before() -> None:
+    board, clock = SimulatedBoard(), Clock()
+    jaw = armed(board, FAST, clock)
+    jaw.lose(DeviceError("jaw", "it answers nonsense", "look at it"))
+    jaw.take(board, simulated=False)
+    assert jaw.fault and jaw.rearms
+    jaw.acknowledge()
+    assert jaw.armed
+    jaw.stop()
+    assert not jaw.rearms
+    jaw.acknowledge()
+    assert not jaw.armed
+
+
 @pytest.mark.parametrize("by_hand", ["disarmed", "stopped", "never armed"])
 def test_the_end_of_a_panic_arms_nothing_that_a_person_left_limp(by_hand: str) -> None:
     board, clock = SimulatedBoard(), Clock()

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from supervisors import redact
 from supervisors.crash import crash_report
@@ -105,6 +106,8 @@ async def test_full_disk_costs_the_file_and_not_the_word(places: Places, fake: F
 async def test_secrets_stay_out(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of the report; and those of our own environment stay out of the engines."""
     monkeypatch.setenv("HF_TOKEN", "hf_abcdefghijklmnop")
+    monkeypatch.setenv("MY_LLM", "looks-like-nothing")  # the rig says that this is a key
+    places = replace(places, withheld=frozenset({"MY_LLM"}))
     desk = Desk()
     plain = fake_spec(
         "a", "--crash-after", "0.5", "--say", "GET /x?api_key=topsecret99 Bearer abcdefgh12", "--say-after", "0"
@@ -120,6 +123,7 @@ async def test_secrets_stay_out(places: Places, monkeypatch: pytest.MonkeyPatch)
         pid = (await until(group, lambda s: s.pid is not None)).pid
         environ = Path(f"/proc/{pid}/environ").read_bytes()
         assert b"hf_abcdefghijklmnop" not in environ and b"MY_API_KEY=topsecret99" in environ
+        assert b"looks-like-nothing" not in environ
         _, report, path = await desk.next()
     assert report.env == {"MY_API_KEY": redact.HIDDEN, "COLOUR": "blue"}
     assert path is not None and "topsecret99" not in path.read_text() and "abcdefgh12" not in path.read_text()

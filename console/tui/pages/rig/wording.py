@@ -3,6 +3,7 @@
 from typing import Any
 
 from console.api.body_status import BodyView
+from console.api.telemetry_types import JawReading
 from console.tui.client.screen_state import Picture
 from console.tui.drawing.styled_text import Span
 
@@ -22,7 +23,7 @@ def jaw_state(picture: Picture, view: BodyView | None) -> tuple[Span, str]:
     if reading.stopped:
         return (" ■ STOPPED ", "alarm"), "Emergency stop: the motors are off. K acknowledges it, then M arms."
     if reading.fault:
-        return (" ✖ FAULT ", "alarm"), f"{reading.fault.rstrip('.')}. K acknowledges it, then M arms."
+        return (" ✖ FAULT ", "alarm"), f"{reading.fault.rstrip('.')}. {_way_back(reading)}"
     if reading.lost:
         return (" ✖ BOARD GONE ", "alarm"), "It is looked for all the time: plug it in again."
     soft = "It is made of software. " if view is not None and view.simulated else ""
@@ -31,6 +32,12 @@ def jaw_state(picture: Picture, view: BodyView | None) -> tuple[Span, str]:
     if not reading.us:
         return (" ● ARMED ", "ready"), f"{soft}Limp while idle; it moves with the next word."
     return (" ● ARMED ", "ready"), f"{soft}It moves: hands away. X stops it at once."
+
+
+def _way_back(reading: JawReading) -> str:
+    if reading.rearms:
+        return "K acknowledges it and arms it again: hands away first."
+    return "K acknowledges it, then M arms."
 
 
 def sync(picture: Picture) -> str:
