@@ -1,15 +1,11 @@
 # Everything runs from the checkout: `make show` needs only Python 3.11+ with venv; the rest brings what it needs.
 PYTHON ?= python3
 VENV := .venv
+OLD := .venv.old
 PY := $(VENV)/bin/python
 UV := $(VENV)/bin/uv
 PIP := $(PY) -I -m pip --disable-pip-version-check
 SYNC := $(UV) pip sync -q --python $(VENV) --require-hashes --compile-bytecode
-# An environment that is to be replaced lies here until the new one is whole. Without a network it comes back: one that
-# was only moved still runs.
-OLD := $(VENV).old
-PUT_BACK = { test ! -d $(OLD) || { rm -rf $(VENV) && mv $(OLD) $(VENV) && \
-  echo 'The environment of before is back; if it still runs: .venv/bin/python console.py' >&2; }; exit 1; }
 
 # What the operator set for other programs must not move what is installed here; which index is asked stays as it is.
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONINSPECT PYTHONOPTIMIZE PYTHONWARNINGS PYTHONSAFEPATH PYTHONUSERBASE
@@ -32,6 +28,14 @@ STATE := $(shell unset PYTHONHOME PYTHONPATH; test -e $(VENV) || { echo none; ex
 ifneq ($(STATE),whole)
 .PHONY: $(UV)
 endif
+
+# The environment before is kept beside the new one until that is complete. What fails (no network, a full disk) brings it
+# back, and a console that runs from it all the same is better than none. `.console` tells which of two is complete.
+SET_ASIDE := { test -d $(OLD) && test ! -e $(VENV)/.console; } || { rm -rf $(OLD) && mv $(VENV) $(OLD); }
+BRING_BACK = test ! -e $(VENV)/.console && test -d $(OLD) && rm -rf $(VENV) && mv $(OLD) $(VENV) && \
+  echo 'The environment of before is back; once the cause is mended, make again.' >&2 && \
+  $(RUNS) && echo 'Its console still runs, and is used.' >&2
+RUNS := test -e $(VENV)/.console && $(PY) console.py --help >/dev/null 2>&1
 
 .PHONY: show setup test check format lock screenshots snapshots bench-turn bench-console \
   bench-supervision bench-logs bench-swap bench-sync
@@ -91,28 +95,22 @@ $(VENV)/bin/uv: requirements/bootstrap.lock
 	  { echo 'Python 3.11 or newer is needed here; name one, such as: make PYTHON=python3.12' >&2; exit 1; }
 	@test -n '$(STATE)' || echo 'The environment in $(VENV) is not whole (moved, half made, or its Python is gone): making it anew.' >&2
 	@test -d $(VENV) || rm -f $(VENV)
-	@test -n '$(STATE)' || { test ! -d $(OLD) || rm -rf $(VENV); }
-	@test -n '$(STATE)' || test -d $(OLD) || mv $(VENV) $(OLD)
-	@$(PYTHON) -m venv $(VENV) || $(PUT_BACK)
-	@rm -rf $(VENV)/wheels
-	@$(PIP) download -q --no-deps --require-hashes --only-binary :all: -d $(VENV)/wheels -r $< || $(PUT_BACK)
-	@PIP_CONFIG_FILE=/dev/null $(PIP) install -q --isolated --no-index --find-links $(VENV)/wheels --require-hashes -r $< \
-	  || $(PUT_BACK)
-	@rm -rf $(VENV)/wheels
-	@$(UV) --version | grep -q "^uv " && touch $@ || $(PUT_BACK)
+	@test -n '$(STATE)' || test ! -d $(VENV) || $(SET_ASIDE)
+	@{ $(PYTHON) -m venv $(if $(STATE),,--clear) $(VENV) && rm -rf $(VENV)/wheels && \
+	  $(PIP) download -q --no-deps --require-hashes --only-binary :all: -d $(VENV)/wheels -r $< && \
+	  PIP_CONFIG_FILE=/dev/null $(PIP) install -q --isolated --no-index --find-links $(VENV)/wheels --require-hashes -r $< && \
+	  rm -rf $(VENV)/wheels && $(UV) --version | grep -q "^uv " && touch $@; } || { $(BRING_BACK); }
 
 # The console's stamp is newer than dev's only when the lock changed: a dev environment serves the console too.
 $(VENV)/.console: $(VENV)/bin/uv requirements/console.lock
-	@test -e $(VENV)/.dev || $(SYNC) requirements/console.lock || $(PUT_BACK)
-	@test ! -e $(VENV)/.dev || $(SYNC) requirements/dev.lock || $(PUT_BACK)
+	@$(SYNC) requirements/$$(test -e $(VENV)/.dev && echo dev || echo console).lock || \
+	  { $(BRING_BACK); } || { test -z '$(STATE)' && $(RUNS); }
 	@$(PY) -m compileall -q console launchers clients devices conversation profiles supervisors
-	@rm -rf $(OLD)
-	@touch $@
+	@touch $@ && rm -rf $(OLD)
 
 $(VENV)/.dev: $(VENV)/bin/uv requirements/dev.lock
-	@$(SYNC) requirements/dev.lock || $(PUT_BACK)
-	@rm -rf $(OLD)
-	@touch $@ $(VENV)/.console
+	@$(SYNC) requirements/dev.lock || { $(BRING_BACK); false; }
+	@touch $@ $(VENV)/.console && rm -rf $(OLD)
 
 lock:
 	@for f in bootstrap console dev; do $(UV) pip compile -q --universal -p 3.11 --override requirements/overrides.txt \

@@ -14,6 +14,7 @@ PYTHON = """#!/bin/sh
 # A Python whose environments get the pip below.
 real={real}
 [ "$1 $2" = "-m venv" ] || exec "$real" "$@"
+[ "$FAILS" != venv ] || exit 1
 for last; do :; done
 "$real" "$@" --without-pip || exit
 site=$(echo "$last"/lib/python*/site-packages)
@@ -34,7 +35,8 @@ if os.environ.get("FAILS") == sys.argv[2 if sys.argv[1].startswith("-") else 1]:
 if "install" in sys.argv:
     elsewhere = os.environ.get("PIP_TARGET") or os.environ.get("PIP_PREFIX")
     uv = pathlib.Path(elsewhere or sys.prefix, "uv" if elsewhere else "bin/uv")
-    uv.write_text("#!/bin/sh\\necho uv $@ >> $SAID\\ntest $2. != ${FAILS:-none}. || exit 1\\necho uv 0\\n")
+    fails = "case $FAILS.$2 in sync.sync|download.sync) exit 2; esac"
+    uv.write_text(f"#!/bin/sh\\necho uv $@ >> $SAID\\n{fails}\\necho uv 0\\n")
     uv.chmod(0o755)
 """
 
@@ -49,6 +51,7 @@ def tree(tmp_path: Path) -> Path:
         (folder / "requirements" / f"{name}.lock").touch()
     for name in "console launchers clients devices conversation profiles supervisors".split():
         (folder / name).mkdir()
+    (folder / "console.py").write_text("import of_the_console\n")
     (tmp_path / "pip.py").write_text(PIP)
     python = tmp_path / "python"
     python.write_text(PYTHON.format(real=os.path.realpath(sys.executable), folder=tmp_path))
@@ -163,6 +166,51 @@ def test_what_was_broken_off_halfway_is_put_back_as_well(tree: Path) -> None:
     (tree / ".venv").rename(tree / ".venv.old")
     (tree / ".venv").mkdir()
     assert make(tree, FAILS="download").returncode != 0 and (tree / ".venv" / "mine").exists()
+
+
+def _complete(tree: Path) -> None:
+    """What only a network brings, and `console.py` needs."""
+    assert make(tree).returncode == 0
+    (site,) = (tree / ".venv" / "lib").glob("python*/site-packages")
+    (site / "of_the_console.py").touch()
+
+
+def _console_runs(tree: Path) -> bool:
+    console = (tree / ".venv" / "bin" / "python", "console.py")
+    return subprocess.run(console, cwd=tree, stderr=subprocess.DEVNULL).returncode == 0
+
+
+@pytest.mark.parametrize("step", ["venv", "download", "install", "sync"])
+@pytest.mark.parametrize("again", [1, 3])
+def test_without_a_network_a_moved_checkout_keeps_the_console_that_runs(tree: Path, step: str, again: int) -> None:
+    _complete(tree)
+    _move(tree)
+    for _ in range(again):
+        done = make(tree, FAILS=step)
+        assert done.returncode == 0 and "Its console still runs" in done.stderr, done
+        assert _console_runs(tree) and not (tree / ".venv.old").exists()
+    assert make(tree).returncode == 0 and whole(tree) and not (tree / ".venv.old").exists()
+    assert not _console_runs(tree)  # this one is new, and its makers here install no console
+
+
+def test_what_was_broken_off_in_the_middle_finds_its_way_back(tree: Path) -> None:
+    """The machine was switched off; what is there is half of a new one, and the old one beside it."""
+    _complete(tree)
+    _move(tree)
+    (tree / ".venv").rename(tree / ".venv.old")
+    (tree / ".venv" / "bin").mkdir(parents=True)
+    assert make(tree, FAILS="download").returncode == 0 and _console_runs(tree)
+    (tree / ".venv.old" / "lib").mkdir(parents=True)  # one that was being removed
+    assert make(tree, FAILS="download").returncode == 0 and _console_runs(tree)
+
+
+@pytest.mark.parametrize("harm", [_python_gone, _other_python])
+def test_a_console_that_does_not_run_is_not_passed_off_as_one(tree: Path, harm: object) -> None:
+    _complete(tree)
+    assert callable(harm)
+    harm(tree)
+    assert make(tree, FAILS="download").returncode != 0
+    assert make(tree).returncode == 0 and whole(tree)
 
 
 def test_a_link_that_leads_nowhere_is_no_environment(tree: Path) -> None:
