@@ -37,7 +37,7 @@ BRING_BACK = test ! -e $(VENV)/.console && test -d $(OLD) && rm -rf $(VENV) && m
   $(RUNS) && echo 'Its console still runs, and is used.' >&2
 RUNS := test -e $(VENV)/.console && $(PY) console.py --help >/dev/null 2>&1
 
-.PHONY: show setup test check format lock screenshots snapshots bench-turn bench-console \
+.PHONY: show setup test soak check format lock screenshots snapshots bench-turn bench-console \
   bench-supervision bench-logs bench-swap bench-sync
 
 show: $(VENV)/.console
@@ -48,8 +48,13 @@ setup: $(VENV)/.console
 
 # Most tests wait more than they compute, so three go at a time; the real engines want the cores for themselves.
 test: $(VENV)/.dev setup
-	@$(PY) -m pytest -m "not engines" -n 3 --dist loadfile
-	@$(PY) -m pytest -m engines
+	@$(PY) -m pytest -m "not engines and not soak" -n 3 --dist loadfile
+	@$(PY) -m pytest -m "engines and not soak"
+
+# The long repetitions, one after another. A shorter one: make soak SOAK_MINUTES=5 GALACTUS_SEED=7.
+SOAK_MINUTES ?= 30
+soak: $(VENV)/.dev setup
+	@$(PY) -m pytest -m soak --soak-minutes $(SOAK_MINUTES)
 
 check: $(VENV)/.dev
 	@$(VENV)/bin/ruff format --check .

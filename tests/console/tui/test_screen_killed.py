@@ -18,7 +18,6 @@ from tests.support.real_show import RealShow, borrowed_home
 from tests.support.tmux import CONSOLE, Terminal, needs_tmux, terminal
 
 pytestmark = [pytest.mark.engines, pytest.mark.slow, pytest.mark.timeout(400), needs_tmux]
-KILLS = 20
 LINE = "This is one long line and it must be heard without a gap and without a repeat by everybody " * 6
 RIG = 'extends = "quick"\ntitle = "Ramp"\n[engines.tts]\nlaunch = "attach"\nurl = "{url}"\nmodel = ""\n'
 RIG += '[engines.standby]\nenabled = false\n[audio]\nspeaker = "null"\nmicrophone = "recorded"\n'
@@ -39,7 +38,8 @@ def show(tmp_path: Path) -> Iterator[RealShow]:
             running.end()
 
 
-def test_no_gap_no_repeat_and_a_terminal_that_works(show: RealShow, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.soak)])
+def test_no_gap_no_repeat_and_a_terminal_that_works(show: RealShow, tmp_path: Path, kills: int) -> None:
     tap = show.home / "tap.s16"
     undisturbed = heard_of(show, tap, 0)
     steps = np.diff(undisturbed.astype(int))
@@ -48,14 +48,14 @@ def test_no_gap_no_repeat_and_a_terminal_that_works(show: RealShow, tmp_path: Pa
     killed, disturbed = 0, 0
     with terminal(tmp_path, show.home) as window, ThreadPoolExecutor() as pool:
         dice = random.Random(20)
-        while killed < KILLS:
+        while killed < kills:
             before = tap.stat().st_size
             speaking = pool.submit(show.call_now, Say(text=LINE))
-            killed += kill_while_it_speaks(window, dice, KILLS - killed)
+            killed += kill_while_it_speaks(window, dice, kills - killed)
             assert speaking.result()["outcome"] == "completed"
             assert np.array_equal(played(tap, before), undisturbed), "sample-exact"
             disturbed += 1
-    assert killed == KILLS and disturbed >= 1
+    assert killed == kills and disturbed >= 1
 
 
 def heard_of(show: RealShow, tap: Path, before: int) -> Samples:
