@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from time import monotonic
 from typing import Any
 
 from msgspec import Struct
@@ -25,6 +26,10 @@ QUIET: tuple[Mapping[str, Any], ...] = (
 """Ways to ask for an answer without thoughts, of which servers and templates know one each."""
 _ASKED_IN_WORDS = len(QUIET) - 1
 _IN_WORDS = " /no_think"
+_IN_VAIN_S = 30.0
+"""Where no way of asking helped, none is tried again for so long, as long as the server says the same."""
+_VARIES = re.compile(r"\S*\d\S*")
+"""What differs from one refusal to the next: numbers of requests, times."""
 ROOM = 1024
 """Tokens more, for the thoughts of a model that cannot be kept from them."""
 _SYSTEM = re.compile(r"\bsystem\b|\broles?\b|\balternat", re.IGNORECASE)
@@ -101,23 +106,48 @@ class Unfit(Exception):
         is; "later", as it has no time now.
         """
 
+    @property
+    def kind(self) -> tuple[str, int, str]:
+        """The same for two that say the same."""
+        return self.why, self.status, " ".join(_VARIES.sub("", self.said).split())
+
 
 class Known:
     """What was found out about one engine, shared by all clients of it."""
 
-    def __init__(self, tell: Callable[[str], None] = lambda words: None) -> None:
-        self.tell = tell
+    def __init__(
+        self, tell: Callable[[str], None] = lambda words: None, clock: Callable[[], float] = monotonic
+    ) -> None:
+        self.tell, self._clock = tell, clock
         self.manners = Manners()
         self.marks_end: bool | None = None
         """Whether it says that an answer is at its end; None until that was of interest."""
         self._told: set[str] = set()
+        self._proven = False
+        self._perhaps: Manners | None = None
+        """What a guess found in the midst of a show. A server that was not well for a second looks like that, too."""
+        self._in_vain: frozenset[tuple[str, int, str]] = frozenset()
+        self._in_vain_at = float("-inf")
 
-    def learn(self, manners: Manners) -> None:
-        self.manners = manners
+    def learn(self, manners: Manners, *, guessed: bool = False) -> None:
+        """It has answered. What was only `guessed` of a server that did well before counts at the second time."""
+        self._in_vain = frozenset()
+        if guessed and self._proven and manners != self._perhaps:
+            self._perhaps = manners
+            return
+        self.manners, self._proven, self._perhaps = manners, True, None
         for words in manners.words():
             if words not in self._told:
                 self._told.add(words)
                 self.tell(words)
+
+    def nothing_helps(self, met: frozenset[tuple[str, int, str]]) -> None:
+        """Every way of asking was tried, and this is all that it said."""
+        self._in_vain, self._in_vain_at = met, self._clock()
+
+    def in_vain(self, unfit: Unfit) -> bool:
+        """Whether that was found out a moment ago, so that a visitor need not wait for it again."""
+        return unfit.kind in self._in_vain and self._clock() - self._in_vain_at < _IN_VAIN_S
 
 
 class Walk:
@@ -129,6 +159,9 @@ class Walk:
         self.now = known
         self.models: list[str] | None = None
         """What the server has; None until that was asked."""
+        self.guessed = False
+        """Whether `now` has a part of which no refusal spoke."""
+        self.met: frozenset[tuple[str, int, str]] = frozenset()
         self._tried = {known}
         self._once_more = True
 
@@ -141,9 +174,12 @@ class Walk:
 
     def plainer(self, unfit: Unfit, asked: Mapping[str, Any], model: str) -> bool:
         """Whether there is another way to ask; then `now` is that. `model`: what the server has, if none was named."""
+        self.met |= {unfit.kind}
+        told = set(_named(self.now, unfit.said, asked, model)) if unfit.why == "refused" else None
         for manners in (*_plainer(self.now, unfit, asked, model), Manners()):
             if manners not in self._tried:
                 self._tried.add(manners)
+                self.guessed = self.guessed or (told is not None and manners not in told)
                 self.now = manners
                 return True
         return False

@@ -28,6 +28,8 @@ _LATER = (429, 502, 503, 504)
 _FINAL = (401, 402, 403, 407, 413)
 """Asked in another way the answer would be the same."""
 _WAITS, _WAIT_S, _LONGEST_WAIT_S = 3, 1.0, 5.0
+"""In all: a visitor waits."""
+_BROKE_OFF = "it broke off"
 _BUSY = re.compile(r"load|busy|overload|capacity|warming|starting|not ready", re.IGNORECASE)
 _OTHER = re.compile(r"embed|rerank|whisper|tts|moderation|\bbge\b", re.IGNORECASE)
 """In the names of models that do not chat."""
@@ -139,21 +141,22 @@ class OpenAIChat(ChatModel):
             seed=sampling.seed,
             max_tokens=sampling.max_tokens,
         )
-        walk, waits = Walk(self.known.manners), 0
+        walk, waits, waited, speaks = Walk(self.known.manners), 0, 0.0, False
         with self.request():
             while True:
                 try:
                     async with aclosing(self._answer(walk.now, messages, asked, on_figures)) as pieces:
                         async for text in pieces:
-                            if text:
-                                self.known.learn(walk.now)
+                            if text and not speaks:
+                                speaks = True
+                                self.known.learn(walk.now, guessed=walk.guessed)
                             yield text
                     return
                 except Unfit as unfit:
                     said = self._shown(unfit.body.decode("utf-8", "replace") or unfit.said)
                     _LOG.info("%s: %s %s %.2000s", self.name, unfit.why, unfit.status, said)
-                    if unfit.why == "later" and waits < _WAITS:
-                        waits += 1
+                    if unfit.why == "later" and waits < _WAITS and waited + unfit.pause_s <= _LONGEST_WAIT_S:
+                        waits, waited = waits + 1, waited + unfit.pause_s
                         await asyncio.sleep(unfit.pause_s)
                     elif unfit.why == "later" or not await self._plainer(walk, unfit, asked):
                         raise await self._explained(walk, unfit) from None
@@ -167,18 +170,24 @@ class OpenAIChat(ChatModel):
     ) -> AsyncGenerator[str, None]:
         """Text as it comes, "" for a sign of life that is no word. Raises Unfit before the first text."""
         begun, finish, beginning = False, "", Beginning(patient=manners.patient)
-        async with aclosing(self._chunks(manners.path, manners.body(messages, asked))) as chunks:
-            async for chunk in chunks:
-                if chunk.trouble:
-                    self._mind_trouble(chunk.trouble, begun=begun)
-                if chunk.timings is not None and chunk.figures:
-                    on_figures(chunk.figures)
-                finish = finish or chunk.finish
-                text = beginning.feed(chunk.text)
-                if beginning.thinks or (chunk.thinks and not (begun or text or manners.patient)):
-                    raise Unfit("thinks")
-                begun = begun or bool(text)
-                yield text
+        try:
+            async with aclosing(self._chunks(manners.path, manners.body(messages, asked))) as chunks:
+                async for chunk in chunks:
+                    if chunk.trouble:
+                        self._mind_trouble(chunk.trouble, begun=begun)
+                    if chunk.timings is not None and chunk.figures:
+                        on_figures(chunk.figures)
+                    finish = finish or chunk.finish
+                    text = beginning.feed(chunk.text)
+                    if beginning.thinks or (chunk.thinks and not (begun or text or manners.patient)):
+                        raise Unfit("thinks")
+                    begun = begun or bool(text)
+                    yield text
+        except (httpx.RemoteProtocolError, httpx.ReadError):
+            if begun:
+                raise
+        if not begun and not finish:
+            raise Unfit("refused", said=_BROKE_OFF)  # and no word was heard yet: it may be asked again
         if rest := beginning.rest():
             begun = True
             yield rest
@@ -186,7 +195,7 @@ class OpenAIChat(ChatModel):
             self.known.marks_end = True
         if not begun and finish == "length":
             raise Unfit("thinks", said="no room for a word")
-        if not finish and not (begun and await self._never_marks_ends(manners, messages, asked)):
+        if not finish and not await self._never_marks_ends(manners, messages, asked):
             raise self.wrong("broke off in the middle")
 
     async def _chunks(self, path: str, body: dict[str, Any]) -> AsyncGenerator[Chunk, None]:
@@ -194,34 +203,35 @@ class OpenAIChat(ChatModel):
         try:
             answer = await self.send(path, json=body)
         except (httpx.RemoteProtocolError, httpx.ReadError):
-            raise Unfit("refused", said="it broke off") from None
+            raise Unfit("refused", said=_BROKE_OFF) from None
         async with Opened(answer):
             if answer.status_code >= 300:
                 self._mind_status(answer.status_code, answer.headers, await answer.aread())
-            reading, seen, junk = Reading(), False, "sent a reply that is not JSON"
+            reading, seen, ended = Reading(), False, False
             try:
                 async for data in answer.aiter_bytes():
                     for chunk in reading.feed(data):
                         seen = True
                         yield chunk
-                junk = "broke off in the middle" if seen else junk
+                ended = True
                 for chunk in reading.end():
                     seen = True
                     yield chunk
             except ValueError:
-                raise self.wrong(junk) from None
+                if ended and seen:
+                    raise httpx.RemoteProtocolError("it ended in the middle of an event") from None
+                raise self.wrong("sent a reply that is not JSON") from None
             if not seen:
                 page = "html" in answer.headers.get("content-type", "")
-                raise Unfit("elsewhere" if page else "refused", said="a web page" if page else "it broke off")
+                raise Unfit("elsewhere" if page else "refused", said="a web page" if page else _BROKE_OFF)
 
     def _mind_status(self, status: int, headers: httpx.Headers, body: bytes) -> None:
         said = refusals.said(body)
         spent = refusals.quota(said) and status < 500
         if status in _LATER and not spent:
             asked_for = headers.get("retry-after", "")
-            wait = (
-                float(asked_for) if asked_for.isdecimal() else _WAIT_S if status == 429 or _BUSY.search(said) else 9e9
-            )
+            default = _WAIT_S if status == 429 or _BUSY.search(said) else 9e9
+            wait = max(_WAIT_S, float(asked_for)) if asked_for.isdecimal() else default
             if wait <= _LONGEST_WAIT_S:
                 raise Unfit("later", status, said, body, wait)
         if spent or status in _FINAL or status in _LATER or self.too_long(said):
@@ -252,12 +262,17 @@ class OpenAIChat(ChatModel):
         return not self.known.marks_end
 
     async def _plainer(self, walk: Walk, unfit: Unfit, asked: dict[str, Any]) -> bool:
+        if self.known.in_vain(unfit):
+            return False
         if walk.again(unfit, asked):
             return True
         model = ""
         if unfit.why == "refused" and not self._model:
             model = next((m for m in await self._models(walk) if not _OTHER.search(m)), "")
-        return walk.plainer(unfit, asked, model)
+        if walk.plainer(unfit, asked, model):
+            return True
+        self.known.nothing_helps(walk.met)
+        return False
 
     async def _models(self, walk: Walk) -> list[str]:
         """What the server says that it has; nothing when it does not say. Asked once."""

@@ -1,7 +1,8 @@
 """One slip of a server teaches nothing; one that has no time, or is paid no more, is not asked in other ways."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -15,8 +16,8 @@ from conversation.ports import Message, Sampling
 from conversation.stages import Stage
 from profiles.schema import Deadlines
 from supervisors.redact import Secret
-from tests.fakes.http_server import Asked, serving, whole
-from tests.fakes.odd_chat import TEXT, Answers, OddChat, Refusal, raw, said, streamed
+from tests.fakes.http_server import Asked, head, serving, whole
+from tests.fakes.odd_chat import TEXT, Answers, OddChat, Refusal, event, raw, reply, said, streamed, thinking, words
 
 TURN = [Message("system", "You are a skull."), Message("user", "Who are you?")]
 
@@ -170,3 +171,155 @@ async def test_a_sign_of_life_while_the_alarm_rings_changes_nothing() -> None:
         with pytest.raises(TimeoutError):
             await patience.next(slow())
         looking.cancel()
+
+
+ALWAYS = {
+    "500": (said("Internal error, request {}", 500), "gave up|refused"),
+    "400 that names nothing": (said("Bad request"), "refused"),
+    "hangs up": ((0, b""), "broke off"),
+    "no chat": ((404, b"no such page {}"), "has no chat at"),
+}
+
+
+@pytest.mark.parametrize("case", ALWAYS)
+async def test_what_no_way_of_asking_mends_is_not_walked_again_at_every_turn(case: str) -> None:
+    (status, words), match = ALWAYS[case]
+    now, server = 0.0, OddChat()
+    server.refuses = lambda asked: (status, words.replace(b"{}", b"%d" % len(server.asked)))
+    async with serving(server) as (url, tiny):
+        client = OpenAIChat("llm", url, known=Known(clock=lambda: now))
+
+        async def asked_for() -> int:
+            before = len(tiny.asked)
+            with pytest.raises(ConversationError, match=match):
+                await turn(client)
+            return len(tiny.asked) - before
+
+        first = await asked_for()
+        assert first >= 2
+        for _ in range(3):
+            assert await asked_for() == (2 if case == "hangs up" else 1)  # a connection that drops is tried twice
+        now = 31.0  # it may be another server by now
+        assert await asked_for() == first
+        server.refuses = lambda asked: said("no system role") if asked["messages"][0]["role"] == "system" else None
+        assert await turn(client) == TEXT and await turn(client) == TEXT
+        await client.aclose()
+
+
+async def test_a_server_of_nothing_but_thoughts_is_not_walked_again_either() -> None:
+    server = OddChat(thinking(lambda asked: False))
+    async with serving(server) as (url, tiny):
+        client = OpenAIChat("llm", url)
+        counts = []
+        for _ in range(3):
+            before = len(tiny.asked)
+            with pytest.raises(ConversationError, match="thoughts"):
+                await turn(client)
+            counts.append(len(tiny.asked) - before)
+        await client.aclose()
+    assert counts[0] > 3 and counts[1:] == [1, 1]
+
+
+async def test_a_server_that_was_not_well_for_a_moment_keeps_what_it_takes() -> None:
+    """Three refusals that name nothing, and the fourth question happens to be a plainer one."""
+    server, told = OddChat(), list[str]()
+    async with serving(server) as (url, _):
+        client = OpenAIChat("llm", url, known=Known(told.append))
+        assert await turn(client) == TEXT
+        for _ in range(2):  # another moment like that is no habit
+            server.asked.clear()
+            server.refuses = lambda asked: said("internal error", 500) if len(server.asked) <= 3 else None
+            assert await turn(client) == TEXT
+            server.refuses = lambda asked: None
+            assert await turn(client) == TEXT
+            assert server.asked[-1] == server.asked[0] and client.known.manners == Manners() and told == []
+        await client.aclose()
+
+
+async def test_a_server_that_was_exchanged_for_a_plainer_one_is_known_at_the_second_turn() -> None:
+    server = OddChat()
+    async with serving(server) as (url, _):
+        client = OpenAIChat("llm", url)
+        assert await turn(client) == TEXT
+        server.refuses = lambda asked: said("no", 500) if "seed" in asked else None
+        assert await turn(client) == TEXT and await turn(client) == TEXT
+        server.asked.clear()
+        assert await turn(client) == TEXT and len(server.asked) == 1
+        await client.aclose()
+
+
+BEGUN = b"".join(event({"content": word}) for word in words()[:3])
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+HANG_UPS: dict[str, Callable[[bytes], bytes]] = {
+    "in good order": lambda sent: head() + sent,
+    "in the middle of an event": lambda sent: head() + sent + b'data: {"choi',
+    "in the middle of a chunk": lambda sent: CHUNKED + b"%x\r\n" % (len(sent) + 9) + sent,
+    "before all that it announced": lambda sent: head(200, Content_Length="5000") + sent,
+}
+
+
+@pytest.mark.parametrize("how", HANG_UPS)
+@pytest.mark.parametrize("begun", [True, False])
+async def test_nothing_is_said_twice_when_it_hangs_up_in_the_middle(how: str, begun: bool) -> None:
+    """Before the first word it is asked again, behind it never."""
+    broken = HANG_UPS[how](event({"role": "assistant", "content": ""}) + (BEGUN if begun else b""))
+    server, heard = OddChat(), list[str]()
+    server.answers = lambda asked: broken if len(server.asked) == 1 else streamed(asked)
+    async with serving(server) as (url, _):
+        client = OpenAIChat("llm", url)
+        client.known.marks_end = True
+        with pytest.raises(ConversationError, match="broke off") if begun else nullcontext():
+            async for text in client.stream(TURN, Sampling(), lambda figures: None):
+                heard.append(text)
+        await client.aclose()
+    assert "".join(heard) == ("".join(words()[:3]) if begun else TEXT)
+    assert len(server.asked) == (1 if begun else 2) and client.known.manners == Manners()
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """What was waited for, in no time."""
+    waits, sleep = list[float](), asyncio.sleep
+
+    async def wait(seconds: float) -> None:
+        waits.extend([seconds] if seconds else [])
+        await sleep(0)
+
+    monkeypatch.setattr(asyncio, "sleep", wait)
+    return waits
+
+
+RETRY_AFTER = {"0": 2, "1": 2, "2": 2, "5": 2, "6": 1, "3600": 1, "9" * 400: 1, "Wed, 21 Oct 2026 07:28:00 GMT": 2}
+
+
+@pytest.mark.parametrize("after", RETRY_AFTER)
+async def test_a_server_says_how_long_it_has_no_time(after: str, slept: list[float]) -> None:
+    """A few seconds are waited for; of more the visitor hears at once."""
+    asked = 0
+
+    async def busy(question: Asked) -> AsyncIterator[bytes]:
+        nonlocal asked
+        asked += 1
+        yield reply(429, b"slow down", Retry_After=after) if asked == 1 else streamed(question.json)
+
+    async with serving(busy) as (url, _):
+        client = OpenAIChat("llm", url)
+        if RETRY_AFTER[after] == 1:
+            with pytest.raises(ConversationError, match="has no time for us"):
+                await turn(client)
+        else:
+            assert await turn(client) == TEXT
+        await client.aclose()
+    assert asked == RETRY_AFTER[after] and all(1 <= seconds <= 5 for seconds in slept)
+
+
+async def test_all_waiting_for_a_busy_server_stays_within_a_visitors_patience(slept: list[float]) -> None:
+    async def busy(question: Asked) -> AsyncIterator[bytes]:
+        yield reply(429, b"slow down", Retry_After="4")
+
+    async with serving(busy) as (url, _):
+        client = OpenAIChat("llm", url)
+        with pytest.raises(ConversationError, match="has no time for us"):
+            await turn(client)
+        await client.aclose()
+    assert slept == [4.0]
