@@ -54,6 +54,8 @@ class Workshop(Struct, frozen=True):
     """Programs of the machine that have answered; what fails afterwards is not their build."""
     unfit: set[str] = field(default_factory=set)
     """Those that were found and are of no use here: not tried again as long as the show lives."""
+    withheld: set[str] = field(default_factory=set)
+    """Variables in which the rig has keys for somebody else's servers: no engine of ours inherits them."""
 
 
 class Finding(Struct, frozen=True):

@@ -69,7 +69,7 @@ class Launcher(ModelLauncher):
             return
         if url := await self._elsewhere():
             raise Unfit(self.name, f"a running Ollama has {self.model}, at {url}", self._attach_to(url))
-        async with ollama_server.serving(self.name, self._binary) as url:
+        async with ollama_server.serving(self.name, self._binary, self.workshop.withheld) as url:
             await self._provide(url, on_progress)
 
     async def attach(self, on_progress: OnProgress) -> None:

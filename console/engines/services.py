@@ -95,6 +95,7 @@ def still_valid(
 def launcher(rig: Loaded[Rig], name: str, engine: Engine, shop: Workshop, catalogue: Catalogue) -> BaseLauncher:
     """Of one engine, with other settings than the rig's if need be. Raises ProfileError."""
     role = role_of(name, engine)
+    shop.withheld.update(key_variables(rig))
     made = registry.launcher(rig.file, name, role, engine, shop)
     if engine.model and engine.launch == "process" and made.catalogued:
         _check_model(rig.file, f"engines.{name}.model", role, engine.model, catalogue)
@@ -183,8 +184,13 @@ async def misfit(made: Mapping[str, BaseLauncher], llm: ChatModel | None, charac
     return ""
 
 
+def key_variables(rig: Loaded[Rig]) -> frozenset[str]:
+    """Those that hold keys for somebody else's servers, also for one that is not in use now."""
+    return frozenset(engine.api_key_env for engine in rig.value.engines.values() if engine.api_key_env)
+
+
 def places(home: Home, rig: Loaded[Rig], logs: Path) -> Places:
-    keys = frozenset(engine.api_key_env for engine in rig.value.engines.values() if engine.api_key_env)
+    keys = key_variables(rig)
     name = rig.name
     return Places(
         home.state(name), logs, lambda service: home.socket(name, "shim", service), token_prefix(home.root, name), keys

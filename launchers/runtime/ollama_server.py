@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -64,10 +64,10 @@ def running(variables: Mapping[str, str] = os.environ) -> tuple[str, ...]:
 
 
 @asynccontextmanager
-async def serving(name: str, program: str) -> AsyncIterator[str]:
-    """The base URL of a server that ends with the block. Raises FetchError."""
+async def serving(name: str, program: str, withheld: Collection[str] = ()) -> AsyncIterator[str]:
+    """The base URL of a server that ends with the block and inherits none of `withheld`. Raises FetchError."""
     port = probes.free_port()
-    inherited = {key: value for key, value in os.environ.items() if not redact.is_secret(key)}
+    inherited = {key: value for key, value in os.environ.items() if not (redact.is_secret(key) or key in withheld)}
     process = await asyncio.create_subprocess_exec(
         *("/bin/sh", "-c", _LIFELINE, program),
         env=inherited | environment(port),

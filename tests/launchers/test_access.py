@@ -135,12 +135,31 @@ async def test_a_key_is_the_same_however_it_was_saved(
     assert KEY not in repr(theirs) + str(theirs)
 
 
+SENSES = Senses(busy=lambda _: lambda: False, idle=lambda: True, vram=lambda _: None)
+
+
+@pytest.mark.parametrize("enabled", ["true", "false"])
+def test_no_engine_of_ours_inherits_the_key_of_another_server(
+    enabled: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However inconspicuous the name of its variable is, and whether that server is in use tonight or not."""
+    monkeypatch.setenv("MY_LLM", KEY)
+    (tmp_path / "booth.toml").write_text(
+        'extends = "rehearsal"\n[engines.other]\nrole = "llm"\nengine = "llama_cpp"\nlaunch = "attach"\n'
+        f'url = "http://127.0.0.1:9"\napi_key_env = "MY_LLM"\nenabled = {enabled}\n'
+    )
+    home = Home(tmp_path / "home")
+    rig, catalogue = load_rig(str(tmp_path / "booth.toml"), home), Catalogue.load(home)
+    shop = services.workshop(home, catalogue)
+    services.launchers(rig, shop, catalogue)
+    assert shop.withheld == services.places(home, rig, tmp_path).withheld == {"MY_LLM"}
+
+
 async def answered(launcher: BaseLauncher) -> tuple[ServiceStatus, str]:
     """Where its service comes to, and all that was said of it meanwhile."""
     told: list[ServiceStatus] = []
-    senses = Senses(busy=lambda _: lambda: False, idle=lambda: True, vram=lambda _: None)
     rig = load_rig("rehearsal", Home(Path("/nonexistent")))
-    spec = services.spec(rig, launcher, senses, 1)
+    spec = services.spec(rig, launcher, SENSES, 1)
     assert isinstance(spec, AttachedSpec)
     service = AttachedService(spec, told.append)
     async with asyncio.TaskGroup() as tasks:

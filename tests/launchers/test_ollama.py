@@ -117,6 +117,22 @@ async def test_a_missing_model_is_pulled_by_a_server_that_ends(make: Make, on_pa
     assert len(on_path.asked("/api/pull")) == 1
 
 
+async def test_the_server_that_pulls_inherits_no_key_of_another_server(
+    make: Make, on_path: LittleOllama, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_LLM", "inconspicuous99")
+    launcher = make()
+    launcher.workshop.withheld.add("MY_LLM")
+    seen: list[bytes] = []
+
+    def look(progress: Progress) -> None:
+        seen.extend(Path(f"/proc/{pid}/environ").read_bytes() for pid in children())
+
+    await launcher.prepare(look)
+    assert seen and all(b"inconspicuous99" not in environ for environ in seen)
+    assert any(b"OLLAMA_HOST" in environ for environ in seen)
+
+
 @pytest.mark.parametrize("named", [True, False])
 async def test_what_a_running_server_has_is_not_pulled_again(
     named: bool, make: Make, on_path: LittleOllama, theirs: LittleOllama, monkeypatch: pytest.MonkeyPatch
