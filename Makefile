@@ -19,7 +19,7 @@ unexport UV_PROJECT_ENVIRONMENT UV_WORKING_DIRECTORY UV_DRY_RUN
 # Two rules at once would install into one environment; `make -j` gains nothing here.
 .NOTPARALLEL:
 
-# An environment that was moved, whose Python is gone or another one, or that was left half made is made anew.
+# An environment that was moved, whose Python is gone or another one, or that was left half made is made again.
 WHOLE := import os, sys; at = sys.prefix; lib = "lib/python%d.%d/site-packages" % sys.version_info[:2]; \
   made = open(at + "/bin/pip", "rb").read(2000); \
   sys.exit(not os.path.isdir(at + "/" + lib) or os.fsencode(os.path.realpath(at)) not in made)
@@ -61,6 +61,7 @@ check: $(VENV)/.dev
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/mypy .
 	@$(VENV)/bin/lint-imports
+	@$(PY) -m tests.support.house
 
 # The pictures of docs/, drawn from recorded evenings; and those that the tests compare with.
 screenshots: $(VENV)/.dev
@@ -98,7 +99,7 @@ bench-logs: $(VENV)/.dev
 $(VENV)/bin/uv: requirements/bootstrap.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo 'Python 3.11 or newer is needed here; name one, such as: make PYTHON=python3.12' >&2; exit 1; }
-	@test -n '$(STATE)' || echo 'The environment in $(VENV) is not whole (moved, half made, or its Python is gone): making it anew.' >&2
+	@test -n '$(STATE)' || echo 'The environment in $(VENV) is not whole (moved, half made, or its Python is gone): making it again.' >&2
 	@test -d $(VENV) || rm -f $(VENV)
 	@test -n '$(STATE)' || test ! -d $(VENV) || $(SET_ASIDE)
 	@{ $(PYTHON) -m venv $(if $(STATE),,--clear) $(VENV) && rm -rf $(VENV)/wheels && \

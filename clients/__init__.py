@@ -1,1 +1,1 @@
-"""Wire protocols: how to talk to an engine, whoever started it."""
+"""Wire protocols: how to talk to an engine, however it was started."""

@@ -39,7 +39,7 @@ _PULL_PROMISES = "success"
 
 class Ollama(ChatModel):
     """One model of one server. `runner` holds the options with which it is loaded (num_ctx, num_batch, num_gpu,
-    num_thread): they go with every request, because any other value makes Ollama load the model anew.
+    num_thread): they go with every request, because any other value makes Ollama load the model again.
     """
 
     path = "/api/chat"

@@ -18,7 +18,7 @@ class Beginning:
     """Holds the first text back while it may still turn out to open thoughts; other text at no point."""
 
     def __init__(self, *, patient: bool) -> None:
-        """`patient`: thoughts are let through, for whoever reads on to skip them."""
+        """`patient`: thoughts are let through, for a reader that skips them."""
         self.thinks = False
         self._held = ""
         self._open = not patient

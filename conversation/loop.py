@@ -28,7 +28,7 @@ class _Running(Struct):
 
 
 class ConversationLoop:
-    """Owns the order of turns. `hands` is called anew for each turn, so that a character can change between two."""
+    """Owns the order of turns. `hands` is called again for each turn, so that a character can change between two."""
 
     def __init__(self, hands: Callable[[], Stagehands], microphone: Microphone) -> None:
         self._hands, self._microphone = hands, microphone
@@ -97,7 +97,7 @@ class ConversationLoop:
         self._wake.set()
 
     def withdraw(self, request: Request) -> None:
-        """Whoever asked has gone: leave the line, or stop if its turn runs."""
+        """The client has gone: leave the line, or stop if its turn runs."""
         if request in self._waiting:
             self._waiting.remove(request)
             _forget(request)
@@ -154,6 +154,6 @@ class ConversationLoop:
 
 
 def _forget(request: Request) -> None:
-    """Whoever still waits for it waits no longer."""
+    """Nothing waits for it any longer."""
     request.started.cancel()
     request.done.cancel()

@@ -1,4 +1,4 @@
-"""How long a turn waits for its model: silence has a deadline, and a sign of life begins it anew, within a limit."""
+"""How long a turn waits for its model: silence has a deadline, and a sign of life begins it again, within a limit."""
 
 import asyncio
 from collections.abc import AsyncGenerator

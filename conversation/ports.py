@@ -83,7 +83,7 @@ class TextToSpeech(Protocol):
 
 
 class Engines(Protocol):
-    """Those that can be used right now, looked up anew for each stage of each turn."""
+    """Those that can be used right now, looked up again for each stage of each turn."""
 
     def stt(self) -> SpeechToText | None: ...
 

@@ -168,7 +168,7 @@ class Turn:
 
     def _is_echo(self, text: str, ear: "_Ear") -> bool:
         """Whether a live microphone gave back what we had just said: the same words, over before any echo of ours could
-        have been. Whoever says them later, or in a recording, means them.
+        have been. A visitor who says them later, or in a recording, means them.
         """
         live = self.request.source == "button" and not getattr(self.request.microphone, "simulated", False)
         in_time = ear.speech_until <= self.hands.player.silent_since + _ECHO_S

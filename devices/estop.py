@@ -1,6 +1,6 @@
 """The emergency stop: a datagram socket and a thread of its own, so that it works while everything else hangs.
 
-The name of the socket may be taken away; the thread looks twice a second, and makes it anew.
+The name of the socket may be taken away; the thread looks twice a second, and makes it again.
 """
 
 import logging
@@ -32,11 +32,11 @@ class EmergencyStop:
         path: Path,
         stops: Sequence[Callable[[], object]],
         heard: Callable[[], None],
-        anew: Callable[[], Path] | None = None,
+        reopen_at: Callable[[], Path] | None = None,
     ) -> None:
-        """`anew`: where to listen when the name has been taken away; may raise OSError."""
+        """`reopen_at`: where to listen when the name has been taken away; may raise OSError."""
         self._first, self._stops, self._heard = path, stops, heard
-        self._anew = anew or (lambda: path)
+        self._reopen_at = reopen_at or (lambda: path)
         self._door: Door
         self._ending = threading.Event()
         self._missed = False
@@ -88,10 +88,10 @@ class EmergencyStop:
 
     def _reopen(self) -> None:
         try:
-            door = self._open(self._anew())
+            door = self._open(self._reopen_at())
         except OSError as error:
             if not self._missed:
-                _LOG.warning("the emergency stop's socket is gone and cannot be made anew: %s", error)
+                _LOG.warning("the emergency stop's socket is gone and cannot be made again: %s", error)
             self._missed = True
             return
         _LOG.warning("the emergency stop's socket was gone; it listens at %s now", door.path)
@@ -108,7 +108,7 @@ class EmergencyStop:
             try:
                 self._door.socket.sendto(DONE, sender)
             except OSError as error:
-                _LOG.info("whoever stopped us has gone: %s", error)
+                _LOG.info("the sender of the stop has gone: %s", error)
 
 
 def request(path: Path, timeout_s: float = 1.0) -> bool:
@@ -116,7 +116,7 @@ def request(path: Path, timeout_s: float = 1.0) -> bool:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
         line.settimeout(timeout_s)
         with suppress(OSError):
-            line.bind("")  # an address of its own, for the answer; only Linux gives one to whoever asks for none
+            line.bind("")  # an address of its own, for the answer; only Linux gives one to a socket that asks for none
         line.sendto(STOP, os.fspath(path))
         try:
             return bool(line.getsockname()) and line.recv(64) == DONE

@@ -2,8 +2,8 @@
 
 After the kernel's input.h and input-event-codes.h: each `/dev/input/event*` yields records of (seconds, microseconds,
 type, code, value), native sizes, 24 bytes on 64-bit machines; a key's value is 1 down, 0 up, 2 repeated. We grab
-nothing: whoever else listens hears the key, too. Where the kernel can (4.4 and newer) it hands us that one key alone,
-so nothing else that is typed reaches this program.
+nothing: other programs that listen hear the key, too. Where the kernel can (4.4 and newer) it hands us that one key
+alone, so nothing else that is typed reaches this program.
 """
 
 import ctypes

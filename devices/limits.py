@@ -17,7 +17,7 @@ from profiles.schema import Jaw as JawSettings
 
 _LOG = logging.getLogger(__name__)
 WATCHDOG_S = 0.5
-"""No frame for so long while the mouth is open: whoever sent them is gone."""
+"""No frame for so long while the mouth is open: their sender is gone."""
 HAND_S = 60.0
 """Where a hand has put it, it stays so long: somebody is looking; a servo that holds for ever gets hot."""
 SLOW_US_PER_S = 400
@@ -89,7 +89,7 @@ class LimitedJaw:
             self.board, self.missing, self.attached = board, "", False
             self._us = float(self._travel.closed)
             try:
-                self.board.detach(self.settings.channel)  # it may still hold what it was told by whoever had it before
+                self.board.detach(self.settings.channel)  # it may still hold what it was told by its last user
             except Exception as error:
                 self.lose(error)
                 return
@@ -172,7 +172,7 @@ class LimitedJaw:
     def stop(self) -> None:
         """The emergency stop: limp within 100 ms, even beside a write that hangs; nothing moves until `acknowledge`."""
         self._stops += 1
-        self.stopped, self._kept_limp = True, True  # whoever is about to move sees it at once
+        self.stopped, self._kept_limp = True, True  # a thread about to move it sees that at once
         self.armed = self._was_armed = False
         mine = self._lock.acquire(timeout=_STOP_WAIT_S)
         try:
@@ -183,7 +183,7 @@ class LimitedJaw:
             _LOG.error("the board did not hear the stop: %s", error)
         finally:
             if mine:
-                self._lock.release()  # else whoever is writing finds `stopped` when he is done, and detaches again
+                self._lock.release()  # else the thread that is writing finds `stopped` afterwards, and detaches again
 
     def _limp(self) -> None:
         try:

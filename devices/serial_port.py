@@ -85,7 +85,7 @@ def moved(path: str, known: Port | None) -> str:
 
 
 def look(path: str) -> str:
-    """`path`, if it could be opened; an Arduino that is opened starts anew, so we only look. Raises DeviceError."""
+    """`path`, if it could be opened; an Arduino that is opened starts again, so we only look. Raises DeviceError."""
     if "://" in path or os.access(path, os.R_OK | os.W_OK):
         return path
     raise DeviceError(path, *(_denied(path) if os.path.exists(path) else _MESSAGES[errno.ENOENT]))

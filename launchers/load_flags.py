@@ -20,7 +20,7 @@ class LoadFlags(Struct, frozen=True, kw_only=True):
     gpu_layers: int = -1
     """-1: as many as fit."""
     mmap: bool = True
-    """Whether the weights are mapped from the file: then those that the engine lays out anew are in memory twice."""
+    """Whether the weights are mapped from the file: then those that the engine rearranges are in memory twice."""
     prompt_cache_mib: int = 0
     """Most that prompts may take that lost their place in the KV cache."""
     projector_bytes: int = 0

@@ -131,6 +131,6 @@ def _trouble(root: Path, given: str) -> str | None:
     except FileNotFoundError:
         return f"{root} is a link to nothing" if root.is_symlink() else None
     except PermissionError:
-        return None  # whoever writes there says so
+        return None  # the one who writes there says so
     except OSError as error:
         return f"{root} can be no folder ({error.strerror or error})"

@@ -133,7 +133,7 @@ def _toml_words(said: str, line: str) -> tuple[str, str]:
     if "Unescaped" in said or "hex value" in said:
         return "a backslash begins a special letter", "write it twice, or put the text in single quotes"
     if "invalid character" in said:
-        return "there is a letter that cannot be shown", "write that line anew"
+        return "there is a letter that cannot be shown", "write that line again"
     if "Invalid value" in said or "initial character" in said:
         return _value_words(key, value)
     if "after a key" in said:

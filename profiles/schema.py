@@ -59,7 +59,7 @@ class Engine(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     nice: Annotated[int, Meta(ge=0, le=19)] = 0
     """Lower claim on the CPU than its neighbours."""
     memory_limit_mb: Annotated[int, Meta(ge=0, le=4_000_000)] = 0
-    """RAM of the engine and its children beyond which it is started anew; 0 = no limit."""
+    """RAM of the engine and its children beyond which it is started again; 0 = no limit."""
     standby: bool = False
     """Kept warm, used when the first engine of its role is gone."""
     enabled: bool = True

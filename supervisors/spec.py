@@ -92,7 +92,7 @@ class ServiceSpec(Struct, frozen=True, kw_only=True):
     drain_s: float = 5.0
     """How long a stop waits for a request of ours to end."""
     memory_limit: int = 0
-    """Bytes in RAM of its whole tree, beyond which it is started anew; 0: no limit."""
+    """Bytes in RAM of its whole tree, beyond which it is started again; 0: no limit."""
     vram: Callable[[], int | None] = no_gpu
     """Bytes of its whole tree on GPUs now, as somebody else measures them; None where that is not known."""
     died_early: Callable[[Exit | None], tuple[str, bool]] = just_died
@@ -161,7 +161,7 @@ class ServiceStatus(Struct, frozen=True, kw_only=True):
     restarts: int = 0
     adopted: bool = False
     last_error: str | None = None
-    """Why it last failed, in one plain line; stays after the recovery until the operator starts it anew."""
+    """Why it last failed, in one plain line; stays after the recovery until the operator starts it again."""
     rss_bytes: int | None = None
     """Of the whole tree; brought up to date every few seconds without a call of `on_status`."""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from profiles.home import CHECKOUT
+from tests.support import house
 
 ROOMS = ("console", "launchers", "clients", "devices", "conversation", "profiles", "supervisors")
 FILES = sorted(p for room in ROOMS for p in (CHECKOUT / room).rglob("*.py"))
@@ -30,24 +31,29 @@ def imports(path: Path) -> Iterator[str]:
             yield node.module
 
 
-def long_functions(path: Path, most: int) -> list[str]:
-    nodes = ast.walk(ast.parse(path.read_text("utf-8")))
-    functions = (n for n in nodes if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef))
-    lengths = ((f.name, (f.end_lineno or f.lineno) - f.lineno + 1) for f in functions)
-    return [f"{path.relative_to(CHECKOUT)}:{name} {length}" for name, length in lengths if length > most]
-
-
 def test_the_scan_sees_the_house() -> None:
     assert len(FILES) > 60 and "conversation.turn" in MODULES and "console" in MODULES
 
 
-def test_files_are_short() -> None:
-    lengths = {str(p.relative_to(CHECKOUT)): len(p.read_text("utf-8").splitlines()) for p in FILES}
-    assert {name: length for name, length in lengths.items() if length > 400} == {}
+def test_folders_files_functions_and_words_keep_to_the_rules() -> None:
+    assert house.wrong() == []
 
 
-def test_functions_are_short() -> None:
-    assert [found for path in FILES for found in long_functions(path, 60)] == []
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("def f():\n" + "    x = 1\n" * 46, "f has 47 lines"),
+        ("x = 1\n" * 321, "321 lines, at most 320"),
+        ("# who" + "ever asks\n", "say it without"),
+        ("def _mo" + "urn(): ...\n", "say it without"),
+    ],
+)
+def test_what_breaks_a_rule_is_found(text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "console").mkdir()
+    (tmp_path / "console" / "part.py").write_text(text)
+    monkeypatch.setattr(house, "CHECKOUT", tmp_path)
+    monkeypatch.setattr(house, "tracked", lambda: [tmp_path / "console" / "part.py"])
+    assert [said in line for line in house.wrong()] == [True]
 
 
 def test_every_file_says_what_it_is() -> None:

@@ -139,7 +139,7 @@ def test_an_environment_that_is_not_whole_is_made_anew_with_a_word(tree: Path, h
     assert callable(harm)
     harm(tree)
     done = make(tree)
-    assert done.returncode == 0 and done.stderr.count("\n") == 1 and "making it anew" in done.stderr, done
+    assert done.returncode == 0 and done.stderr.count("\n") == 1 and "making it again" in done.stderr, done
     assert whole(tree)
 
 

@@ -121,7 +121,7 @@ class Stop(Command, frozen=True, kw_only=True):
     """Answered at once with {"stopping"}; the show then stops its engines in order."""
 
     when_idle: bool = False
-    """Whoever started a show for one question stops it so: if others are asking, the last of them takes it along."""
+    """A client that started a show for one question stops it so; while others ask, the last of them takes it along."""
 
 
 AnyCommand = (

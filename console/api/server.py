@@ -38,19 +38,19 @@ class Operated(Protocol):
 class OperatorServer:
     """Listens while its block lasts. The folder keeps others out (0700); the socket itself is 0600."""
 
-    def __init__(self, path: Path, show: Operated, anew: Callable[[], Path] | None = None) -> None:
-        """`anew`: where to listen when the name has been taken away; may raise OSError."""
+    def __init__(self, path: Path, show: Operated, reopen_at: Callable[[], Path] | None = None) -> None:
+        """`reopen_at`: where to listen when the name has been taken away; may raise OSError."""
         self._show = show
         self.path = path
         """Where it listens now."""
-        self._anew = anew or (lambda: path)
+        self._reopen_at = reopen_at or (lambda: path)
         self._numbers = count(1)
         self._writers: set[asyncio.StreamWriter] = set()
         self._decoder: msgspec.json.Decoder[cmd.AnyCommand] = msgspec.json.Decoder(cmd.AnyCommand)
 
     async def serve(self, started: asyncio.Event) -> None:
         """Until cancelled. The caller holds the show's lock, so a socket that is already there is a dead one. One whose
-        name is taken away is made anew; those who are connected stay so.
+        name is taken away is made again; those who are connected stay so.
         """
         door, server = await self._open(self.path)
         try:
@@ -61,10 +61,10 @@ class OperatorServer:
                 if door.stands:
                     continue
                 try:
-                    new_door, new_server = await self._open(self._anew())
+                    new_door, new_server = await self._open(self._reopen_at())
                 except OSError as error:
                     if not missed:
-                        _LOG.warning("the operators' socket is gone and cannot be made anew: %s", error)
+                        _LOG.warning("the operators' socket is gone and cannot be made again: %s", error)
                     missed = True
                     continue
                 server.close()

@@ -80,7 +80,7 @@ class JawDesk:
         raise CommandError(USAGE, "this is not for the jaw")
 
     def forget(self, holder: str) -> None:
-        """Whoever calibrated has gone: the travel is the limit again."""
+        """The calibrating client has gone: the travel is the limit again."""
         if self._calibrating == holder:
             self._calibrating = ""
             self._jogs += 1
@@ -131,7 +131,7 @@ class JawDesk:
             for target in (now.closed_us, now.open_us, now.closed_us):
                 reached = await self._go(target + now.trim_us)
         finally:
-            if self._idle():  # also when whoever asked has gone in the midst of it
+            if self._idle():  # also when the client has gone in the midst of it
                 await asyncio.shield(asyncio.to_thread(self._jaw.close))
         return {"us": reached}
 
@@ -177,7 +177,7 @@ class JawDesk:
             raise CommandError(USAGE, "closed and open are the same; set them apart")
         if not (-200 <= new.trim_us <= 200 and -200 <= new.look_ahead_ms <= 300):
             raise CommandError(USAGE, "trim goes from -200 to 200 us, the look-ahead from -200 to 300 ms")
-        with self._order:  # whoever asked may have gone meanwhile
+        with self._order:  # the client may have gone meanwhile
             self._jaw.calibrate(new, command.beyond and self._calibrating == holder)
 
     def _changed(self, now: Jaw | None = None) -> dict[str, int]:

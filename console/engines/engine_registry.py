@@ -68,7 +68,7 @@ class LiveEngines:
 
     @contextmanager
     def exchanging(self, role: str) -> Iterator[None]:
-        """Whoever needs this engine now waits until the end of the block."""
+        """Turns that need this engine wait until the end of the block."""
         over = self._exchanges[role] = asyncio.Event()
         try:
             yield

@@ -60,7 +60,7 @@ class Changeover:
 
     @contextlib.asynccontextmanager
     async def interval(self) -> AsyncIterator[None]:
-        """From the end of a line on, whoever needs this engine waits."""
+        """From the end of a line on, turns that need this engine wait."""
         with contextlib.ExitStack() as stack:
             if self._engines.live.another(self._role, self._name):
                 yield  # a stand-by serves meanwhile

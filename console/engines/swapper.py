@@ -115,7 +115,7 @@ class Swapper:
     def _refuse(self, asked: _Asked, error: CommandError) -> None:
         self._engines.bus.publish(Note(text=f"{asked.wish.service} stays as it is: {error}", level="warning"))
         asked.done.set_exception(error)
-        asked.done.exception()  # whoever asked may have gone
+        asked.done.exception()  # the client may have gone
 
     def _check(self, wish: Wish) -> None:
         self._wanted(wish)

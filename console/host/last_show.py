@@ -15,7 +15,7 @@ from profiles.schema import Character, Rig
 class LastShow(Struct, frozen=True, kw_only=True):
     rig: str
     rig_file: str = ""
-    """Absolute; only of a rig that was given as a file. One with a name is found anew: the checkout may have moved."""
+    """Absolute; only of a rig that was given as a file. One with a name is found again: the checkout may have moved."""
     character: str
     """As `--character` takes it: a name, or an absolute file."""
 

@@ -1,4 +1,4 @@
-"""Which shows run on this machine: one lock and one small file per rig, both made anew where they are taken away."""
+"""Which shows run on this machine: one lock and one small file per rig, both made again where they are taken away."""
 
 import fcntl
 import os
@@ -133,7 +133,7 @@ class Presence:
             self._sign()
 
     def confirm_stop(self) -> None:
-        """Whoever sent the signal waits for this."""
+        """The sender of the signal waits for this."""
         with self._turn:
             self.holder = structs.replace(self.holder, stopped_at=time.monotonic_ns())
             self._sign()

@@ -26,7 +26,7 @@ _SETTLE_S = 5.0
 _HEAR_S = 5.0
 """A show that has not even heard a `stop` by then hangs."""
 _BACK_S = 3.0
-"""A show whose socket was taken away makes it anew well before."""
+"""A show whose socket was taken away makes it again well before."""
 
 
 def find(arguments: Namespace, home: Home) -> ShowFile | None:
@@ -79,7 +79,7 @@ def spawn(arguments: Namespace, home: Home) -> Newborn:
 
 async def start(arguments: Namespace, home: Home) -> tuple[ShowFile, bool]:
     """A show in the background, once it answers, and whether it is ours: somebody else may have been quicker. Raises
-    CommandError with its last word if it does not come up; whoever is interrupted meanwhile leaves no show behind.
+    CommandError with its last word if it does not come up. A caller that is interrupted leaves no show behind.
     """
     newborn = spawn(arguments, home)
     try:

@@ -106,7 +106,7 @@ class Source:
         self._end = piece.base + size
 
     def _emptied(self, piece: _Piece) -> None:
-        """What stands in it now is another text; all that is left begins anew, so that no position means two things."""
+        """What stands in it now is another text: all that is left begins again, and no position means two things."""
         piece.size = 0
         self.emptied += 1
         for each in self._pieces:

@@ -1,7 +1,7 @@
 """What somebody sees of a book: a window over its rows, a cursor, a filter, a search. Knows no screen, and no threads.
 
 Each verb that may have to look far takes a Patience and raises Unfinished when that is spent; then nothing has changed,
-and whoever asks again goes on where it stopped, for what was looked at is remembered.
+and a second search goes on where it stopped, for what was looked at is remembered.
 """
 
 from collections.abc import Callable, Iterator

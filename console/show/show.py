@@ -78,24 +78,17 @@ class Show:
         async with AsyncExitStack() as stack:
             presence = stack.enter_context(Presence(self.home, self.rig.name))
             self._lookout = stack.enter_context(Lookout(self, presence))
-            log = stack.enter_context(EventLog(self.logs))
-            self.bus.add_sink(log.write)
-            stack.enter_context(show_log(self.logs / "show.log"))
-            stop_socket = partial(self.home.socket, self.rig.name, "estop")
+            log = self._logged(stack)
             marks = StopMarks(self.home.state(self.rig.name))
             was_halted = marks.halted
-            self.bus.add_sink(marks.note)
-            booth = open_booth(self.rig.value, stop_socket, stack.enter_context(ExitStack()), self.bus.publish, marks)
-            self._lookout.mind(booth.emergency)
+            booth = self._devices(stack, marks)
             detector = SileroDetector()
             loop = ConversationLoop(lambda: self._hands(booth, detector), booth.microphone)
             group = await self._supervised(stack)
             desk = ModelsDesk(self.engines, group, self.logs)
             eyes = Eyes(self.rig.value, self.engines.shop.environments, self.bus, booth.head)
-            operator = Operator(
-                self, self.engines, loop, group, booth.jaw, desk, BodyDesk(self.engines, booth, eyes, self.logs)
-            )
-            sampler = Sampler(self.bus, booth, group, self.engines.meters, self.rig.value.memory)
+            body = BodyDesk(self.engines, booth, eyes, self.logs)
+            operator = Operator(self, self.engines, loop, group, booth.jaw, desk, body)
             place = partial(self.home.socket, self.rig.name, "show")
             server = OperatorServer(place(), operator, place)
             room = RoomWatch(places(self.home, self.rig.name, self.logs), log, self.bus.publish)
@@ -104,7 +97,7 @@ class Show:
                 forever = (
                     server.serve(listening),
                     loop.run(),
-                    sampler.run(),
+                    Sampler(self.bus, booth, group, self.engines.meters, self.rig.value.memory).run(),
                     self.engines.meters.run(group),
                     desk.run(),
                     room.run(),
@@ -125,6 +118,20 @@ class Show:
                     server.hang_up()  # also in a crash: nobody may keep it from its end
                 for task in background:
                     task.cancel()
+
+    def _logged(self, stack: AsyncExitStack) -> EventLog:
+        log = stack.enter_context(EventLog(self.logs))
+        self.bus.add_sink(log.write)
+        stack.enter_context(show_log(self.logs / "show.log"))
+        return log
+
+    def _devices(self, stack: AsyncExitStack, marks: StopMarks) -> Booth:
+        """Opened, and within reach of the emergency stop."""
+        self.bus.add_sink(marks.note)
+        stop_socket = partial(self.home.socket, self.rig.name, "estop")
+        booth = open_booth(self.rig.value, stop_socket, stack.enter_context(ExitStack()), self.bus.publish, marks)
+        self._lookout.mind(booth.emergency)
+        return booth
 
     async def _supervised(self, stack: AsyncExitStack) -> ServiceGroup:
         """Open until the stack closes; not started yet."""
@@ -157,7 +164,7 @@ class Show:
             self.warn(f"{len(group.reaped)} processes of an earlier show were still there and have been ended")
 
     def _hands(self, booth: Booth, detector: SileroDetector) -> Stagehands:
-        """Made anew for each turn: the character may have changed."""
+        """Made again for each turn: the character may have changed."""
         return Stagehands(
             engines=self.engines.live,
             character=self.character.value,

@@ -68,7 +68,7 @@ class Sampler:
             self._wake.set()
 
     def _on_arrival(self) -> None:
-        """Whoever comes gets the present, not what was true when somebody last looked."""
+        """A new screen gets the present, not what was true when a screen last looked."""
         self._measured, self._history_at = (None, False), float("-inf")
         self._wake.set()
 
@@ -157,7 +157,7 @@ class Sampler:
         self._marks = marks
 
     def _send_pulse(self) -> None:
-        """Whoever hears nothing any more knows that we hang."""
+        """A client that hears nothing any more knows that we hang."""
         if monotonic() - self._pulse_at >= _PULSE_S:
             self._pulse_at = monotonic()
             self._bus.telemetry("pulse", "", {})

@@ -69,7 +69,7 @@ class Leveller:
         return loud[:keep]
 
     def end_line(self) -> Samples:
-        """Its faded end; the next line begins anew."""
+        """Its faded end; the next line begins again."""
         self._voice.learn(self._peak, self._count / self._rate)
         rest = self._kept * np.linspace(1.0, 0.0, len(self._kept), dtype=np.float32)
         self._begin()

@@ -20,7 +20,7 @@ _NULL_DEVICE = "Discard all samples"
 
 
 def rows(kind: str) -> list[Row]:
-    """All "input" or "output" devices, looked up anew. Asks none of them for its formats: a busy one fails then."""
+    """All "input" or "output" devices, looked up again. Asks none of them for its formats: a busy one fails then."""
     ffi, lib = miniaudio.ffi, miniaudio.lib
     try:
         context = miniaudio.Devices()

@@ -1,6 +1,6 @@
 """Sound tried by ear and by machine, on the open devices: "hear yourself", and a beep that the microphone must hear.
 
-Both are for a show that is idle: what they play takes the speaker from whoever speaks.
+Both are for a show that is idle: what they play takes the speaker from a turn that speaks.
 """
 
 import asyncio

@@ -69,7 +69,7 @@ class BoardModule(Protocol):
 
     def open_board(self, link: Link) -> Board:
         """Greets the board, which may take 3 s when opening resets it. Sends no motion. Raises DeviceError, and leaves
-        the link to whoever opened it; an open board closes its link.
+        the link to its opener; an open board closes its link.
         """
 
 

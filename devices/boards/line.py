@@ -2,7 +2,7 @@
 
 To the board: `J <us>` moves, `D` stops the pulses, `L <0|1>` lamp, `?` asks. From it: `BONES 1 <min> <max>` answers
 `?` and says which pulses it allows, us; `B 1` and `B 0` are the button; `ERR <text>`; and `BOOT` as it starts, before a
-BONES of its own. It is silent when all is well, stops the pulses by itself after 1 s without a line, and starts anew
+BONES of its own. It is silent when all is well, stops the pulses by itself after 1 s without a line, and starts again
 whenever the port is opened (2 s with its boot loader).
 """
 

@@ -204,8 +204,8 @@ class Camera:
             await self._end()
 
     async def _find(self) -> list[Found]:
-        """Anew for each start: on another socket the same camera has another number. Each time another one goes first,
-        until there is a picture, so that one that hangs keeps none from being found. Raises DeviceError.
+        """Chosen again at each start: on another socket the same camera has another number. Each time another one goes
+        first, until there is a picture, so that one that hangs keeps none from being found. Raises DeviceError.
         """
         if self.simulated:
             return [Found(self.name, self._settings.device)]

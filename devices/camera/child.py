@@ -2,7 +2,7 @@
 
 Standard output: a JSON line for each picture (protocol.Picture), followed by the bytes that it announces; or one line
 that says why there are none. Standard input: lines such as {"fps": 8} and {"still": "jpeg"}; its end is the end of
-whoever shows our pictures, and so ours, even while a driver holds the main thread.
+the process that shows our pictures, and so ours, even while a driver holds the main thread.
 """
 
 import argparse

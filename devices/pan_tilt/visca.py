@@ -202,7 +202,7 @@ class ViscaHead:
         return True
 
     def _stop(self, within_s: float) -> None:
-        """Sent whatever we believe; one that has its hands full is made to let go first. A head that started anew is
+        """Sent whatever we believe; one that has its hands full is made to let go first. A head that started again is
         told its number, and that is raised although it stands.
         """
         due = monotonic() + within_s
@@ -238,7 +238,7 @@ class ViscaHead:
 
     def _await(self, wanted: Callable[[bytes], bool], within_s: float, stopping: bool = False) -> bytes | None:
         """The next message from our head that is `wanted`; None when the time is up. Raises Refused, or DeviceError
-        when it speaks nonsense or starts anew. While `stopping`, cancelled commands are no error.
+        when it speaks nonsense or starts again. While `stopping`, cancelled commands are no error.
         """
         due, noise = monotonic() + within_s, False
         while (frame := self._frame(due)) is not None:

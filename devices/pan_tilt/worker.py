@@ -20,7 +20,7 @@ RETRY_S = 0.2
 HANGS_S = 0.05
 """A stop waits for so long behind another call."""
 _TRIES = 3
-"""Failures in a row after which the line is opened anew: a plugged one may have another name in the system now."""
+"""Failures in a row after which the line is opened again: a plugged one may have another name in the system now."""
 _LONGEST_BACK_OFF_S = 2.0
 _LOOK_MOVING_S, _LOOK_RESTING_S = 0.25, 1.0
 """How often it is asked where it is; this is also how we notice that it has gone."""
@@ -104,13 +104,13 @@ class HeadWorker:
     def _work(self) -> None:
         while True:
             with self.lock:
-                deed, wait_s = self._next(monotonic())
-                if not deed:
+                action, wait_s = self._next(monotonic())
+                if not action:
                     self.lock.wait(wait_s)
                     continue
-                if deed == "end":
+                if action == "end":
                     break
-                call, self._busy_since = self._call(deed), None if deed in ("open", "stop", "echo") else monotonic()
+                call, self._busy_since = self._call(action), None if action in ("open", "stop", "echo") else monotonic()
             try:
                 call()
             except Exception as error:  # whatever a head raises, this thread must live: it is the one that stops it
@@ -136,20 +136,20 @@ class HeadWorker:
             return _due("echo", self._echo_at, now)
         return _due("look", self._look_at, now)
 
-    def _call(self, deed: str) -> Callable[[], None]:
+    def _call(self, action: str) -> Callable[[], None]:
         """Under the lock; the call itself is not."""
         head, number = self.head, self._asked
         if head is None:
             return self._open
-        if deed == "home":
+        if action == "home":
             self._home = False
             return lambda: self._move(head.home, _HOMING_S)
-        if deed == "drive" and self._drive is not None:
+        if action == "drive" and self._drive is not None:
             (pan, tilt), self._drive = self._drive, None
             return lambda: self._move(lambda: head.drive(pan, tilt), 0.0)
-        if deed == "look":
+        if action == "look":
             return lambda: self._look(head)
-        return lambda: self._stop(head, number, self._echoes - 1 if deed == "echo" else _ECHOES)
+        return lambda: self._stop(head, number, self._echoes - 1 if action == "echo" else _ECHOES)
 
     def _open(self) -> None:
         """It may be turning, whatever it did when we lost it: the next thing that it hears is a stop."""
@@ -188,7 +188,7 @@ class HeadWorker:
         self._failures, self._back_off_s = 0, RETRY_S
 
     def _failed(self, error: Exception) -> None:
-        """What it does now nobody knows, so it is stopped; after three failures in a row it is opened anew."""
+        """What it does now nobody knows, so it is stopped; after three failures in a row it is opened again."""
         words, head = str(error) or type(error).__name__, None
         with self.lock:
             news = words not in (self.fault, self.absent)
@@ -253,5 +253,5 @@ class HeadWorker:
             self.lock.notify_all()
 
 
-def _due(deed: str, at: float, now: float) -> tuple[str, float]:
-    return (deed, 0.0) if now >= at else ("", at - now)
+def _due(action: str, at: float, now: float) -> tuple[str, float]:
+    return (action, 0.0) if now >= at else ("", at - now)

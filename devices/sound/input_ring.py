@@ -62,7 +62,7 @@ class InputRing:
         return pcm
 
     def lose(self) -> None:
-        """The device has gone: whoever records goes on with what there is."""
+        """The device has gone: a recording goes on with what there is."""
         with self._lock:
             takers, self._takers = self._takers, []
             self._last = SILENCE

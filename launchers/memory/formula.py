@@ -44,7 +44,7 @@ _REPACKED: Mapping[str, frozenset[str]] = MappingProxyType(
         "arm": frozenset({"q4_0", "q4_k", "q5_k", "q6_k", "q8_0", "iq4_nl"}),
     }
 )
-"""Types that the CPU backend lays out anew, in a second copy (`ggml_repack_get_optimal_repack_type`)."""
+"""Types that the CPU backend rearranges, in a second copy (`ggml_repack_get_optimal_repack_type`)."""
 _REPACK_ROWS = 8
 
 
@@ -184,7 +184,7 @@ def by_size(engine: str, file_bytes: int) -> Need:
 
 
 def rough(engine: str, file_bytes: int, *, gpu: bool = False) -> Need:
-    """Of a model that is not here: a cache and layers laid out anew are guessed from its size."""
+    """Of a model that is not here: a cache and layers rearranged are guessed from its size."""
     if engine.startswith("tts"):
         return by_size(engine, file_bytes)
     base = BASES.get(engine, BASE) + (WHISPER_WORK if engine.startswith("stt") else 0)

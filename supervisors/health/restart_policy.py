@@ -12,7 +12,7 @@ class RestartRules(Struct, frozen=True, kw_only=True):
     cap_s: float = 30.0
     jitter: float = 0.2
     good_s: float = 60.0
-    """READY for so long is a good run: the next start comes at once, and the count begins anew."""
+    """READY for so long is a good run: the next start comes at once, and the count begins again."""
     window_s: float = 300.0
     most: int = 5
     """More crashes than this within the window, and it waits for the operator; 0: it never does."""

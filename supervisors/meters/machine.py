@@ -26,8 +26,8 @@ class MachineSource(Protocol):
 
 
 class ProcMachine:
-    """Linux. The files stay open: the kernel writes them anew for each read. What is not told, or cannot be understood,
-    is not known, and costs nothing else. A limit of the control group is the memory.
+    """Linux. The files stay open: the kernel writes them again for each read. What is not told, or not
+    understood, is not known, and costs nothing else. A limit of the control group is the memory.
     """
 
     def __init__(self, root: str = "/proc") -> None:

@@ -95,7 +95,7 @@ class Meter:
             try:
                 await self._follow()
             except (_Trouble, OSError) as error:
-                self.trouble = f"The meters are not read: {error}; they are started anew."
+                self.trouble = f"The meters are not read: {error}; they are started again."
                 _log.warning("%s", self.trouble)
                 if isinstance(error, _Hang):
                     self._hangs = [at for at in self._hangs if at > self._clock() - _WELL_S][-1:] + [self._clock()]

@@ -1,7 +1,7 @@
 """Reads all meters, for ever, and prints each reading as a JSON line; a program of its own, because drivers hang.
 
 Run as `python -m supervisors.meters.sampler`, or by its path, with `Orders` as JSON. Standard output: a `Reading` a
-line. Standard input: lines such as {"period_s": 2.0}, each at once obeyed; its end is the end of whoever reads us, and
+line. Standard input: lines such as {"period_s": 2.0}, each at once obeyed; its end is the end of our reader, and
 so ours.
 """
 

@@ -25,7 +25,7 @@ LONGEST_PAUSE_S = 10.0
 
 
 class AttachedService(Service):
-    """READY while it answers, DEGRADED while it does not, STOPPED while nobody looks; to restart it is to look anew."""
+    """READY while it answers, DEGRADED while it does not, STOPPED while it is not probed; a restart probes it again."""
 
     def __init__(
         self,

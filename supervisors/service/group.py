@@ -126,7 +126,7 @@ class ServiceGroup:
             self._services[name].start()
 
     async def stop(self) -> None:
-        """Whoever depends on others goes first; the rest goes side by side."""
+        """Services that depend on others go first; the rest goes side by side."""
         gone = {name: asyncio.Event() for name in self._services}
 
         async def stop_one(name: str) -> None:

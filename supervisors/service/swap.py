@@ -88,7 +88,7 @@ class Surroundings(Protocol):
     async def read_ahead(self, candidate: Candidate) -> None: ...
 
     def interval(self) -> contextlib.AbstractAsyncContextManager[None]:
-        """Entered at the end of a line; until it is left, whoever needs this engine waits."""
+        """Entered at the end of a line; until it is left, turns that need this engine wait."""
 
     async def settled(self) -> None:
         """Returns when the memory of what has been stopped is free."""

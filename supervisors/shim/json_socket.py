@@ -8,7 +8,7 @@ Message = dict[str, Any]
 
 
 class Link:
-    """A connection to whoever asks. What cannot be sent yet waits in memory; a reader that is gone is `closed`."""
+    """A connection to a client. What cannot be sent yet waits in memory; a reader that is gone is `closed`."""
 
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)

@@ -51,7 +51,7 @@ class LogFile:
 
     @property
     def tail(self) -> str:
-        """The last words, for whoever has to explain an exit; from memory, for the disk may be full."""
+        """The last words, for the explanation of an exit; from memory, for the disk may be full."""
         return self._tail.decode("utf-8", "replace")
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ _KEPT = 20
 class LogRules:
     """Told every byte, it finds the lines that match one of the given regular expressions.
 
-    A match is a suspicion, no proof: an engine may log what a visitor said. Whoever takes it asks the engine.
+    A match is a suspicion, no proof: an engine may log what a visitor said. The caller asks the engine.
     """
 
     def __init__(self, rules: Iterable[str]) -> None:

@@ -26,7 +26,7 @@ class Refused(ServiceError):
 
 
 class ShimProcess(asyncio.Protocol):
-    """Owns the connection to a shim; whoever loses this object loses the engine, which is the point of it."""
+    """Owns the connection to a shim; to lose this object is to lose the engine, which is the point of it."""
 
     def __init__(self, name: str, token: str, port: int, places: Places, shim: ShimHandle, command_hash: str) -> None:
         self.name, self.token, self.port, self._places = name, token, port, places
@@ -91,7 +91,7 @@ class ShimProcess(asyncio.Protocol):
         self._hung = True
 
     def tell_ready(self, due_s: float) -> None:
-        """The shim remembers it for whoever adopts it. `due_s`: when a canary's answer is due."""
+        """The shim remembers it for the show that adopts it. `due_s`: when a canary's answer is due."""
         self._send({"do": "ready", "due_s": due_s})
 
     def abandon(self) -> None:
@@ -107,7 +107,7 @@ class ShimProcess(asyncio.Protocol):
         self._forget()
 
     def let_go(self) -> None:
-        """Leave it to its shim, and to whoever adopts it."""
+        """Leave it to its shim, and to the show that adopts it."""
         self._hello.cancel()
         self._shim.let_go()
         if self._transport:

@@ -39,7 +39,7 @@ class Shim:
         self._wanted: str = order["socket"]
         self._look_at = 0.0
         self._ready = 0.0
-        """The show has found it READY, with answers due within so many seconds; whoever adopts it need not ask."""
+        """The show has found it READY, with answers due within so many seconds; a show that adopts it need not ask."""
         self._told = False
         self._reported = 0
         self._reported_at = 0.0
@@ -158,7 +158,7 @@ class Shim:
         return hear
 
     def _open_door(self) -> None:
-        """The socket gets its name after the state file has: whoever finds it finds a whole shim."""
+        """The socket gets its name after the state file has: a show that finds it finds a whole shim."""
         wanted, beside = self._wanted, self._order["state"].removesuffix(".json") + ".sock"
         complaint: OSError | None = None
         for path in (wanted, beside) if len(os.fsencode(beside)) <= LONGEST else (wanted,):
@@ -180,7 +180,7 @@ class Shim:
         self._selector.register(door.socket, selectors.EVENT_READ, lambda: self._watch(Link(door.socket.accept()[0])))
 
     def _mind_door(self) -> None:
-        """Whoever comes to adopt looks for a file and a socket; both may have been cleared away meanwhile."""
+        """A show that comes to adopt looks for a file and a socket; both may have been cleared away meanwhile."""
         if time.monotonic() < self._look_at:
             return
         self._look_at = time.monotonic() + LOOK_EVERY_S

@@ -82,7 +82,7 @@ class AdoptedShim(ShimHandle):
             kernel.signal_exactly(found, _KILL)
 
     def collect(self) -> None:
-        """Whoever adopted it does."""
+        """The show that adopted it does."""
 
     def let_go(self) -> None:
         """Nothing of it is ours."""

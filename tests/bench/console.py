@@ -267,7 +267,7 @@ def table(figures: Figures) -> str:
 
 
 def main() -> None:
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # nobody at a booth compiles us anew at each start
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # nobody at a booth compiles us again at each start
     with tempfile.TemporaryDirectory(prefix="galactus-bench-") as folder:
         home = borrowed_home(Path(folder) / "home")
         own = home / "profiles" / "characters"

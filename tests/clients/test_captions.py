@@ -65,7 +65,7 @@ async def test_a_model_of_ollama() -> None:
         assert await looks(Ollama("llm", url, "llava", {"num_ctx": 2048})) == (True, "Two bats.")
     asked = server.asked[1].json
     assert asked["messages"][0]["images"] == [b64encode(PICTURE).decode()]
-    assert asked["options"]["num_ctx"] == 2048, "any other value loads the model anew"
+    assert asked["options"]["num_ctx"] == 2048, "any other value loads the model again"
 
 
 @pytest.mark.parametrize("answer", [(200, {"choices": []}), (200, b"nonsense"), (500, {"error": "out of memory"})])

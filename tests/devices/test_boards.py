@@ -78,7 +78,7 @@ def decoded(emulator: Emulator, told: list[tuple[int, int]]) -> bool:
 
 
 def works(emulator: Emulator, kind: str, line: str, pulse_us: int) -> None:
-    """Opened anew, it does as it is told. The old line's last bytes may still come while we open; then it is tried
+    """Opened again, it does as it is told. The old line's last bytes may still come while we open; then it is tried
     again, as JawBoard does.
     """
     for _ in range(3):

@@ -36,7 +36,7 @@ _PANIC_S = 1.0
 """Two ESC within so long are a panic."""
 
 
-class Deeds(Talking):
+class AppActions(Talking):
     """The half of the App that acts; holds no state of the show."""
 
     def __init__(self, link: Link, arguments: Namespace, driver_class: type[Driver] | None = None) -> None:
@@ -57,10 +57,10 @@ class Deeds(Talking):
             except NoShow:
                 self._say_so("the show did not take that; look at what matters")
             except Exception:
-                _LOG.exception("a deed failed")
+                _LOG.exception("an action failed")
                 self._say_so("that went wrong on this screen; the show is not touched")
 
-        self.run_worker(guarded(), group="deeds")
+        self.run_worker(guarded(), group="actions")
 
     def notify(self, message: str, **more: Any) -> None:
         super().notify("\n".join(map(clean, message.split("\n"))), **more)
@@ -198,7 +198,7 @@ class Deeds(Talking):
         )
 
     async def _start(self, arguments: Namespace) -> None:
-        """Stop what runs, wait until all of it is gone, and start anew; its setting up is on the screen."""
+        """Stop what runs, wait until all of it is gone, and start again; its setting up is on the screen."""
         home, show = Home.from_environment(), self.link.show
         if show is not None and self.link.picture.link == "live":
             await show_finder.stop(show, home)

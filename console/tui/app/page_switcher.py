@@ -11,13 +11,13 @@ from textual.widget import Widget
 from textual.widgets import ContentSwitcher
 
 from console.api.events import Note
-from console.tui.app.app_actions import Deeds, system_command
+from console.tui.app.app_actions import AppActions, system_command
 from console.tui.client.screen_state import Picture
 
 _FOCUS = {"log": "LogPage", "rig": "RigPage", "models": "ModelsPage", "turns": "DataTable"}
 
 
-class Pages(Deeds):
+class Pages(AppActions):
     """The App with its pages."""
 
     _noted: tuple[Note, ...] | None = None

@@ -43,7 +43,7 @@ class Talking(InOrder):
         self.screen_change_signal.subscribe(self, self._other_screen)
 
     async def on_event(self, event: Event) -> None:
-        """Only here the mouse still has the time of the terminal's end; what widgets get is stamped anew."""
+        """Only here the mouse still has the time of the terminal's end; what widgets get is stamped again."""
         if isinstance(event, MouseDown) and not event.is_forwarded:
             self._mouse_down = event.time
         elif isinstance(event, MouseUp) and not event.is_forwarded:

@@ -42,8 +42,8 @@ class Steering:
         self._kept = KeptLine(self._socket, self._spare)
 
     async def press(self) -> int:
-        """The talk button goes down. While a question is being recorded, whoever asks it, that is its end, and 0; else
-        the microphone opens, whoever is being answered, and it is the turn's number.
+        """The talk button goes down. While a question is being recorded, by this screen or another, that ends it: 0.
+        Else the microphone opens, also while an answer is spoken: the turn's number.
         """
         async with self._turn:
             self._ours = self._on_spare = False

@@ -15,7 +15,7 @@ async def no_line(command: Command) -> Any:
 
 
 class KeptLine:
-    """For short commands alone: one after another. Opened with the first, and anew after the show went away."""
+    """For short commands alone: one after another. Opened with the first, and again after the show went away."""
 
     def __init__(self, socket: Callable[[], Path], spare: Callable[[Command], Awaitable[Any]] = no_line) -> None:
         """`spare`: another line that lasts as long as this screen, for when none can be opened."""

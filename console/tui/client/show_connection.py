@@ -121,11 +121,11 @@ class Link:
             finally:
                 self._client = None
             if self._link == "live":
-                await self._mourn()
+                await self._on_connection_lost()
             else:
                 await asyncio.sleep(_LOOK_S)
 
-    async def _mourn(self) -> None:
+    async def _on_connection_lost(self) -> None:
         """A show that was not stopped has crashed, and is started again: its engines wait for it, but not for long."""
         assert self.show is not None
         if self._state.stopping or show_finder.was_stopped(self.show, Home.from_environment()):

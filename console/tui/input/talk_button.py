@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 TAP_S = 0.3
-"""Whoever lets go sooner than this has tapped."""
+"""A hand that lets go sooner than this has tapped."""
 LONGEST_S = 30.0
 """A hold ends by itself after this long; the show's own limit is `audio.max_hold_s`."""
 

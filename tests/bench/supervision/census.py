@@ -114,7 +114,7 @@ def end(mark: str) -> int:
     first = census(mark)
     found, due = first, time.monotonic() + 5
     while found and time.monotonic() < due:
-        # Whoever starts the others first, lest they be started again.
+        # Those that start the others come first, lest they be started again.
         for one in sorted(found, key=lambda one: one.role != "other"):
             kernel.signal_exactly(one.proc, 9)
         time.sleep(0.02)

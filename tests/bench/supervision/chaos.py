@@ -37,7 +37,7 @@ LOOK_S = 0.5
 ORPHAN_GRACE_S = 2.0
 """Beyond the adopt window. Before that, what is being killed is not yet an orphan."""
 REMEMBERED = 40
-"""How many of the last deeds and reports of a home are told with what went wrong there."""
+"""How many of the last actions and reports of a home are told with what went wrong there."""
 FLAGS = {"a": ("--fork-grandchild",), "b": ("--fork-grandchild", "--ignore-term")}
 
 
@@ -171,7 +171,7 @@ class House:
             self.tally.adopted += all(now[n]["adopted"] and now[n]["pid"] == pid for n, pid in before.items())
 
     async def _well(self) -> bool:
-        """Waits until the show says READY of everything and each says so itself; else it is wedged, and built anew."""
+        """Waits until the show says READY of everything and each says so itself; else it is wedged, and built again."""
         with suppress(TimeoutError):
             async with asyncio.timeout(BOUND_S):
                 while not await self._all_answer():

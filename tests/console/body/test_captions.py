@@ -16,13 +16,13 @@ class Model:
 
     def __init__(self, *, sees: bool = True, says: str | Exception = "A  boy\nin a hat.", takes_s: float = 0.0) -> None:
         self._sees, self._says, self._takes_s = sees, says, takes_s
-        self.deeds: list[str] = []
+        self.calls: list[str] = []
 
     async def sees(self) -> bool:
         return self._sees
 
     async def describe(self, picture: bytes, mime: str) -> str:
-        self.deeds.append(f"describe {mime}")
+        self.calls.append(f"describe {mime}")
         await asyncio.sleep(self._takes_s)
         if isinstance(self._says, Exception):
             raise self._says
@@ -50,7 +50,7 @@ async def told(booth: Booth, within_s: float = 20.0) -> tuple[str, str]:
 async def test_a_sentence_on_one_line() -> None:
     model = Model()
     assert await told(Booth(model)) == ("A boy in a hat.", "")
-    assert model.deeds == ["describe image/png"]
+    assert model.calls == ["describe image/png"]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ async def test_a_visitor_has_the_model_at_once() -> None:
     loop.call_later(0.1, setattr, booth, "free", False)
     began = loop.time()
     assert await told(booth) == ("", "a visitor came")
-    assert loop.time() - began < 5 and model.deeds == ["describe image/png"]
+    assert loop.time() - began < 5 and model.calls == ["describe image/png"]
     assert await told(booth) == ("", "the model is not free")
 
 

@@ -74,7 +74,7 @@ def test_what_fetches_the_rest_names_the_rig_as_it_can_be_found(
 
 
 def test_nothing_is_opened() -> None:
-    """Another program has the port for itself, an Arduino would start anew."""
+    """Another program has the port for itself, an Arduino would start again."""
     with emulate("maestro") as emulator:
         other = SerialPort(emulator.path, 9600)
         assert told(rig(Jaw(board="maestro", port=emulator.path)))["jaw"][0] == "ok"

@@ -309,7 +309,7 @@ def test_a_mask_that_shuts_out_ourselves_or_nobody(umask: str) -> None:
 
 @pytest.mark.parametrize("variable", ["XDG_RUNTIME_DIR", "XDG_DATA_HOME", "XDG_CONFIG_HOME"])
 def test_a_place_that_is_relative_is_none(tmp_path: Path, variable: str) -> None:
-    """F38: it would be another one for whoever stands elsewhere."""
+    """F38: it would be another one for a user in another folder."""
     program = f"import os; from console.host.surroundings import prepare; prepare(); print({variable!r} in os.environ)"
     for value, kept in (("run", "False"), ("", "False"), (str(tmp_path), "True")):
         variables = {**os.environ, variable: value}

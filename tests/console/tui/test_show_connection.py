@@ -75,7 +75,7 @@ async def shown(home: Home, **more: Any) -> AsyncIterator[Bus]:
 
 @asynccontextmanager
 async def watched(home: Home) -> AsyncIterator[tuple[Link, list[str]]]:
-    """A link that runs, and every time that it has started a show anew."""
+    """A link that runs, and every time that it has started a show again."""
     link, revived = Link(home.state(RIG)), list[str]()
 
     def revive() -> None:

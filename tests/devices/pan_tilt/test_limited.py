@@ -206,17 +206,17 @@ def test_estop_latches_until_acknowledged() -> None:
         assert head.speeds.count((1, 0)) == 1
 
 
-@pytest.mark.parametrize("deed", ["drive", "home", "look"])
-def test_estop_does_not_wait_behind_a_call_that_hangs(deed: str) -> None:
+@pytest.mark.parametrize("action", ["drive", "home", "look"])
+def test_estop_does_not_wait_behind_a_call_that_hangs(action: str) -> None:
     head = Trying()
     with LimitedHead(lambda: head, FULL) as limited:
         until(lambda: limited.position())
-        head.hangs_in = deed
-        if deed == "drive":
+        head.hangs_in = action
+        if action == "drive":
             limited.drive(1, 0)
-        elif deed == "home":
+        elif action == "home":
             limited.home()
-        until(lambda: head.hanging == deed)
+        until(lambda: head.hanging == action)
         before, asked_at = head.stops(), monotonic()
         limited.estop()
         assert monotonic() - asked_at < 5, "it takes 0.1 s on a machine that is free"

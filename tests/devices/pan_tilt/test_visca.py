@@ -285,8 +285,8 @@ def test_a_stop_from_a_second_thread_is_written_past_a_call_that_waits() -> None
     assert line.written[-1] == STOP and len(line.written) == 2
 
 
-@pytest.mark.parametrize("deed", ["drive", "home"])
-def test_what_waited_for_a_socket_is_not_written_after_a_stop(deed: str) -> None:
+@pytest.mark.parametrize("action", ["drive", "home"])
+def test_what_waited_for_a_socket_is_not_written_after_a_stop(action: str) -> None:
     class Hanging(ScriptedLine):
         def read_line(self, end: bytes, timeout_s: float, longest: int = 200) -> bytes:
             if len(waiting._busy) == 2 and timeout_s and STOP not in self.written:
@@ -297,7 +297,7 @@ def test_what_waited_for_a_socket_is_not_written_after_a_stop(deed: str) -> None
     waiting = ViscaHead(line, 1)
     waiting.drive(0.1, 0)
     waiting.drive(0.3, 0)
-    waiting.drive(0.5, 0) if deed == "drive" else waiting.home()
+    waiting.drive(0.5, 0) if action == "drive" else waiting.home()
     assert line.written[-1] == STOP and len(line.written) == 3
     line.answers = [bytes.fromhex("90 41 FF")]
     waiting.drive(0.5, 0)

@@ -31,7 +31,7 @@ class FakeNvml:
         (self.folder / "libnvidia-ml.so.1").unlink()
 
     def says(self, *lines: str) -> None:
-        """At once for whoever asks next; never half a file."""
+        """At once for the next reader; never half a file."""
         early = self._file.with_suffix(".new")
         early.write_text("".join(f"{line}\n" for line in lines))
         os.replace(early, self._file)

@@ -60,7 +60,7 @@ class Reader:
         self._cache: dict[tuple[Any, ...], list[Line]] = {}
         self._look = Look()
         self.only = ""
-        """The one log that is chosen, also in a book that is opened anew; "" = all."""
+        """The one log that is chosen, also in a book that is opened again; "" = all."""
         self._stale = True
         self._reports_at = self._crashes_at = 0.0
         self.shown = Shown()

@@ -1,4 +1,4 @@
-"""What all deeds of the rig page share: the show is told, its answer is taken, a refusal is said in words."""
+"""What all actions of the rig page share: the show is told, its answer is taken, a refusal is said in words."""
 
 from collections.abc import Awaitable, Callable
 from time import localtime, strftime

@@ -25,7 +25,7 @@ from conversation.stages import Stage
 
 Role = Literal["microphone", "speaker"]
 _CAPTION = 200
-"""Cells of a caption at most: whoever attached the model may have it say anything."""
+"""Cells of a caption at most: an attached model may say anything."""
 FOR_NOW, FOR_GOOD = "now", "save"
 
 

@@ -34,7 +34,7 @@ class Trouble(Struct, frozen=True):
 def troubles(picture: Picture) -> list[Trouble]:
     state = picture.state
     if picture.hangs:
-        return [Trouble("bad", "The show hangs: it has said nothing for a while.", "end_show", "end it and start anew")]
+        return [Trouble("bad", "The show hangs: it has said nothing for a while.", "end_show", "end it, start again")]
     if picture.link == "failed":
         return [Trouble("bad", f"The show did not start: {picture.trouble}.", "start_show", "try again")]
     if picture.link == "lost":
@@ -61,7 +61,7 @@ def troubles(picture: Picture) -> list[Trouble]:
 
 
 def _crash(picture: Picture) -> list[Trouble]:
-    """Told for a while: whoever looked away shall know why the turns count from 1 again."""
+    """Told for a while: an operator who looked away shall know why the turns count from 1 again."""
     if not picture.crashed or picture.clock - picture.crashed > _TOLD_S:
         return []
     at = strftime("%H:%M:%S", localtime(picture.crashed))
@@ -113,7 +113,7 @@ def _crashes(state: ShowState) -> list[Crash]:
 
 
 def _back_again(picture: Picture) -> list[Trouble]:
-    """A crash is worth a word also when all is well again: whoever looks may want to know why the voice was another."""
+    """A crash is worth a word also when all is well again: an operator may want to know why the voice was another."""
     recent = {
         c.event.name: c for c in picture.state.crashes if not c.event.auditioned and picture.now - c.at < _TOLD_S * 1000
     }

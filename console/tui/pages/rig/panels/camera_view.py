@@ -12,7 +12,7 @@ _OLD_S = 1.0
 _DARK = 8
 """Percent, below which nobody is recognised."""
 _LEVELS = bytes(level & 0xF8 | level >> 5 for level in range(256))
-"""32 of each colour: what only trembles in the lowest bits is not painted anew, 8 times a second."""
+"""32 of each colour: what only trembles in the lowest bits is not painted again, 8 times a second."""
 _RAMP = " .:-=+*#%@"
 _LEAST_CONTRAST = 64
 

@@ -1,0 +1,78 @@
+"""The rules of the house that no linter knows, for `make check`: sizes of folders, files and functions; words.
+
+`python -m tests.support.house` prints one line for each thing that is wrong.
+"""
+
+import ast
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from profiles.home import CHECKOUT
+
+MODULES, TEST_MODULES, LINES, FUNCTION_LINES = 15, 20, 320, 45
+LONG_TESTS = 480
+"""Some files of tests are longer than LINES; none may become longer than this."""
+WORDS = re.compile(r"\b(whoever|anew|_?mourn\w*|deeds?)\b", re.IGNORECASE)
+WORDS_ALLOWED = re.compile(r"whoever(=True|: bool = False)|command\.whoever")
+"""A field of the operator API, which keeps its words."""
+NAMES = re.compile(r"nobody|somebody|whoever|anew|mourn|deed|told|wish|mend|meanwhile")
+"""No part of a name of a file."""
+
+
+def tracked() -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=CHECKOUT, capture_output=True, text=True, check=True
+    )
+    return [path for name in listed.stdout.splitlines() if (path := CHECKOUT / name).is_file()]
+
+
+def folders(files: list[Path]) -> Iterator[str]:
+    counts = Counter(path.parent for path in files if path.suffix == ".py" and path.name != "__init__.py")
+    for folder, count in sorted(counts.items()):
+        name = folder.relative_to(CHECKOUT)
+        most = TEST_MODULES if name.parts[:1] == ("tests",) else MODULES
+        if count > most:
+            yield f"{name}: {count} modules, at most {most}"
+
+
+def sizes(path: Path) -> Iterator[str]:
+    name, text = path.relative_to(CHECKOUT), path.read_text("utf-8")
+    lines, most = len(text.splitlines()), LONG_TESTS if name.parts[0] == "tests" else LINES
+    if lines > most:
+        yield f"{name}: {lines} lines, at most {most}"
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            length = (node.end_lineno or node.lineno) - node.lineno + 1
+            if length > FUNCTION_LINES:
+                yield f"{name}:{node.lineno}: {node.name} has {length} lines, at most {FUNCTION_LINES}"
+
+
+def words(path: Path) -> Iterator[str]:
+    name = path.relative_to(CHECKOUT)
+    if NAMES.search(path.stem):
+        yield f"{name}: a name for insiders; see CONTRIBUTING.md"
+    if path.suffix not in (".py", ".md", ".toml") or path.name == "CHANGELOG.md" or path == Path(__file__):
+        return
+    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+        if (found := WORDS.search(line)) and not WORDS_ALLOWED.search(line):
+            yield f'{name}:{number}: say it without "{found[0]}"'
+
+
+def wrong() -> list[str]:
+    files = tracked()
+    out = list(folders(files))
+    for path in files:
+        out += words(path)
+        if path.suffix == ".py":
+            out += sizes(path)
+    return out
+
+
+if __name__ == "__main__":
+    found = wrong()
+    print(*found, sep="\n", end="\n" if found else "")
+    sys.exit(bool(found))
