@@ -2,6 +2,7 @@
 of a python that the rig names.
 """
 
+import asyncio
 import re
 from contextlib import suppress
 from pathlib import Path
@@ -10,16 +11,21 @@ from clients.http import Engine as Client
 from clients.openai_chat import OpenAIChat
 from launchers.headers import gguf
 from launchers.load_flags import LoadFlags
+from launchers.memory import formula
 from launchers.model_launcher import ModelLauncher
 from launchers.store.file_check import gguf_fault
 from launchers.store.progress import OnProgress
 from profiles.errors import ProfileError
+from supervisors.errors import Unfit
 from supervisors.exits import Exit
+from supervisors.meters import machine
 
 _UNKNOWN = re.compile(r"unknown (?:model )?architecture: *'?([\w.-]+)")
 _ALL_LAYERS = 999
 _USUAL = 2048
 """Tokens; every model of today was made for so many."""
+_OTHERS = 512 * 1024 * 1024
+"""Bytes of memory for the ears, the voice and the console; the system has a tenth of all."""
 
 
 class Launcher(ModelLauncher):
@@ -66,15 +72,34 @@ class Launcher(ModelLauncher):
         )
 
     def check_context(self, file: str) -> None:
-        """The header says how many tokens it was trained with; reading it takes 0.1 s, so not for a usual one."""
+        if found := self._context_misfit():
+            raise ProfileError(file, f"engines.{self.name}.context", *found)
+
+    def _context_misfit(self) -> tuple[str, str] | None:
+        """What is wrong with its window, and what would fit: more than the model was trained with, or than this machine
+        has memory for. Reading the header takes 0.1 s, so not for a usual one.
+        """
         files, wanted = self.files(), self.settings.context
         if wanted <= _USUAL or not files or self.settings.launch == "attach":
-            return
+            return None
         with suppress(OSError, ValueError):
-            known = gguf.read(files[0]).number("context_length")
+            model = gguf.read(files[0])
+            known = model.number("context_length")
             if 0 < known < wanted:
-                what = f"{wanted} tokens are more than {self.model} was made for"
-                raise ProfileError(file, f"engines.{self.name}.context", what, f"write {known} or less")
+                return f"{wanted} tokens are more than {self.model} was made for", f"write {known} or less"
+            if self._layers == 0 or self.needs_environment():  # our own server computes on no GPU
+                return self._lack_of_memory(model)
+        return None
+
+    def _lack_of_memory(self, model: gguf.Gguf) -> tuple[str, str] | None:
+        """By all that the machine has, not by what is free now: what is free changes."""
+        flags, total = self.memory_flags(), machine.look().ram_total
+        need, room = formula.llm(model, flags).ram, total * 9 // 10 - _OTHERS
+        longest = formula.longest_context(model, flags, room)
+        if need <= room or longest < _USUAL:  # then it is the model that is too large
+            return None
+        what = f"{flags.context} tokens with {self.model} take {need / 1e9:.1f} GB of memory"
+        return f"{what}, and this machine has {total / 1e9:.1f} GB", f"write {longest} or less"
 
     def weights_fault(self, weights: Path) -> str:
         return gguf_fault(weights)
@@ -93,6 +118,8 @@ class Launcher(ModelLauncher):
     async def prepare(self, on_progress: OnProgress) -> None:
         self.refuse_misfit()
         await super().prepare(on_progress)
+        if found := await asyncio.to_thread(self._context_misfit):  # the model was not here before, or is another one
+            raise Unfit(self.name, f"context is too long: {found[0]}", found[1])
 
     async def try_out(self, client: Client) -> None:
         """The frozen head and a word, so that the canary warms the slot and never evicts it."""

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from launchers.headers.ggml import Whisper
 from launchers.headers.gguf import Gguf, Tensor
@@ -102,6 +103,18 @@ def _split(model: Gguf, flags: LoadFlags, machine: str, on_gpu: int) -> Need:
     loading = there if flags.mmap else 0
     peak = max(ram + loading, ram + flags.prompt_cache_mib * MIB)
     return Need(ram=ram, peak_ram=peak, vram=vram, layers_on_gpu=on_gpu, layers=total)
+
+
+def longest_context(model: Gguf, flags: LoadFlags, ram: int) -> int:
+    """Tokens of the largest window, in steps of 256, with which a model that is on no GPU takes no more than `ram`
+    bytes; 0 where it is too large with any.
+    """
+    fewest, most = 0, flags.context // 256
+    while fewest < most:
+        tried = (fewest + most + 1) // 2
+        fits = llm(model, replace(flags, context=256 * tried)).ram <= ram
+        fewest, most = (tried, most) if fits else (fewest, tried - 1)
+    return 256 * fewest
 
 
 def vocabulary_bytes(model: Gguf) -> int:

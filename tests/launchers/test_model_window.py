@@ -13,7 +13,8 @@ from console.engines.services import misfit
 from conversation import window
 from conversation.ports import Message
 from launchers import registry
-from launchers.base import Workshop
+from launchers.base import BaseLauncher, Workshop
+from launchers.llm_llama_cpp import Launcher
 from launchers.model_launcher import ModelLauncher
 from launchers.runtime.environments import Environments
 from launchers.store.model_store import ModelStore
@@ -22,6 +23,7 @@ from profiles.home import Home
 from profiles.schema import Character, Engine
 from supervisors.errors import ServiceError, Unfit
 from tests.fakes.http_server import Asked, Script, serving, whole
+from tests.launchers.memory.headers import llama, write_gguf
 
 LONG = Character(name="Long", persona="You are a pirate. " * 3000)
 SHORT = Character(name="Short", persona="You are a pirate.")
@@ -145,3 +147,20 @@ def test_check_says_so(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
         line.startswith("✗ character   llm: persona is about 16,550 tokens, the window ")
         and "shorten it or set" in line
     )
+
+
+async def test_a_model_that_has_just_come_is_asked_for_its_window_as_well(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the show it was not here, or another one was: a swap."""
+    file = write_gguf(home.root / "toy.gguf", llama() | {"llama.context_length": 4096})
+    launcher, come = made(home, SHORT, context=8192), list[Path]()
+    monkeypatch.setattr(Launcher, "files", lambda launcher: come)
+
+    async def prepare(launcher: BaseLauncher, on_progress: object) -> None:
+        come.append(file)
+
+    monkeypatch.setattr(BaseLauncher, "prepare", prepare)
+    launcher.check_context("booth.toml")
+    with pytest.raises(Unfit, match="llm: context is too long: 8192 tokens are more than .*; write 4096 or less"):
+        await launcher.prepare(lambda progress: None)
