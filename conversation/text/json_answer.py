@@ -15,7 +15,13 @@ _CALLS = frozenset(
 _THOUGHTS = frozenset("thought thoughts thinking reasoning reason analysis plan explanation rationale notes".split())
 _PAIR = re.compile(r"""["']?([\w .-]+?)["']?\s*:\s*(?:"((?:[^"\\]|\\.)*)|'((?:[^'\\]|\\.|'(?=\w))*))""", re.DOTALL)
 
-_THOUGHT = re.compile(r"(?is)<\s*(think\w*|thoughts?|reason\w*|scratchpad)\b[^>]*>.*?(?:</\s*\1\s*>|\Z)")
+_NOTES = r"(?:think\w*|thoughts?|reason\w*|scratchpad|reflection)"
+_THOUGHT = re.compile(
+    rf"(?is)[<\[{{◁]\|?\s*({_NOTES})\b[^>\]}}▷]*[>\]}}▷].*?(?:[<\[{{◁]\|?/\s*\1\s*\|?[>\]}}▷]|\Z)"
+    rf"|\A.*[<\[◁]\|?/\s*{_NOTES}\s*\|?[>\]▷]"
+)
+_ROLES = "role from speaker author sender".split()
+_OTHERS = frozenset("user human visitor system developer tool function".split())
 
 
 class Balance:
@@ -64,6 +70,13 @@ def words_in(raw: str) -> str | None:
     return _words(names | pairs)
 
 
+def is_others(raw: str) -> bool:
+    """Whether it is a message in somebody else's name, `{"role": "user", …}` or `{"user": "…"}`."""
+    found = re.search(rf"""(?i)["']?\b(?:{"|".join(_ROLES)})["']?\s*:\s*["'](\w+)""", raw)
+    alone = re.match(r"""[\[{\s]*["']?(?!tool|function)(\w+)["']?\s*:\s*(?:"[^"]*"|'[^']*')\s*\}""", raw)
+    return any(match and match[1].lower() in _OTHERS for match in (found, alone))
+
+
 def _from_json(raw: str) -> Any:
     return json.loads(raw, strict=False)
 
@@ -89,6 +102,9 @@ def _words(value: Any) -> str | None:
     keys = {re.sub(r"[\s-]", "_", str(key).strip().lower()): inner for key, inner in value.items()}
     if "final answer" in str(keys.get("action", "")).replace("_", " ").lower():
         return _words(keys.get("action_input"))
+    roles = [keys[role] for role in _ROLES if role in keys] or list(keys)[: len(keys) == 1]
+    if any(str(role).lower() in _OTHERS for role in roles):
+        return None
     chat = "content" in keys or "choices" in keys
     called = any(inner for key, inner in keys.items() if key in _CALLS)  # many servers add an empty "tool_calls"
     if not chat and (called or "action_input" in keys or not keys.keys() - _CALLS):

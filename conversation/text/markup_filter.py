@@ -31,13 +31,14 @@ class SpeakableStream:
         """The model began to play the visitor: nothing after that is ours to say."""
         self.taken_back = 0
         self._line_start = LineStart(name)
-        self._unwrapper = Unwrapper(name, self._spoke, thinks_first)
+        self._unwrapper = Unwrapper(name, self._spoke, lambda: self.handed_on, thinks_first)
         self._begin()
 
     def _begin(self) -> None:
         self._mode: Callable[[str], None] = self._at_line
         self._held = ""
         self._said = Said()
+        self.handed_on = False  # set from outside: some of it may be heard by now
 
     @property
     def thought_aloud(self) -> bool:
@@ -110,8 +111,7 @@ class SpeakableStream:
 
     def _at_line(self, char: str) -> None:
         if not self._held and char.isspace():
-            self._line_end(char)
-            return
+            return self._line_end(char)
         self._held += char
         verdict = self._line_start.judge(self._held, not self._said.last)
         if verdict is Verdict.WAIT:

@@ -55,8 +55,14 @@ class Reply:
 
     def feed(self, piece: str) -> list[Clause]:
         self._pieces += 1
-        text = self._new(self.text.feed(piece))
-        return self._sayable(self._cutter.feed(text))
+        clauses: list[Clause] = []
+        for char in piece:
+            taken_back = self.taken_back
+            text = self._new(self.text.feed(char))
+            if self.taken_back != taken_back:
+                clauses.clear()
+            clauses += self._sayable(self._cutter.feed(text)) if text else ()
+        return clauses
 
     def flush(self) -> list[Clause]:
         """The rest; a half sentence after a whole one is left unsaid."""
@@ -79,6 +85,7 @@ class Reply:
         for clause in clauses:
             if not self.full:
                 said.append(clause)
+                self.text.handed_on = True
                 self._sentences += clause.ends_sentence
                 self._said += clause.text + " "
         return said

@@ -3,23 +3,34 @@
 import re
 from collections.abc import Callable
 
-from conversation.text.json_answer import Balance, words_in
+from conversation.text.json_answer import Balance, is_others, words_in
 from conversation.text.wrappings import THINKS, Maybe, answer_label, label
 
 _JSON = re.compile(
-    r"""[\[{\s]*["'][\w .$-]{1,40}["']\s*:|\{\s*(?:answer|response|reply|name|tool|function|action|text|message)\s*:"""
+    r"""[\[{\s]*["'][\w\ .$-]{1,40}["']\s*:
+    |\{\s*(?:answer|role|response|reply|name|tool|function|action|text|message)\s*:""",
+    re.VERBOSE,
 )
 _MAYBE_JSON = re.compile(
     r"""[\[{]\s{0,40}(?:[\[{]\s{0,40}){0,3}(?:["'](?:[\w .$-]{0,40}(?:["']\s{0,4})?)?)?|\{\s{0,40}[a-z]{0,8}\s?"""
 )
 _STRINGS = re.compile(r"""\[\s*["']""")
-_CALL = re.compile(r"\[?\s{0,9}(?:print\(\s{0,3})?[a-z][a-z0-9]*(?:[_.][a-z0-9_]+)+\(")
-_MAYBE_CALL = re.compile(r"\[?\s{0,9}(?:print\(\s{0,3})?(?:[a-z][a-z0-9_.]{0,40})?")
-_CALLED = ("functions.", "to=functions")
-_FENCE = re.compile(r"```(\w{0,12})\s{0,40}[\[{]?")
+_BEFORE_CALL = r"\[?\s{0,9}(?:print\(\s{0,3}|await\s)?"
+_CALL = re.compile(
+    rf"""{_BEFORE_CALL}(?:[a-z][\w.]*_[\w.]*\(|[a-z]\w*(?:\.\w+)*\(\s{{0,3}}(?:["'{{\[)]|\w{{1,30}}\s?=))"""
+)
+"""A name with an underscore, or what stands in the brackets is written as in code: `skull.exe(has stopped)` is talk."""
+_MAYBE_CALL = re.compile(rf"{_BEFORE_CALL}(?:[a-z][\w.]{{0,40}}(?:\(\s{{0,3}}(?:\w{{1,30}}\s?)?)?)?")
+_CALLED = ("functions.", "functions[", "functools[", "to=functions")
+_FENCE = re.compile(r"```(\w{0,12})(\s{0,40})(\S?)")
+_NAMES = frozenset(["", "json", "json5", "jsonc", "text", "txt", "plaintext", "plain", "markdown", "md"])
 _DATA = frozenset(["", "json", "json5", "jsonc"])
-_PROSE = frozenset(["", "text", "txt", "plaintext", "plain", "markdown", "md"])
-_ASIDE = re.compile(
+_CODE = frozenset(
+    """python py javascript js typescript ts java c cpp csharp go rust lua ruby php perl bash sh shell console html xml
+    css sql yaml yml toml ini csv svg mermaid diff json json5 jsonc latex""".split()
+)
+"""A fence of any other kind around a whole reply has an answer in it."""
+ASIDE = re.compile(
     r"\b(?:the (?:user|visitor|human|persona)|(?:I|we) (?:should|need|must|have to|could|will|can)|let me|respond|reply"
     r"|answer|in character|persona|they (?:want|ask|say))\b",
     re.IGNORECASE,
@@ -29,6 +40,10 @@ _KEPT = 2000
 _CALLS = frozenset("tool_code tool_call tool_calls tool function_call action".split())
 _TAIL = 60
 _ACTION = re.compile(r"(?:^|[\s*])Action(?: Input)?[*\s]*:$")
+_TALKS = re.compile(
+    r"(?i)[.!?…*”\"]|['’](?:s|m|re|t|ll|ve|d)\b|\b(?:i|you|we|he|she|it|they|me|us|my|your|our|is|are|am|was|were)\b"
+)
+"""A whole sentence is no function's name."""
 _ACTION_INPUT = re.compile(r"(?i)(?:action[ _]input|tool[ _](?:call|input)|function[ _]call)[*\s]*:$")
 
 
@@ -36,11 +51,11 @@ class Unlabelled:
     """Feed characters, get those of the answer; what may become a label or JSON is held until it is clear."""
 
     def __init__(self, name: str) -> None:
-        self.thought = self.called = False
+        self.thought = self.called = self.other_turn = False
         """Whether there was any such thing."""
         self._answer_label = answer_label(name)
         self._mode: Callable[[str], str] = self._in_text
-        self._held = self._tail = self._last = self._thought_text = ""
+        self._held = self._tail = self._last = self._thought_text = self._label = ""
         self._line_begins = True
         self._fenced = self._began = False
         self._balance: Balance | None = None
@@ -80,7 +95,7 @@ class Unlabelled:
         """A thought under a label, and nothing that says where its answer begins: that is its last paragraph."""
         _, parted, last = self._thought_text.rstrip().rpartition("\n\n")
         self._mode = self._in_text
-        if (not last.strip() or _ASIDE.search(last)) or (not parted and len(self._thought_text) >= _KEPT):
+        if (not last.strip() or ASIDE.search(last)) or (not parted and len(self._thought_text) >= _KEPT):
             return ""
         self.thought = bool(parted)
         return "".join(map(self._plain, last))
@@ -95,7 +110,7 @@ class Unlabelled:
     def _plain(self, char: str) -> str:
         self._began = self._began or char.isalnum()
         self._last = char
-        self._line_begins = char == "\n" or (self._line_begins and (char.isspace() or char in "*#_>-"))
+        self._line_begins = char == "\n" or (self._line_begins and (char.isspace() or char in "*#_>-`"))
         return char
 
     def _in_text(self, char: str) -> str:
@@ -141,7 +156,7 @@ class Unlabelled:
         if found in THINKS:
             self._mode, self._tail, self._thought_text = self._in_thought, "\n", ""
             return ""
-        self._mode, self._tail, self._balance, self._held = self._in_action, held, None, ""
+        self._mode, self._tail, self._balance, self._held, self._label = self._in_action, held, None, "", held
         self.called = self.called or bool(_ACTION_INPUT.search(held))
         return ""
 
@@ -152,7 +167,7 @@ class Unlabelled:
             self._mode, self._line_begins = self._in_text, True
             return "\n"
         if char == ":" and _ACTION.search(self._tail):
-            self._mode, self._balance, self._held, self.called = self._in_action, None, "", True
+            self._mode, self._balance, self._held, self.called, self._label = self._in_action, None, "", True, ""
         elif self._tail.endswith("done thinking."):
             self.restart()
         return ""
@@ -173,10 +188,13 @@ class Unlabelled:
         return ""
 
     def _end_action(self) -> str:
-        """A whole sentence is no function's name: "Action: *rattles* Boo!" is an answer."""
+        """ "Action: *rattles* Boo!" is an answer, and so is "Action: that's what I like"."""
         line, self._held, self._mode, self._line_begins = self._held, "", self._in_text, True
-        self.called = self.called or not re.search(r"[.!?…*”\"]", line)
-        return "\n" + ("" if self.called else "".join(map(self.feed, line)))
+        self.called = self.called or not _TALKS.search(line)
+        if self.called:
+            return "\n"
+        before = "" if line.lstrip().startswith("*") else self._label
+        return "\n" + "".join(map(self._plain, before)) + "".join(map(self.feed, line))
 
     def _in_word(self, char: str) -> str:
         self._held += char
@@ -219,6 +237,9 @@ class Unlabelled:
     def _end_json(self) -> str:
         raw, self._held, self._mode, self._line_begins = self._held, "", self._in_text, True
         words = words_in(raw)
+        if words is None and is_others(raw):
+            self.other_turn = True
+            return "\n"
         if words is None:
             self.called = True
             return "\n"
@@ -236,23 +257,23 @@ class Unlabelled:
                 self._held, self._fenced, self._mode = "", False, self._in_text
             return ""
         found = _FENCE.fullmatch(self._held)
-        info = found[1].lower() if found else "?"
-        prose = re.fullmatch(r"```(\w{0,12})\s+\S", self._held)
-        if prose and self._at_begin and prose[1].lower() in _PROSE and char not in "{[":
-            return self._begin_fenced(char)  # a whole reply in a fence
-        if info in _CALLS and char.isspace():
+        if found is None:
+            return self._not(len(self._held) - 1)
+        info, gap, rest = found[1].lower(), found[2], found[3]
+        whole = self._at_begin and info not in _CODE | _CALLS  # the whole reply is in this fence
+        if rest:
+            if not whole and not (rest in "{[" and info in _DATA):
+                return self._not(len(self._held) - 1)
+            return self._begin_fenced(self._held[3:] if info not in _NAMES and "\n" not in gap else rest)
+        if info in _CALLS and gap:
             self.called, self._mode, self._held = True, self._in_called_fence, ""
-        elif info in _PROSE and char.isspace() and self._at_begin:
-            return ""
-        elif found is None or (info not in _DATA and char.isspace()):
-            return self._not(len(self._held) - (found is None))
-        elif char in "{[":
-            return self._begin_fenced(char) if info in _DATA else self._not(len(self._held) - 1)
+        elif gap and not whole and info not in _DATA:
+            return self._not(len(self._held))
         return ""
 
-    def _begin_fenced(self, char: str) -> str:
+    def _begin_fenced(self, text: str) -> str:
         self._fenced, self._held, self._mode, self._line_begins = True, "", self._in_text, True
-        return self.feed(char)
+        return "".join(map(self.feed, text))
 
     def _in_called_fence(self, char: str) -> str:
         self._held = (self._held + char)[-3:]

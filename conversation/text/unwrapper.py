@@ -3,8 +3,9 @@
 import re
 from collections.abc import Callable
 
+from conversation.text.entities import Entities
 from conversation.text.json_answer import Balance
-from conversation.text.unlabelled import Unlabelled
+from conversation.text.unlabelled import ASIDE, Unlabelled
 from conversation.text.wrappings import TAG_OPENERS, Kind, Maybe, Tag, scan
 
 _MUSING = re.compile(
@@ -18,7 +19,7 @@ _MUSING = re.compile(
 """How a model talks to itself about its visitor, not to them."""
 _OPENING = 100
 """Characters of a reply that are looked at for that."""
-_TAIL = 24
+_TAIL = 200
 _UNMARKED_END = "assistantfinal"
 """What is left of gpt-oss's channels where a server leaves out the tags."""
 _OTHERS = frozenset("user system human developer tool visitor".split())
@@ -29,22 +30,26 @@ class Unwrapper:
     end alone: `taken_back` counts how often all that was given before has turned out to be none of the answer.
     """
 
-    def __init__(self, name: str, spoke: Callable[[], bool], thinks_first: bool = False) -> None:
-        """`spoke`: whether anything was let through to the voice since the last time that all was taken back;
-        `thinks_first`: this model's replies begin with a thought that is not marked.
+    def __init__(
+        self, name: str, spoke: Callable[[], bool], handed_on: Callable[[], bool], thinks_first: bool = False
+    ) -> None:
+        """`spoke`: whether anything was let through to the voice since the last time that all was taken back,
+        `handed_on`: whether it may be heard by now; `thinks_first`: this model's replies begin with a thought that is
+        not marked.
         """
         self.ended = False
         self.taken_back = 0
         self.thinks_unmarked = False
         """A thought ended that had not been marked at its beginning."""
         self._thought = self._called = False
-        self._spoke = spoke
+        self._spoke, self._handed_on = spoke, handed_on
         self._inner = Unlabelled(name)
         self._mode: Callable[[str], str] = self._in_doubt if thinks_first else self._in_text
         self._tag = self._held = self._tail = self._opening = ""
+        self._entities = Entities()
         self._depth, self._stray, self._channel = 0, False, False
         self._balance: Balance | None = None
-        self._named = self._to_the_end = False
+        self._named = self._to_the_end = self._mused_late = False
 
     @property
     def thought_aloud(self) -> bool:
@@ -57,6 +62,9 @@ class Unwrapper:
     def feed(self, char: str) -> str:
         if self.ended:
             return ""
+        return "".join(map(self._feed, self._entities.feed(char)))
+
+    def _feed(self, char: str) -> str:
         if self._tag:
             return self._grow_tag(char)
         quoted = self._tail.endswith("`") and not self._tail.endswith("``")  # a `<user>` that is talked about
@@ -67,8 +75,9 @@ class Unwrapper:
 
     def flush(self, whole: bool = True) -> str:
         """The rest; `whole` is False when the reply was cut off by its limit, which no thought survives."""
+        before = "".join(map(self._feed, self._entities.flush()))
         tag, self._tag = self._tag, ""
-        out = "" if tag[1:2] in ("|", "｜", "/") else "".join(map(self._mode, tag))
+        out = before if tag[1:2] in ("|", "｜", "/") else before + "".join(map(self._mode, tag))
         if self._mode == self._in_doubt and whole:
             out += self._release()
         if self._mode == self._after_stray_end:
@@ -77,25 +86,34 @@ class Unwrapper:
 
     def _release(self) -> str:
         held, self._held, self._mode = self._held, "", self._in_text
-        self._opening = "x" * _OPENING
-        return "".join(map(self.feed, held))
+        self._opening, self._mused_late = "x" * _OPENING, False
+        return "".join(map(self._feed, held))
 
     def _in_text(self, char: str) -> str:
         self._tail = (self._tail + char)[-_TAIL:]
         if len(self._opening) < _OPENING:
             self._opening += char
             if not char.isalnum() or self._opening.startswith("analysis"):
-                self._muse()
+                self._muse(char)
             if self._mode == self._in_doubt:
                 return ""
         if self._tail.endswith(_UNMARKED_END):
             self._end_thought()
             return ""
-        return self._inner.feed(char)
+        out = self._inner.feed(char)
+        if self._inner.other_turn:
+            self._inner.other_turn, self.ended = False, self._spoke() or any(map(str.isalnum, out))
+        return out
 
-    def _muse(self) -> None:
-        """Perhaps a thought that is not marked: nothing is given until its end, or the reply's."""
-        if _MUSING.search(self._opening):
+    def _muse(self, char: str) -> None:
+        """Perhaps a thought that is not marked: nothing is given until its end, or the reply's. What may be heard by
+        now is not held back with it, or it would be heard twice.
+        """
+        if not _MUSING.search(self._opening):
+            return
+        if self._handed_on():
+            self._held, self._mode, self._mused_late = char, self._in_doubt, True
+        else:
             opening, aloud = self._opening, self._thought
             self._take_back()
             self._held, self._mode, self._thought = opening, self._in_doubt, aloud
@@ -114,9 +132,17 @@ class Unwrapper:
         if found is Maybe.WAIT:
             return ""
         text, self._tag = self._tag, ""
-        if isinstance(found, Tag):
+        if isinstance(found, Tag) and not self._is_word(found, text):
             return self._take_tag(found)
-        return self._mode(text[0]) + "".join(map(self.feed, text[1:]))
+        return self._mode(text[0]) + "".join(map(self._feed, text[1:]))
+
+    def _is_word(self, tag: Tag, text: str) -> bool:
+        """`a <user> walks in` and `I [think] so` are talk."""
+        line = self._tail.rpartition("\n")[2].rstrip(" ")
+        if tag.kind is Kind.PERHAPS:
+            return bool(line) or self._mode != self._in_text
+        named = tag.kind in (Kind.VISITOR, Kind.OURS) and text[1].isalpha() and self._mode == self._in_text
+        return named and self._tail.endswith(" ") and line[-1:].isalnum()
 
     def _take_tag(self, tag: Tag) -> str:
         out, before = self._inner.let_go() if self._mode == self._in_text else "", self.taken_back
@@ -125,15 +151,18 @@ class Unwrapper:
         if tag.kind is Kind.THOUGHT and tag.closing:
             self._end_thought(out)
         elif tag.kind is Kind.THOUGHT:
+            out += self._release() if self._mused_late else ""
             self._begin_thought()
         elif self._mode == self._in_thought and not self._channel:
             return ""
+        elif tag.kind is Kind.PERHAPS:
+            self._held, self._mode, self._depth = "", self._in_doubt, 1
         elif self._mode == self._in_call:
             self._tag_in_call(tag)
         elif tag.kind in (Kind.TOOL, Kind.CODE):
             self._begin_call(tag)
         elif tag.kind is Kind.ANSWER:
-            if not tag.closing:
+            if not tag.closing and not self._asked():
                 self._take_back(out)
         elif tag.kind is Kind.CHANNEL:
             self._held, self._mode = "", self._in_header
@@ -142,6 +171,11 @@ class Unwrapper:
         elif tag.kind is not Kind.NOTHING:
             out += self._turn(tag, out)
         return "\n" if self.taken_back != before else out + "\n"
+
+    def _asked(self) -> bool:
+        """Whether what was said was for the visitor, like the question of a riddle: thoughts end with a full stop."""
+        said = self._tail.rstrip('\n "”*_')
+        return self._mode == self._in_text and said.endswith(("?", "!")) and not ASIDE.search(said)
 
     def _turn(self, tag: Tag, before: str) -> str:
         """A message begins or ends; once something has been said, ours is over."""
@@ -165,7 +199,7 @@ class Unwrapper:
             self._held += char
             return ""
         self._take_role()
-        return self.feed(char)
+        return self._feed(char)
 
     def _take_role(self) -> None:
         role, self._held = self._held.lower(), ""
@@ -219,6 +253,9 @@ class Unwrapper:
             self._held, self._depth = "", max(0, self._depth - 1)
             if not self._depth:
                 self._mode, self._stray = self._in_text, True
+                if self._mused_late:
+                    self._mused_late = False
+                    self._take_back(before)
         elif self._inner.thinks:
             self._inner.restart()
         elif self._mode == self._in_text and self._stray:
@@ -234,7 +271,7 @@ class Unwrapper:
             return ""
         self._mode = self._in_text
         self._take_back()
-        return self.feed(char)
+        return self._feed(char)
 
     def _take_back(self, before: str = "") -> None:
         if self._mode == self._in_doubt:

@@ -15,6 +15,7 @@ class Kind(Enum):
     ROLE = "the beginning of a message; the role's name follows"
     OURS = "the beginning of our message"
     VISITOR = "the beginning of somebody else's message"
+    PERHAPS = "notes of the model's own, if their end is marked as well"
     CHANNEL = "the kind of message follows, until the tag `message`"
     MESSAGE = "the text of a message follows"
     NOTHING = "a mark without a meaning of its own"
@@ -49,13 +50,15 @@ _OPENING = {
     Kind.END: """im_end im_sep eot_id eom_id eot eos endoftext end_of_text end_of_turn end_of_turn_token end_of_sentence
         end_of_message end_of_utterance end_of_document endofprompt endofuser endofassistant end return s bos
         begin_of_text
-        begin_of_sentence startoftext message_end turn_end eod sep sys observation call""",
-    Kind.ROLE: "im_start start_header_id start_of_turn start_of_role start_of_turn_token start",
+        begin_of_sentence startoftext message_end turn_end eod sep sys observation call unk pad sop""",
+    Kind.ROLE: """im_start start_header_id header_start start_of_turn start_of_role start_of_turn_token
+        start extra_id_1 special_11""",
     Kind.OURS: "assistant model bot chatbot_token",
     Kind.VISITOR: "user human visitor system developer user_token system_token ipython inst system_prompt",
     Kind.CHANNEL: "channel",
     Kind.MESSAGE: "message",
-    Kind.NOTHING: "constrain end_header_id end_of_role args call_id tool_sep tool_call_argument_begin",
+    Kind.NOTHING: """constrain end_header_id header_end im_middle end_of_role args call_id tool_sep
+        tool_call_argument_begin""",
 }
 _CLOSING = {
     Kind.THOUGHT: "end_of_thought end_thinking think_end inner_suffix unused95",
@@ -66,10 +69,20 @@ _CLOSING = {
 _TAGS = {name: Tag(kind, False) for kind, names in _OPENING.items() for name in names.split()}
 _TAGS |= {name: Tag(kind, True) for kind, names in _CLOSING.items() for name in names.split()}
 _SQUARE = frozenset(
-    """think thinking thought reasoning reflection inst tool_calls tool_call available_tools tool_results args call_id
-    system_prompt scratchpad user system assistant end eos""".split()
+    """think thinking thought thoughts reasoning reflection inst tool_calls tool_call available_tools tool_results args
+    call_id system_prompt scratchpad internal analysis monologue user system assistant human end eos""".split()
 )
-_CLOSERS = {"<": ">", "◁": "▷", "＜": "＞", "[": "]"}
+_PARTS = {
+    Kind.THOUGHT: """think thinking thinks thought thoughts reasoning scratchpad monologue reflection deliberation
+        cot""",
+    Kind.VISITOR: "user human visitor prompter system developer",
+    Kind.OURS: "assistant bot model chatbot",
+    Kind.END: "eos eot eom eod eoa pad unk sop gmask bos end endof",
+}
+_PART = {part: kind for kind, parts in _PARTS.items() for part in parts.split()}
+_WORD = re.compile(r"end(?=of|[a-z]+$)|(?<=end)of|[a-z]+")
+_NAME = re.compile(r"[a-z_][\w:.-]{0,40}")
+_CLOSERS = {"<": ">", "◁": "▷", "＜": "＞", "[": "]", "{": "}"}
 TAG_OPENERS = frozenset(_CLOSERS)
 _LONGEST = 120
 _GEMMA = {
@@ -84,23 +97,25 @@ def scan(text: str) -> Tag | Maybe:
     """What `text`, which begins with one of TAG_OPENERS, is as a tag; brackets, bars, letters' size and attributes
     (`<think budget="5">`) do not matter.
     """
+    if text.startswith(("[|", "[｜")):
+        text = "<" + (text[1:-1] + ">" if text[-1] == "]" else text[1:])  # EXAONE's
     whole = text[-1] == _CLOSERS[text[0]] and len(text) > 1
     if whole and text in _GEMMA:
         return _GEMMA[text]
     inside = (text[1:-1] if whole else text[1:]).replace("｜", "|").replace("▁", "_")
     core = inside.strip().lstrip("|/<").strip().lower() if not whole else inside.strip("|/< \t").lower()
     name = re.split(r"[\s=|/]", core, maxsplit=1)[0]
-    if text[0] == "[":
+    if text[0] in "[{":
         return _square(text, inside, name, whole)
     if whole:
-        tag = _TAGS.get(name) if core else None
+        tag = _TAGS.get(name) or _by_parts(name, "|" in inside) if core else None
         if tag is None or inside.rstrip().endswith("/"):
             return Maybe.NO
         return Tag(tag.kind, True) if inside.lstrip("| \t").startswith("/") else tag
     if "\n" in text or len(text) > _LONGEST:
         return Maybe.NO
-    known = name in _TAGS or name == "turn"
-    may_be = known if core != name else any(tag.startswith(core) for tag in (*_TAGS, "turn"))
+    known = name in _TAGS or name == "turn" or _by_parts(name, "|" in inside) is not None
+    may_be = known if core != name else bool(_NAME.fullmatch(core))
     return Maybe.WAIT if (may_be if core else len(text) < 5) else Maybe.NO
 
 
@@ -110,9 +125,24 @@ def _square(text: str, inside: str, name: str, whole: bool) -> Tag | Maybe:
     if not whole:
         plain = inside.lstrip("/").lower()
         return Maybe.WAIT if any(tag.startswith(plain) for tag in _SQUARE) else Maybe.NO
-    if inside.lstrip("/").lower() not in _SQUARE or not (closing or inside.isupper() or name in ("think", "inst")):
+    known = inside.lstrip("/").lower() in _SQUARE
+    if not known or (text[0] == "{" and _TAGS[name].kind is not Kind.THOUGHT):
         return Maybe.NO
+    if not closing and name != "inst" and (text[0] == "{" or not inside.isupper()):
+        return Tag(Kind.PERHAPS, False, square=True) if name == "think" else Maybe.NO
     return Tag(_TAGS[name].kind, closing, square=True)
+
+
+def _by_parts(name: str, barred: bool) -> Tag | None:
+    """What no list has: `<internal_thought>` by a word in it, `<|prompter|>` or `<|endofuser|>` too if it has bars."""
+    words = _WORD.findall(name)
+    kinds = [_PART[word] for word in words if word in _PART]
+    closing = "end" in words or "stop" in words
+    if Kind.THOUGHT in kinds:
+        return Tag(Kind.THOUGHT, closing)
+    if not (barred or name.startswith("_")) or not (kinds or closing):
+        return None
+    return Tag(Kind.END if closing or Kind.END in kinds else kinds[0], False)
 
 
 _MARKUP = r"[\s*_#>(\d.)\-]*"

@@ -18,6 +18,17 @@ TURNS = [
     "<<USER>> Who else?",
     "<|turn_end|>Ribs.",
     "User： Who else?",
+    *(
+        f"{mark}Who else?"
+        for mark in """<|prompter|> <|endofuser|> <|user_start|> <|im_user|> <|header_start|>user<|header_end|>
+        <|im_system|> <|start_of_role|>user<|end_of_role|> <|endofrole|> <|role_end|> [|Human|] [|endofturn|] <_user>
+        <extra_id_1>User <SPECIAL_11>User <unk> <pad> &lt;|user|&gt; [HUMAN] <|eot|> <end_of_turn> <</SYS>>""".split()
+    ),
+    '{"role": "user", "content": "Who else?"}',
+    '{"role": "user", "content": "Who else?"}\n{"role": "assistant", "content": "Ribs."}',
+    '{"from": "human", "value": "Who else?"}',
+    '{"visitor": "Who else?"}',
+    '{role: "user", content: "Who else?"}',
 ]
 
 
@@ -32,6 +43,20 @@ def test_a_made_up_turn_ends_the_reply(turn: str) -> None:
         ("[SCRATCHPAD]They want a pun.[/SCRATCHPAD]Boo!", "Boo!"),
         ("<internal>They want a pun.</internal>Boo!", "Boo!"),
         ('{"answer": "<think>They want a pun.</think>Boo!"}', "Boo!"),
+        ('{"answer": "They want a pun.</think>Boo!"}', "Boo!"),
+        ('{"answer": "[THINK]They want a pun.[/THINK]Boo!"}', "Boo!"),
+        ('{"answer": "◁think▷They want a pun.◁/think▷Boo!"}', "Boo!"),
+        ("&lt;think&gt;They want a pun.&lt;/think&gt;Boo!", "Boo!"),
+        ("&lt;think&gt;They want a pun.", ""),
+        ("They want a pun.&lt;/think&gt;Boo!", "Boo!"),
+        ("{think}They want a pun.{/think}Boo!", "Boo!"),
+        ("{{think}}They want a pun.{{/think}}Boo!", "Boo!"),
+        ("[INTERNAL]They want a pun.[/INTERNAL]Boo!", "Boo!"),
+        ("[analysis]They want a pun.[/analysis]Boo!", "Boo!"),
+        ("<my_thoughts>They want a pun.</my_thoughts>Boo!", "Boo!"),
+        ("<|inner_reasoning|>They want a pun.<|end_inner_reasoning|>Boo!", "Boo!"),
+        ("They want a pun. <answer>Boo!</answer>", "Boo!"),
+        ("What would they want? I should greet them! <answer>Boo!</answer>", "Boo!"),
         ("Thought process: The user wants a pun.\n\nBoo to you!", "Boo to you!"),
         ("Thinking: it's what I do for a living.", "it's what I do for a living."),
         ("Thinking: I should greet them.", ""),
@@ -42,7 +67,21 @@ def test_a_thought_is_not_spoken_and_an_answer_is(text: str, expected: str) -> N
 
 
 @pytest.mark.parametrize(
-    "call", ['print(default_api.set_scene(scene="dark"))', "<tool_input>dark</tool_input>", "Tool: set_scene"]
+    "call",
+    [
+        'print(default_api.set_scene(scene="dark"))',
+        "<tool_input>dark</tool_input>",
+        "Tool: set_scene",
+        "Tool: set_scene\nInput: dark",
+        'search("bones")',
+        "search(query='bones')",
+        "setScene( name = 1 )",
+        "web.search()",
+        '`search("bones")`',
+        'functools[{"name": "set_scene", "arguments": {"scene": "dark"}}]',
+        'functions[set_scene]({"scene": "dark"})',
+        "Action: search the web",
+    ],
 )
 def test_a_call_is_not_spoken(call: str) -> None:
     assert check(call, "").called_tool
@@ -57,6 +96,24 @@ def test_a_call_is_not_spoken(call: str) -> None:
         ("```text\nBoo to you!\n```", "Boo to you!"),
         ("```python\nprint(1)\n``` Boo!", "Boo!"),
         ("A `<user>` walks into a bar.", "A  walks into a bar."),
+        ("A <user> walks into a bar.", "A walks into a bar."),
+        ("I [think] I am dead, so I am.", "I I am dead, so I am."),
+        ("[think] Well, boo!", "Well, boo!"),
+        ("{thinking} Well, boo!", "Well, boo!"),
+        ("Salt &amp; bones, AT&T & me &c. R&D; &lt;3", "Salt & bones, AT&T & me &c. R&D; less than 3"),
+        ("What has no guts? <answer>A skeleton!</answer>", "What has no guts? A skeleton!"),
+        ("Here is one. What has no guts?\n<answer>A skeleton!</answer>", "Here is one. What has no guts? A skeleton!"),
+        ("skull.exe(has stopped)", "skull.exe"),
+        ("my brain.exe(has stopped) is gone.", "my brain.exe is gone."),
+        ("boo(hoo) he cried.", "boo he cried."),
+        ("Action: that's what I like", "Action: that's what I like"),
+        ("Action: we run!", "Action: we run!"),
+        ("Tool: the hammer is mine.", "Tool: the hammer is mine."),
+        ("```Boo to you!```", "Boo to you!"),
+        ("```dialogue\nBoo to you!\n```", "Boo to you!"),
+        ("```\n*rattles* Boo to you!\n```\n", "Boo to you!"),
+        ("```text\n[rattles] Boo!\nMr. Bones: I am.", "Boo! I am."),
+        ("```html\n<p>x</p>\n``` Boo!", "Boo!"),
         ("Q: Why am I dead? A: No guts.", "Why am I dead? A: No guts."),
         ("Q: Why am I dead?\nA: No guts.", "Why am I dead? No guts."),
     ],

@@ -5,6 +5,8 @@ from msgspec import structs
 
 from conversation.events import ClauseReady, ModelNoted
 from conversation.stages import Outcome
+from conversation.text.clauses import Clause
+from conversation.text.reply import Reply
 from profiles.schema import Thinking
 from tests.conversation.booth import CHARACTER, Booth, opened
 
@@ -81,3 +83,25 @@ async def test_sentences_with_abbreviations_are_all_heard() -> None:
         booth.change(character=structs.replace(CHARACTER, thinking=Thinking(max_sentences=2)))
         booth.llm.replies = [text]
         assert (await booth.ask()).heard == text
+
+
+@pytest.mark.parametrize("size", [1, 4, 1000])
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        ("Ah! The user wants a pun. I am bones.", "Ah! The user wants a pun. I am bones."),
+        ("I am a skull, and the visitor is just late.", "I am a skull, and the visitor is just late."),
+        ("Ah! The user wants a pun.</think>Boo!", "Boo!"),
+        ("Ah! The user wants a pun. <think>What now?</think> Boo!", "Ah! The user wants a pun. Boo!"),
+    ],
+)
+def test_a_clause_that_was_handed_on_is_not_handed_on_again(reply: str, said: str, size: int) -> None:
+    stream, clauses = Reply(CHARACTER), list[Clause]()
+    for start in range(0, len(reply), size):
+        before = stream.taken_back
+        new = stream.feed(reply[start : start + size])
+        clauses = new if stream.taken_back != before else clauses + new
+    before = stream.taken_back
+    clauses = stream.flush() if stream.taken_back != before else clauses + stream.flush()
+    assert " ".join(clause.text for clause in clauses) == said
+    assert stream.taken_back == ("</think>B" in reply)
