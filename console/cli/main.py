@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
+from console import __version__
 from console.api import commands as cmd
 from console.host.lean_import import import_httpx
 from console.host.surroundings import words
@@ -100,6 +101,7 @@ def parser() -> argparse.ArgumentParser:
     for flag in ("rig", "character"):
         common.add_argument(f"--{flag}", metavar="NAME|FILE", default=argparse.SUPPRESS, help=f"which {flag}")
     out = _Parser(prog="console.py", description=_ABOUT, epilog=_EPILOG, parents=[common])
+    out.add_argument("--version", action="version", version=f"Galactus {__version__}")
     verbs = out.add_subparsers(dest="verb", metavar="COMMAND")
 
     def verb(name: str, words: str) -> argparse.ArgumentParser:

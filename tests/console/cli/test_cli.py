@@ -1,6 +1,7 @@
 """The command line by itself: mistakes cost one line, help is for operators, an unread show is told."""
 
 import asyncio
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from console.api.client import NoShow, OperatorClient
 from console.api.commands import USAGE, CommandError, Say, Status
 from console.cli.main import main, parser
 from console.show.command_router import Operator
+from profiles.home import CHECKOUT
 
 
 @pytest.mark.parametrize(
@@ -80,3 +82,10 @@ def test_nothing_to_say_is_a_mistake_of_the_caller(
     with pytest.raises(CommandError, match="there is nothing to say") as caught:
         asyncio.run(operator.execute(Say(text=text), "x"))
     assert caught.value.code == USAGE
+
+
+def test_the_version_is_that_of_the_project(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    version = re.search(r'^version = "(.+)"$', (CHECKOUT / "pyproject.toml").read_text("utf-8"), re.MULTILINE)
+    assert ended.value.code == 0 and version and capsys.readouterr().out == f"Galactus {version[1]}\n"
