@@ -10,13 +10,13 @@ from console.api import commands as cmd
 from console.api.body_commands import EStop
 from console.api.client import NoShow, OperatorClient
 from console.host.emergency_stop import stop_motors
-from console.host.run_lock import ShowFile
+from console.host.run_lock import ShowFile, alive
 from console.host.stop_marks import StopMarks
 from console.tui.client.persistent_connection import KeptLine, no_line
 from profiles.home import Home
 
-_AGAIN_S = 0.2
-_NEXT = "no show runs whose motors could be stopped; the next one will not move them before you press 3, then K"
+_FIRST_S, _THEN_S = 0.6, 0.3
+_NEXT = "no show runs: if a motor moves, take its power; the next show keeps it off"
 
 
 class Steering:
@@ -80,19 +80,32 @@ class Steering:
 
     async def stop_motors(self) -> None:
         """The emergency stop, on a way of its own: the show's loop may hang, its sockets may be gone, or it may be
-        coming up in place of one that crashed. Raises CommandError where nothing could be told but the next show.
+        coming up in place of one that crashed. Within a second. Raises CommandError, and NoShow where a show runs but
+        does not say that it has stopped them.
         """
         show, folder = self._show(), self._folder()
         if folder is None and show is not None:
             folder = Home.from_environment().state(show.rig)
-        if folder is not None and await asyncio.to_thread(stop_motors, folder):
+        if folder is not None and await asyncio.to_thread(stop_motors, folder, _FIRST_S):
             return
-        if show is None and folder is not None:
-            await asyncio.to_thread(StopMarks(folder).motors, stopped=True)
-            if not await asyncio.to_thread(stop_motors, folder, _AGAIN_S):  # it may have come up in this very moment
-                raise cmd.CommandError(cmd.NO_SHOW, _NEXT)
+        try:
+            async with asyncio.timeout(_THEN_S):
+                await self.send(EStop())
             return
-        await self.send(EStop())
+        except TimeoutError:
+            raise NoShow("it does not answer") from None
+        except NoShow as error:
+            gone = error  # perhaps it has just died, and the next one comes up
+        if folder is None:
+            raise gone
+        marks = StopMarks(folder)
+        await asyncio.to_thread(marks.motors, stopped=True)
+        if await asyncio.to_thread(stop_motors, folder, _THEN_S):  # it may have come up in this very moment
+            return
+        up = await asyncio.to_thread(alive, folder)
+        if up is not None or not marks.stopped:
+            raise gone
+        raise cmd.CommandError(cmd.NO_SHOW, _NEXT)
 
     async def close(self) -> None:
         """Lets go of the button, if it is held, and of all that was to last as long as this."""

@@ -18,7 +18,7 @@ from msgspec import structs
 
 from console.api import commands as cmd
 from console.api.body_commands import EStop
-from console.api.client import OperatorClient
+from console.api.client import NoShow, OperatorClient
 from console.api.commands import CommandError
 from console.host import run_lock as presence
 from console.host import show_finder
@@ -294,9 +294,37 @@ async def test_a_stop_while_no_show_can_be_reached_is_kept_for_the_next(tmp_path
     home.state("booth").mkdir(parents=True)
     steering = Steering(lambda: None, folder=lambda: home.state("booth"))
     began = time.monotonic()
-    with pytest.raises(CommandError, match="no show runs whose motors could be stopped"):
+    with pytest.raises(
+        CommandError, match="no show runs: if a motor moves, take its power; the next show keeps it off"
+    ):
         await steering.stop_motors()
     assert time.monotonic() - began < 5 and StopMarks(home.state("booth")).stopped
+
+
+async def test_a_stop_of_a_show_that_has_just_died_is_kept_for_the_next(tmp_path: Path) -> None:
+    """The screen has not noticed yet."""
+    home = Home(tmp_path)
+    home.state("booth").mkdir(parents=True)
+    dead = ShowFile(pid=1, rig="booth", rig_file="", character="", socket=str(tmp_path / "gone"), logs="")
+    steering = Steering(lambda: dead, folder=lambda: home.state("booth"))
+    with pytest.raises(CommandError, match="no show runs"):
+        await steering.stop_motors()
+    assert StopMarks(home.state("booth")).stopped
+
+
+async def test_a_stop_that_a_show_does_not_answer_is_told_in_time(show: BareShow) -> None:
+    """All of its threads stand still."""
+    steering = Steering(lambda: show.file, folder=lambda: show.state)
+    os.kill(show.file.pid, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        with pytest.raises(NoShow):
+            await steering.stop_motors()
+        assert time.monotonic() - began < 5
+    finally:
+        os.kill(show.file.pid, signal.SIGCONT)
+    wait_for(lambda: reached(show), BACK_S)
+    await acknowledge(show)
 
 
 async def test_a_stop_reaches_a_show_that_is_just_coming_up(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from console.tui.pages.rig.base import RigBase
 from console.tui.pages.rig.view_model import STEPS
 from console.tui.pages.rig.wording import LINE
 
+_NOT_TAKEN = "The stop was not taken: take the power from the servo!"
 _LOWEST, _HIGHEST = -200, 300
 
 
@@ -27,8 +28,9 @@ class JawDeeds(RigBase):
     async def _stop(self) -> None:
         try:
             await self.acting.steering.stop_motors()
-        except (cmd.CommandError, NoShow):
-            self.say("The stop was not taken: take the power from the servo!", "bad")
+        except (cmd.CommandError, NoShow) as error:
+            kept = isinstance(error, cmd.CommandError) and error.code == cmd.NO_SHOW  # for the next show
+            self.say(f"{str(error)[:1].upper()}{str(error)[1:]}." if kept else _NOT_TAKEN, "bad")
         else:
             self.say("Stopped. K acknowledges it.", "warn")
 

@@ -146,6 +146,9 @@ async def test_the_stop_waits_for_nothing_and_says_when_it_was_not_taken(tmp_pat
         seen.show.refuse[body.EStop] = NoShow("it does not answer")
         await seen.press("x")
         assert seen.word == "The stop was not taken: take the power from the servo!"
+        seen.show.refuse[body.EStop] = cmd.CommandError(cmd.NO_SHOW, "no show runs: the next one keeps it off")
+        await seen.press("x")
+        assert seen.word == "No show runs: the next one keeps it off."
 
 
 @pytest.mark.parametrize("keys", [("p",), ("i",), ("i", "enter"), ("o",)])
