@@ -72,8 +72,10 @@ class LimitedJaw:
 
     @property
     def rearms(self) -> bool:
-        """Whether `acknowledge` arms it again: it was armed when the fault came, and was not stopped since."""
-        return self._was_armed and not self.stopped
+        """Whether `acknowledge` arms it again, now or when its board is back: it was armed when the fault came, or is
+        armed by itself, and was not stopped since.
+        """
+        return not self.stopped and (self._was_armed or (self.board is None and self._by_itself))
 
     @property
     def position_us(self) -> float:

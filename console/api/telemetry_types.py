@@ -31,7 +31,7 @@ class JawReading(Struct, frozen=True, kw_only=True):
     fault: str = ""
     """Latched until acknowledged."""
     rearms: bool = False
-    """To acknowledge the fault arms it again, as it was before."""
+    """To acknowledge the fault arms it again, as it was before; if its board is gone, as soon as that is back."""
     lost: bool = False
     """The board is not there now; it is looked for."""
     sync_ms: float | None = None

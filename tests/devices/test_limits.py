@@ -283,18 +283,36 @@ def test_a_board_that_is_first_found_in_a_panic_stays_limp_until_the_panic_is_ov
     assert jaw.armed and jaw.open_to(1.0)
 
 
-def test_what_acknowledging_will_do_is_known_before() -> None:
+@pytest.mark.parametrize("before", ["limp", "armed", "disarmed", "stopped", "stopped then"])
+@pytest.mark.parametrize("fault", ["nonsense", "unplugged"])
+@pytest.mark.parametrize("acknowledged", ["while it is gone", "when it is back"])
+@pytest.mark.parametrize("arm_at_start", [True, False])
+def test_what_acknowledging_will_do_is_known_before(
+    before: str, fault: str, acknowledged: str, arm_at_start: bool
+) -> None:
+    """`rearms` is what the rig page tells; and with the board back, armed or not, it was told the truth."""
     board, clock = SimulatedBoard(), Clock()
-    jaw = armed(board, FAST, clock)
-    jaw.lose(DeviceError("jaw", "it answers nonsense", "look at it"))
+    jaw = LimitedJaw(replace(FAST, arm_at_start=arm_at_start), clock)
     jaw.take(board, simulated=False)
-    assert jaw.fault and jaw.rearms
-    jaw.acknowledge()
-    assert jaw.armed
-    jaw.stop()
-    assert not jaw.rearms
-    jaw.acknowledge()
-    assert not jaw.armed
+    if before != "limp":
+        jaw.arm()
+    if before == "disarmed":
+        jaw.disarm()
+    if before == "stopped":
+        jaw.stop()
+    jaw.lose(Unplugged("jaw", "gone", "plug it in") if fault == "unplugged" else DeviceError("jaw", "nonsense", "look"))
+    if before == "stopped then":
+        jaw.stop()
+    if acknowledged == "while it is gone":
+        told = jaw.rearms
+        jaw.acknowledge()
+        jaw.take(board, simulated=False)
+    else:
+        jaw.take(board, simulated=False)
+        told = jaw.armed or jaw.rearms
+        jaw.acknowledge()
+    assert jaw.armed == told
+    assert not (jaw.armed and before in ("disarmed", "stopped", "stopped then"))
 
 
 @pytest.mark.parametrize("by_hand", ["disarmed", "stopped", "never armed"])

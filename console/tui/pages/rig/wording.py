@@ -21,7 +21,7 @@ def jaw_state(picture: Picture, view: BodyView | None) -> tuple[Span, str]:
     if reading is None:
         return (" ○ UNKNOWN ", "offair"), "The show has not told of the jaw yet."
     if reading.stopped:
-        return (" ■ STOPPED ", "alarm"), "Emergency stop: the motors are off. K acknowledges it, then M arms."
+        return (" ■ STOPPED ", "alarm"), f"Emergency stop: the motors are off. {_way_back(reading)}"
     if reading.fault:
         return (" ✖ FAULT ", "alarm"), f"{reading.fault.rstrip('.')}. {_way_back(reading)}"
     if reading.lost:
@@ -35,8 +35,13 @@ def jaw_state(picture: Picture, view: BodyView | None) -> tuple[Span, str]:
 
 
 def _way_back(reading: JawReading) -> str:
+    """What K does depends on who made it limp, and on whether its board is there."""
+    if reading.rearms and reading.lost:
+        return "K acknowledges it; it is armed as soon as it is back: hands away."
     if reading.rearms:
         return "K acknowledges it and arms it again: hands away first."
+    if reading.lost:
+        return "K acknowledges it; when it is back, M arms."
     return "K acknowledges it, then M arms."
 
 

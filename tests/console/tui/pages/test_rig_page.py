@@ -11,7 +11,7 @@ from console.api.client import NoShow
 from console.api.telemetry_types import JawReading
 from console.tui.drawing.panel import Panel
 from console.tui.pages.rig.panels.sound_panel import SoundPanel
-from console.tui.pages.rig.wording import LINE
+from console.tui.pages.rig.wording import LINE, jaw_state
 from console.tui.widgets.questions import Choice
 from tests.console.pictures.rig_scenes import FAULT, GONE, JAW, LEVELS, LIMP, STOPPED
 from tests.console.tui.pages.rig_sight import Answering, quick, sight
@@ -115,6 +115,25 @@ async def test_what_cannot_be_says_why_and_sends_nothing(
         seen.show.told.clear()
         await seen.press(*keys)
         assert seen.word == words and words in seen.all and seen.show.told == []
+
+
+K = "K acknowledges it"
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        (STOPPED, f"the motors are off. {K}, then M arms."),
+        (STOPPED | {"lost": True}, f"the motors are off. {K}; when it is back, M arms."),
+        (FAULT, f"{K}, then M arms."),
+        (FAULT | {"rearms": True}, f"{K} and arms it again: hands away first."),
+        (FAULT | {"lost": True}, f"{K}; when it is back, M arms."),
+        (FAULT | {"lost": True, "rearms": True}, f"{K}; it is armed as soon as it is back: hands away."),
+    ],
+)
+async def test_the_way_back_is_told_as_it_is(tmp_path: Path, row: dict[str, object], words: str) -> None:
+    async with sight(tmp_path, jaw=row) as seen:
+        assert jaw_state(seen.page._picture, None)[1].endswith(f" {words}")
 
 
 async def test_an_inverted_jaw_opens_with_the_same_key(tmp_path: Path) -> None:
