@@ -72,9 +72,7 @@ class LimitedJaw:
 
     @property
     def rearms(self) -> bool:
-        """Whether `acknowledge` arms it again, now or when its board is back: it was armed when the fault came, or is
-        armed by itself, and was not stopped since.
-        """
+        """Whether `acknowledge` arms it, now or once its board is back: it was armed, or is by itself; not stopped."""
         return not self.stopped and (self._was_armed or (self.board is None and self._by_itself))
 
     @property

@@ -15,6 +15,7 @@ import pytest
 
 from supervisors import kernel
 from supervisors.health import probes
+from supervisors.shim import named_socket
 from supervisors.shim.process import ShimProcess
 from supervisors.shim.shim_handle import ShimHandle
 from supervisors.shim.spawning import SHIM, spawn
@@ -199,3 +200,18 @@ class Gone(ShimHandle):
     @property
     def end(self) -> str:
         return ""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
+@pytest.mark.parametrize("planted", ["link", "folder", "link to a folder of another"])
+def test_what_another_user_put_in_place_of_the_folder_is_refused(tmp_path: Path, planted: str) -> None:
+    real, place = tmp_path / "real", tmp_path / "place"
+    real.mkdir()
+    if planted == "folder":
+        place.mkdir()
+    else:
+        place.symlink_to(real)
+    named_socket.make_folder(str(place))  # what is ours may be a link
+    os.chown(real if "another" in planted else place, 12345, -1, follow_symlinks=False)
+    with pytest.raises(PermissionError, match="not a folder of ours"):
+        named_socket.make_folder(str(place))

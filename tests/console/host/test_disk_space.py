@@ -15,14 +15,15 @@ from console.api.bus import Bus
 from console.api.events import DiskChanged, Note
 from console.api.state import ShowState
 from console.engines import engine_overrides
-from console.host import disk_space, show_finder
+from console.host import disk_space, run_lock, show_finder
 from console.host.event_log import EventLog
-from console.host.run_lock import alive
+from console.host.run_lock import Presence, alive
 from console.host.show_log import show_log
 from console.tui.client.screen_state import Picture
 from console.tui.pages.show.alerts import troubles
 from conversation.events import Marks, TurnEnded
 from conversation.stages import Outcome
+from profiles.home import Home
 from tests.support.bare_show import BareShow, bare_show, wait_for
 
 Mount = Callable[..., Path]
@@ -277,3 +278,21 @@ async def test_a_disk_that_answers_badly_is_told_and_ends_nothing(tmp_path: Path
     found = disk_space.lacks([tmp_path / "a", tmp_path / "b"], look)
     assert list(found) == [tmp_path / "a"], "two on one disk are told once"
     assert "cannot be written" in found[tmp_path / "a"].detail
+
+
+def test_a_lock_that_a_full_disk_left_unsigned_is_signed_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = Home(tmp_path)
+    lock = home.state("booth") / "show.lock"
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with Presence(home, "booth") as mine:
+        lock.unlink()
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "pwrite", full)
+            for _ in range(2):
+                with pytest.raises(OSError, match="No space"):
+                    mine.mend()
+        mine.mend()
+        assert run_lock.holder(home.state("booth")) == mine.holder
