@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 from conversation.text.json_answer import Balance, is_others, words_in
-from conversation.text.wrappings import THINKS, Maybe, answer_label, label
+from conversation.text.wrappings import PLANS, SAID, THINKS, Maybe, answer_label, label
 
 _JSON = re.compile(
     r"""[\[{\s]*["'][\w\ .$-]{1,40}["']\s*:
@@ -31,11 +31,16 @@ _CODE = frozenset(
 )
 """A fence of any other kind around a whole reply has an answer in it."""
 ASIDE = re.compile(
-    r"\b(?:the (?:user|visitor|human|persona)|(?:I|we) (?:should|need|must|have to|could|will|can)|let me|respond|reply"
-    r"|answer|in character|persona|they (?:want|ask|say))\b",
+    r"\b(?:the (?:user|visitor|human|persona)|(?:I|we) (?:should|need|must|have to|could|will|can(?!['’]t))|let me"
+    r"|respond|reply|answer|in character|persona|they (?:want|ask|say))\b",
     re.IGNORECASE,
 )
 """Words of a thought; without them a line that begins with "Thinking:" is an answer."""
+_OF_VISITORS = re.compile(
+    r"\b(?:the (?:user|visitor|human|persona)|in character|they (?:want|ask|say))\b", re.IGNORECASE
+)
+"""The same of a line that begins with "Plan:", which more often is an answer."""
+_LISTED = re.compile(r"\s*(?:[-+•*]\s|\d{1,2}[.)]\s|#)")
 _KEPT = 2000
 _CALLS = frozenset("tool_code tool_call tool_calls tool function_call action".split())
 _TAIL = 60
@@ -55,8 +60,9 @@ class Unlabelled:
         """Whether there was any such thing."""
         self._answer_label = answer_label(name)
         self._mode: Callable[[str], str] = self._in_text
-        self._held = self._tail = self._last = self._thought_text = self._label = ""
+        self._held = self._tail = self._last = self._thought_text = self._label = self._thinks = ""
         self._line_begins = True
+        self._thought_before = False
         self._fenced = self._began = False
         self._balance: Balance | None = None
 
@@ -74,30 +80,40 @@ class Unlabelled:
 
     def restart(self) -> None:
         """What was held, or left out, is over: the answer begins."""
+        self.thought = self.thought or self.thinks
         self._held, self._mode, self._line_begins = "", self._in_text, True
 
     def feed(self, char: str) -> str:
         return self._mode(char)
 
-    def flush(self) -> str:
+    def flush(self, whole: bool = True) -> str:
         """The rest; half a call of a function is one too."""
         if self._mode == self._in_json:
             return self._end_json() + self.let_go()
         if self._mode == self._in_action:
             return self._end_action() + self.let_go()
-        if self._mode == self._in_thought and not self._began:
-            return self._end_unanswered()
+        if self._mode == self._in_thought:
+            return self._end_unanswered(whole)
         if self._mode == self._in_braces and re.match(r"""[\[{]\s*(?:[\[{]\s*)*["']""", self._held):
             self._held = ""
         return self.let_go()
 
-    def _end_unanswered(self) -> str:
-        """A thought under a label, and nothing that says where its answer begins: that is its last paragraph."""
-        _, parted, last = self._thought_text.rstrip().rpartition("\n\n")
+    def _end_unanswered(self, whole: bool) -> str:
+        """A label of a thought, and nothing that says where its answer begins: that is its last paragraph, or all of it
+        if it reads like talk.
+        """
         self._mode = self._in_text
-        if (not last.strip() or ASIDE.search(last)) or (not parted and len(self._thought_text) >= _KEPT):
+        text = self._thought_text.rstrip()
+        _, parted, last = text.rpartition("\n\n")
+        planned = self._thinks in PLANS
+        aside = _OF_VISITORS if planned else ASIDE
+        talk = self._thinks in SAID and len(text) < _KEPT and not aside.search(text)
+        if talk and (planned or (whole and not parted)):
+            self.thought = self._thought_before
+            return "".join(map(self._plain, self._label + text))
+        self.thought = True
+        if self._began or not (whole and parted) or ASIDE.search(last) or _LISTED.match(last):
             return ""
-        self.thought = bool(parted)
         return "".join(map(self._plain, last))
 
     def let_go(self) -> str:
@@ -152,9 +168,12 @@ class Unlabelled:
         if found is Maybe.NO:
             word = re.match(r"\*(?![*\s]).+|[*#_(\s]+|\w+|.", self._held)
             return self._not(word.end() if word else 1)
+        if found in PLANS and self._began:
+            return self._not(len(self._held))
         held, self._held = self._held, ""
         if found in THINKS:
             self._mode, self._tail, self._thought_text = self._in_thought, "\n", ""
+            self._thinks, self._label, self._thought_before = found, held, self.thought
             return ""
         self._mode, self._tail, self._balance, self._held, self._label = self._in_action, held, None, "", held
         self.called = self.called or bool(_ACTION_INPUT.search(held))
@@ -162,12 +181,13 @@ class Unlabelled:
 
     def _in_thought(self, char: str) -> str:
         self._tail, self._thought_text = (self._tail + char)[-_TAIL:], (self._thought_text + char)[-_KEPT:]
-        self.thought = self.thought or char.isalnum()
-        if char == ":" and self._answer_label.search(self._tail):
-            self._mode, self._line_begins = self._in_text, True
+        self.thought = self.thought or (char.isalnum() and self._thinks not in PLANS)
+        if char in ":\n" and self._answer_label.search(self._tail):
+            self.thought, self._mode, self._line_begins = True, self._in_text, True
             return "\n"
         if char == ":" and _ACTION.search(self._tail):
-            self._mode, self._balance, self._held, self.called, self._label = self._in_action, None, "", True, ""
+            self._mode, self._balance, self._held, self._label = self._in_action, None, "", ""
+            self.thought = self.called = True
         elif self._tail.endswith("done thinking."):
             self.restart()
         return ""

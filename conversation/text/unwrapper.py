@@ -6,7 +6,7 @@ from collections.abc import Callable
 from conversation.text.entities import Entities
 from conversation.text.json_answer import Balance
 from conversation.text.unlabelled import ASIDE, Unlabelled
-from conversation.text.wrappings import TAG_OPENERS, Kind, Maybe, Tag, scan
+from conversation.text.wrappings import TAG_OPENERS, Kind, Maybe, Tag, is_word, scan
 
 _MUSING = re.compile(
     r"""^analysis[A-Z]
@@ -49,7 +49,7 @@ class Unwrapper:
         self._entities = Entities()
         self._depth, self._stray, self._channel = 0, False, False
         self._balance: Balance | None = None
-        self._named = self._to_the_end = self._mused_late = False
+        self._quoted = self._named = self._to_the_end = self._mused_late = False
 
     @property
     def thought_aloud(self) -> bool:
@@ -68,8 +68,8 @@ class Unwrapper:
         if self._tag:
             return self._grow_tag(char)
         quoted = self._tail.endswith("`") and not self._tail.endswith("``")  # a `<user>` that is talked about
-        if char in TAG_OPENERS and not self._inner.in_json and not quoted:
-            self._tag = char
+        if char in TAG_OPENERS and not self._inner.in_json:
+            self._tag, self._quoted = char, quoted
             return ""
         return self._mode(char)
 
@@ -82,7 +82,7 @@ class Unwrapper:
             out += self._release()
         if self._mode == self._after_stray_end:
             self._mode = self._in_text
-        return out + self._inner.flush() if self._mode == self._in_text else out
+        return out + self._inner.flush(whole) if self._mode == self._in_text else out
 
     def _release(self) -> str:
         held, self._held, self._mode = self._held, "", self._in_text
@@ -132,17 +132,13 @@ class Unwrapper:
         if found is Maybe.WAIT:
             return ""
         text, self._tag = self._tag, ""
-        if isinstance(found, Tag) and not self._is_word(found, text):
-            return self._take_tag(found)
+        if isinstance(found, Tag):
+            talk = self._mode == self._in_text
+            if not is_word(found, text, self._tail if talk else None, self._quoted and talk):
+                return self._take_tag(found)
+            if text[1].isalpha():
+                text = text[1:-1]  # the word is said, the brackets are not
         return self._mode(text[0]) + "".join(map(self._feed, text[1:]))
-
-    def _is_word(self, tag: Tag, text: str) -> bool:
-        """`a <user> walks in` and `I [think] so` are talk."""
-        line = self._tail.rpartition("\n")[2].rstrip(" ")
-        if tag.kind is Kind.PERHAPS:
-            return bool(line) or self._mode != self._in_text
-        named = tag.kind in (Kind.VISITOR, Kind.OURS) and text[1].isalpha() and self._mode == self._in_text
-        return named and self._tail.endswith(" ") and line[-1:].isalnum()
 
     def _take_tag(self, tag: Tag) -> str:
         out, before = self._inner.let_go() if self._mode == self._in_text else "", self.taken_back

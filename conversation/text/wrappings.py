@@ -35,7 +35,7 @@ class Maybe(Enum):
 _OPENING = {
     Kind.THOUGHT: """think thinking thought thoughts reasoning reason reflection reflect seed:think seed_think analysis
         rationale scratchpad inner_monologue internal_monologue inner_thoughts internal_thoughts reasoning_content
-        monologue internal planning cot
+        monologue internal planning plan notes cot
         chain_of_thought thought_process thinking_process reasoning_process mm:think antml:thinking longcat_think
         begin_of_thought start_thinking start_of_thought think_start inner_prefix unused94 seed:cot_budget_reflect""",
     Kind.ANSWER: """answer response final final_answer final_response reply output solution begin_of_solution
@@ -145,16 +145,46 @@ def _by_parts(name: str, barred: bool) -> Tag | None:
     return Tag(Kind.END if closing or Kind.END in kinds else kinds[0], False)
 
 
+_NOUN_FOLLOWS = re.compile(r"(?i)\b(?:an?|the|this|that|my|your|his|her|our|their|no|any|every|some|of)$")
+
+
+def is_word(tag: Tag, text: str, before: str | None, quoted: bool) -> bool:
+    """`a <user> walks in`, `I [think] so`, `the <answer> is` and all in code quotes are talk; `before` is None where
+    nothing is said.
+    """
+    line = (before or "").rpartition("\n")[2]
+    words = line.rstrip(" ")
+    if tag.kind is Kind.PERHAPS:
+        return quoted or bool(words) or before is None
+    if quoted or before is None or not text[1].isalpha() or not line.endswith(" "):
+        return quoted
+    if tag.kind in (Kind.VISITOR, Kind.OURS):
+        return words[-1:].isalnum()
+    return tag.kind in (Kind.ANSWER, Kind.TOOL) and bool(_NOUN_FOLLOWS.search(words))
+
+
 _MARKUP = r"[\s*_#>(\d.)\-]*"
 _THINKS = """thinking process|thought process|thinking|thought|thoughts|my thoughts|my thinking|my thinking process
     |my thought process|reasoning|my reasoning|reasoning process|internal monologue|inner monologue
     |internal thoughts|inner thoughts|internal reasoning|chain of thought|chain-of-thought|scratchpad
     |here is my thought process|here's my thought process|here is my thinking process|here's my thinking process
     |here is a thinking process|here's a thinking process|here is my reasoning|here's my reasoning"""
+_PLANS = """plan|my plan|analysis|my analysis|strategy|my strategy|approach|my approach|notes|note to self|draft
+    |rationale|reflection|considerations|intent|goal|context|deliberation"""
 _ACTS = """action|action input|action_input|observation|tool|tool name|tool call|tool_call|function call|function_call
-    |tool input"""
-THINKS = frozenset(" ".join(label.split()) for label in _THINKS.split("|"))
-ACTS = frozenset(" ".join(label.split()) for label in _ACTS.split("|"))
+    |tool input|function|function name|arguments|parameters|calling tool|calling function|tool use|using tool"""
+
+
+def _labels(text: str) -> frozenset[str]:
+    return frozenset(" ".join(label.split()) for label in text.split("|"))
+
+
+PLANS = _labels(_PLANS)
+"""Labels of a thought only where that of an answer follows."""
+SAID = PLANS | _labels("thinking|thought|thoughts|my thoughts|reasoning|my reasoning")
+"""Labels that people use as well."""
+THINKS = _labels(_THINKS) | PLANS
+ACTS = _labels(_ACTS)
 _LABELS = THINKS | ACTS
 _ANSWERS = r"""(?:my |the )?(?:final |spoken )?(?:answer|response|reply|output)|final|here(?: i|['’])s (?:my|the)
  (?:final )?(?:answer|response|reply)""".replace("\n", "")
@@ -183,6 +213,9 @@ def label(line: str) -> str | Maybe:
 
 
 def answer_label(name: str) -> re.Pattern[str]:
-    """Ends a thought in prose: "Final answer:" at a line's start, or with a capital letter behind a sentence."""
+    """Ends a thought in prose: "Final answer:" at a line's start or, with a capital letter, behind a sentence; also as
+    a heading.
+    """
     own = "|".join([_ANSWERS, *([re.escape(name)] if name else [])])
-    return re.compile(rf"(?:(?:^|\n){_MARKUP}|[.!?…}})\]*]\s+\W*(?=[A-Z]))(?i:{own})[*_ ]*:$")
+    heading = rf"\n\s*(?:#{{1,6}}\s+|\*\*)\W*(?i:{own})[*_ ]*\n"
+    return re.compile(rf"(?:(?:(?:^|\n){_MARKUP}|[.!?…}})\]*]\s+\W*(?=[A-Z]))(?i:{own})[*_ ]*:|{heading})$")
