@@ -7,6 +7,9 @@ from typing import Any
 
 _TALK = """answer final_answer response final_response reply say speech spoken spoken_text dialogue utterance line text
     message content output result choices""".split()
+_ANSWERS = "answer final_answer final_response response reply".split()
+_EMPTY = frozenset(["none", "null", "no", "n/a", ""])
+_MARK = re.compile(r"<[|｜][^<>|｜\n]{1,40}[|｜]>(?:(?:assistant|model|bot)\b)?")
 _CALLS = frozenset(
     """function function_call functions tool tool_name tool_call tool_calls arguments parameters args params input
     inputs
@@ -94,7 +97,7 @@ def _words(value: Any) -> str | None:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     if isinstance(value, str):
-        return _THOUGHT.sub("", value).strip() or None
+        return _MARK.sub(" ", _THOUGHT.sub("", value)).strip() or None
     if isinstance(value, list):
         return " ".join(words for part in value if (words := _words(part))) or None
     if not isinstance(value, dict):
@@ -106,7 +109,10 @@ def _words(value: Any) -> str | None:
     if any(str(role).lower() in _OTHERS for role in roles):
         return None
     chat = "content" in keys or "choices" in keys
-    called = any(inner for key, inner in keys.items() if key in _CALLS)  # many servers add an empty "tool_calls"
+    called = any(
+        inner and str(inner).strip().lower() not in _EMPTY for key, inner in keys.items() if key in _CALLS
+    )  # many servers add an empty "tool_calls"
+    chat = chat or any(isinstance(keys.get(key), str) for key in _ANSWERS)
     if not chat and (called or "action_input" in keys or not keys.keys() - _CALLS):
         return None
     for key in _TALK:

@@ -15,12 +15,14 @@ _MAYBE_JSON = re.compile(
     r"""[\[{]\s{0,40}(?:[\[{]\s{0,40}){0,3}(?:["'](?:[\w .$-]{0,40}(?:["']\s{0,4})?)?)?|\{\s{0,40}[a-z]{0,8}\s?"""
 )
 _STRINGS = re.compile(r"""\[\s*["']""")
-_BEFORE_CALL = r"\[?\s{0,9}(?:print\(\s{0,3}|await\s)?"
+_BEFORE_CALL = r"\[?\s{0,9}(?:print\(\s{0,3}|await\s|[a-z]\w{0,20}\s?=\s?)?"
 _CALL = re.compile(
     rf"""{_BEFORE_CALL}(?:[a-z][\w.]*_[\w.]*\(|[a-z]\w*(?:\.\w+)*\(\s{{0,3}}(?:["'{{\[)]|\w{{1,30}}\s?=))"""
 )
 """A name with an underscore, or what stands in the brackets is written as in code: `skull.exe(has stopped)` is talk."""
-_MAYBE_CALL = re.compile(rf"{_BEFORE_CALL}(?:[a-z][\w.]{{0,40}}(?:\(\s{{0,3}}(?:\w{{1,30}}\s?)?)?)?")
+_MAYBE_CALL = re.compile(
+    rf"{_BEFORE_CALL}(?:[a-z][\w.]{{0,40}}(?:\(\s{{0,3}}(?:\w{{1,30}}\s?)?)?)?|[a-z]\w{{0,20}}\s=?"
+)
 _CALLED = ("functions.", "functions[", "functools[", "to=functions")
 _FENCE = re.compile(r"```(\w{0,12})(\s{0,40})(\S?)")
 _NAMES = frozenset(["", "json", "json5", "jsonc", "text", "txt", "plaintext", "plain", "markdown", "md"])
@@ -43,13 +45,20 @@ _OF_VISITORS = re.compile(
 _LISTED = re.compile(r"\s*(?:[-+•*]\s|\d{1,2}[.)]\s|#)")
 _KEPT = 2000
 _CALLS = frozenset("tool_code tool_call tool_calls tool function_call action".split())
+_NOTES = frozenset("think thinking thought thoughts reasoning reflection scratchpad analysis plan".split())
 _TAIL = 60
-_ACTION = re.compile(r"(?:^|[\s*])Action(?: Input)?[*\s]*:$")
+_ACTION = re.compile(r"(?:^|[\s*])Action(?: Input)?[\d*\s]*:$")
+_CODED = re.compile(r"\s*[\w.]+\s?[(\[{]\s?[\"'{\[]")
 _TALKS = re.compile(
     r"(?i)[.!?…*”\"]|['’](?:s|m|re|t|ll|ve|d)\b|\b(?:i|you|we|he|she|it|they|me|us|my|your|our|is|are|am|was|were)\b"
 )
 """A whole sentence is no function's name."""
-_ACTION_INPUT = re.compile(r"(?i)(?:action[ _]input|tool[ _](?:call|input)|function[ _]call)[*\s]*:$")
+_ACTION_INPUT = re.compile(r"(?i)(?:action[ _]input|tool[ _](?:call|input)|function[ _]call)[\d*\s]*:$")
+_SAYS = re.compile(
+    r"""\W*(?:\w+\.)*(?:say|speak|reply|respond|answer|talk|print)\w?\(\s*(?:\w+\s*=\s*)?([\"'])(.*)\1\s*\)\W*""",
+    re.DOTALL,
+)
+"""A call that says something."""
 
 
 class Unlabelled:
@@ -92,6 +101,7 @@ class Unlabelled:
             return self._end_json() + self.let_go()
         if self._mode == self._in_action:
             return self._end_action() + self.let_go()
+        self.called = self.called or self._mode == self._in_call
         if self._mode == self._in_thought:
             return self._end_unanswered(whole)
         if self._mode == self._in_braces and re.match(r"""[\[{]\s*(?:[\[{]\s*)*["']""", self._held):
@@ -210,7 +220,7 @@ class Unlabelled:
     def _end_action(self) -> str:
         """ "Action: *rattles* Boo!" is an answer, and so is "Action: that's what I like"."""
         line, self._held, self._mode, self._line_begins = self._held, "", self._in_text, True
-        self.called = self.called or not _TALKS.search(line)
+        self.called = self.called or bool(_CODED.match(line)) or not _TALKS.search(line)
         if self.called:
             return "\n"
         before = "" if line.lstrip().startswith("*") else self._label
@@ -223,16 +233,19 @@ class Unlabelled:
         return "" if any(call.startswith(self._held) for call in _CALLED) else self._not(len(self._held) - 1)
 
     def _begin_call(self) -> str:
-        self.called = True
         held, self._held, self._balance, self._mode = self._held, "", None, self._in_call
         return "".join(map(self.feed, held))
 
     def _in_call(self, char: str) -> str:
         """functions.name({…}), to=functions.name … {…}"""
+        self._held += char
         if self._balance is None and char in "{[(":
             self._balance = Balance()
         if self._balance is not None and self._balance.feed(char):
-            self._balance, self._mode = None, self._in_text
+            said = _SAYS.fullmatch(self._held)
+            self._held, self._balance, self._mode = "", None, self._in_text
+            self.called = self.called or not said
+            return "".join(map(self._plain, said[2])) if said else ""
         return ""
 
     # JSON
@@ -280,13 +293,14 @@ class Unlabelled:
         if found is None:
             return self._not(len(self._held) - 1)
         info, gap, rest = found[1].lower(), found[2], found[3]
-        whole = self._at_begin and info not in _CODE | _CALLS  # the whole reply is in this fence
+        whole = self._at_begin and info not in _CODE | _CALLS | _NOTES  # the whole reply is in this fence
         if rest:
             if not whole and not (rest in "{[" and info in _DATA):
                 return self._not(len(self._held) - 1)
             return self._begin_fenced(self._held[3:] if info not in _NAMES and "\n" not in gap else rest)
-        if info in _CALLS and gap:
-            self.called, self._mode, self._held = True, self._in_called_fence, ""
+        if info in _CALLS | _NOTES and gap:
+            self.called, self.thought = self.called or info in _CALLS, self.thought or info in _NOTES
+            self._mode, self._held = self._in_left_out_fence, ""
         elif gap and not whole and info not in _DATA:
             return self._not(len(self._held))
         return ""
@@ -295,7 +309,7 @@ class Unlabelled:
         self._fenced, self._held, self._mode, self._line_begins = True, "", self._in_text, True
         return "".join(map(self.feed, text))
 
-    def _in_called_fence(self, char: str) -> str:
+    def _in_left_out_fence(self, char: str) -> str:
         self._held = (self._held + char)[-3:]
         if self._held == "```":
             self._held, self._mode = "", self._in_text

@@ -50,9 +50,9 @@ _OPENING = {
     Kind.END: """im_end im_sep eot_id eom_id eot eos endoftext end_of_text end_of_turn end_of_turn_token end_of_sentence
         end_of_message end_of_utterance end_of_document endofprompt endofuser endofassistant end return s bos
         begin_of_text
-        begin_of_sentence startoftext message_end turn_end eod sep sys observation call unk pad sop""",
-    Kind.ROLE: """im_start start_header_id header_start start_of_turn start_of_role start_of_turn_token
-        start extra_id_1 special_11""",
+        begin_of_sentence startoftext message_end turn_end eod sep sys observation call unk pad sop role_sep \\s""",
+    Kind.ROLE: """im_start turn_start role_start start_header_id header_start start_of_turn start_of_role
+        start_of_turn_token start extra_id_1 special_11""",
     Kind.OURS: "assistant model bot chatbot_token",
     Kind.VISITOR: "user human visitor system developer user_token system_token ipython inst system_prompt",
     Kind.CHANNEL: "channel",
@@ -70,19 +70,24 @@ _TAGS = {name: Tag(kind, False) for kind, names in _OPENING.items() for name in 
 _TAGS |= {name: Tag(kind, True) for kind, names in _CLOSING.items() for name in names.split()}
 _SQUARE = frozenset(
     """think thinking thought thoughts reasoning reflection inst tool_calls tool_call available_tools tool_results args
-    call_id system_prompt scratchpad internal analysis monologue user system assistant human end eos""".split()
+    call_id system_prompt scratchpad internal analysis monologue user system assistant human end eos eot""".split()
 )
 _PARTS = {
     Kind.THOUGHT: """think thinking thinks thought thoughts reasoning scratchpad monologue reflection deliberation
         cot""",
-    Kind.VISITOR: "user human visitor prompter system developer",
+    Kind.VISITOR: "user human visitor prompter system developer question query instruction",
     Kind.OURS: "assistant bot model chatbot",
-    Kind.END: "eos eot eom eod eoa pad unk sop gmask bos end endof",
+    Kind.END: "eos eot eom eod eoa pad unk sop gmask bos sep separator end endof",
 }
 _PART = {part: kind for kind, parts in _PARTS.items() for part in parts.split()}
-_WORD = re.compile(r"end(?=of|[a-z]+$)|(?<=end)of|[a-z]+")
-_NAME = re.compile(r"[a-z_][\w:.-]{0,40}")
-_CLOSERS = {"<": ">", "◁": "▷", "＜": "＞", "[": "]", "{": "}"}
+_WORD = re.compile(r"(?:end|start|begin)(?=[a-z])|(?<=end)of|(?<=start)of|(?<=begin)of|[a-z]+")
+_OF_OTHERS = frozenset("user human visitor".split())
+_SAYS = frozenset("input message turn says said asks query question prompt utterance speech text content".split())
+_CALLED = frozenset("tool tools function functions api".split())
+_NAME = re.compile(r"[a-z_\\][\w:.-]{0,40}")
+_CLOSERS = {"<": ">", "◁": "▷", "＜": "＞", "[": "]", "{": "}", "«": "»", "‹": "›", "《": "》", "⟨": "⟩", "【": "】"}
+_FOR_WORDS = frozenset("{«‹《⟨【")
+"""Brackets that people write as well: only thoughts are tags in them."""
 TAG_OPENERS = frozenset(_CLOSERS)
 _LONGEST = 120
 _GEMMA = {
@@ -105,13 +110,15 @@ def scan(text: str) -> Tag | Maybe:
     inside = (text[1:-1] if whole else text[1:]).replace("｜", "|").replace("▁", "_")
     core = inside.strip().lstrip("|/<").strip().lower() if not whole else inside.strip("|/< \t").lower()
     name = re.split(r"[\s=|/]", core, maxsplit=1)[0]
-    if text[0] in "[{":
+    if text[0] == "[" or text[0] in _FOR_WORDS:
         return _square(text, inside, name, whole)
     if whole:
         tag = _TAGS.get(name) or _by_parts(name, "|" in inside) if core else None
         if tag is None or inside.rstrip().endswith("/"):
             return Maybe.NO
         return Tag(tag.kind, True) if inside.lstrip("| \t").startswith("/") else tag
+    if text[-1] == "\n" and inside.startswith("/") and name in _TAGS and _TAGS[name].kind is Kind.THOUGHT:
+        return Tag(Kind.THOUGHT, True)  # </think without its bracket
     if "\n" in text or len(text) > _LONGEST:
         return Maybe.NO
     known = name in _TAGS or name == "turn" or _by_parts(name, "|" in inside) is not None
@@ -126,20 +133,26 @@ def _square(text: str, inside: str, name: str, whole: bool) -> Tag | Maybe:
         plain = inside.lstrip("/").lower()
         return Maybe.WAIT if any(tag.startswith(plain) for tag in _SQUARE) else Maybe.NO
     known = inside.lstrip("/").lower() in _SQUARE
-    if not known or (text[0] == "{" and _TAGS[name].kind is not Kind.THOUGHT):
+    if not known or (text[0] in _FOR_WORDS and _TAGS[name].kind is not Kind.THOUGHT):
         return Maybe.NO
-    if not closing and name != "inst" and (text[0] == "{" or not inside.isupper()):
+    if not closing and name != "inst" and (text[0] in _FOR_WORDS or not inside.isupper()):
         return Tag(Kind.PERHAPS, False, square=True) if name == "think" else Maybe.NO
     return Tag(_TAGS[name].kind, closing, square=True)
 
 
 def _by_parts(name: str, barred: bool) -> Tag | None:
-    """What no list has: `<internal_thought>` by a word in it, `<|prompter|>` or `<|endofuser|>` too if it has bars."""
+    """What no list has: `<internal_thought>`, `<api_call>` or `<user_input>` by the words in it, `<|prompter|>` or
+    `<|endofuser|>` too if it has bars.
+    """
     words = _WORD.findall(name)
     kinds = [_PART[word] for word in words if word in _PART]
     closing = "end" in words or "stop" in words
     if Kind.THOUGHT in kinds:
         return Tag(Kind.THOUGHT, closing)
+    if words and words[0] in _CALLED and "_" in name:
+        return Tag(Kind.TOOL, closing)
+    if len(words) > 1 and words[0] in _OF_OTHERS and _SAYS.issuperset(words[1:]):
+        return Tag(Kind.VISITOR, False)
     if not (barred or name.startswith("_")) or not (kinds or closing):
         return None
     return Tag(Kind.END if closing or Kind.END in kinds else kinds[0], False)
@@ -170,9 +183,10 @@ _THINKS = """thinking process|thought process|thinking|thought|thoughts|my thoug
     |here is my thought process|here's my thought process|here is my thinking process|here's my thinking process
     |here is a thinking process|here's a thinking process|here is my reasoning|here's my reasoning"""
 _PLANS = """plan|my plan|analysis|my analysis|strategy|my strategy|approach|my approach|notes|note to self|draft
-    |rationale|reflection|considerations|intent|goal|context|deliberation"""
+    |internal|rationale|reflection|considerations|intent|goal|context|deliberation"""
 _ACTS = """action|action input|action_input|observation|tool|tool name|tool call|tool_call|function call|function_call
-    |tool input|function|function name|arguments|parameters|calling tool|calling function|tool use|using tool"""
+    |tool input|function|function name|arguments|parameters|calling tool|calling function|tool use|using tool
+    |api call"""
 
 
 def _labels(text: str) -> frozenset[str]:
@@ -190,13 +204,17 @@ _ANSWERS = r"""(?:my |the )?(?:final |spoken )?(?:answer|response|reply|output)|
  (?:final )?(?:answer|response|reply)""".replace("\n", "")
 
 
+_STEP = re.compile(r"(?<=[a-z]) ?\d{1,2}(?=:|$)")
+"""The number in "Thought 1:"."""
+
+
 def label(line: str) -> str | Maybe:
     """Which of THINKS or ACTS a line begins with; a heading of a thought may do without its colon."""
     start = line[: len(line) - len(re.sub(rf"^{_MARKUP}", "", line))]
-    plain = line[len(start) :].replace("’", "'").casefold()
+    plain = _STEP.sub(" ", line[len(start) :].replace("’", "'").replace("_", " ").casefold())
     name, colon, _ = plain.partition(":")
     name = name.rstrip("*_ \t")
-    if colon and re.search(r"(?<!\*)\*$", start):
+    if colon and re.search(r"(?<!\*)\*$|\($", start):
         return Maybe.NO  # *Thinking: a pun* is a stage direction
     if colon:
         return name if name in _LABELS else Maybe.NO

@@ -22,7 +22,9 @@ TURNS = [
         f"{mark}Who else?"
         for mark in """<|prompter|> <|endofuser|> <|user_start|> <|im_user|> <|header_start|>user<|header_end|>
         <|im_system|> <|start_of_role|>user<|end_of_role|> <|endofrole|> <|role_end|> [|Human|] [|endofturn|] <_user>
-        <extra_id_1>User <SPECIAL_11>User <unk> <pad> &lt;|user|&gt; [HUMAN] <|eot|> <end_of_turn> <</SYS>>""".split()
+        <extra_id_1>User <SPECIAL_11>User <unk> <pad> &lt;|user|&gt; [HUMAN] <|eot|> <end_of_turn> <</SYS>>
+        <turn_start>user <user_input> <human_turn> <visitor_says> <|startofuser|> <|begin_of_user|> <|question|> <|message_sep|> [EOT]
+        <\\s>""".split()
     ),
     '{"role": "user", "content": "Who else?"}',
     '{"role": "user", "content": "Who else?"}\n{"role": "assistant", "content": "Ribs."}',
@@ -51,6 +53,14 @@ def test_a_made_up_turn_ends_the_reply(turn: str) -> None:
         ("They want a pun.&lt;/think&gt;Boo!", "Boo!"),
         ("{think}They want a pun.{/think}Boo!", "Boo!"),
         ("{{think}}They want a pun.{{/think}}Boo!", "Boo!"),
+        ("《think》They want a pun.《/think》Boo!", "Boo!"),
+        ("«thinking»They want a pun.«/thinking»Boo!", "Boo!"),
+        ("【think】They want a pun.【/think】Boo!", "Boo!"),
+        ("<think>\nThey want a pun.\n</think\nBoo!", "Boo!"),
+        ("```thinking\nThey want a pun.\n```\nBoo!", "Boo!"),
+        ("Thought 1: a pun.\nAnswer: Boo!", "Boo!"),
+        ("*(thinking: they want a pun)* Boo!", "Boo!"),
+        ("(Thinking: they want a pun.) Boo!", "Boo!"),
         ("[INTERNAL]They want a pun.[/INTERNAL]Boo!", "Boo!"),
         ("[analysis]They want a pun.[/analysis]Boo!", "Boo!"),
         ("<my_thoughts>They want a pun.</my_thoughts>Boo!", "Boo!"),
@@ -87,6 +97,12 @@ def test_a_thought_is_not_spoken_and_an_answer_is(text: str, expected: str) -> N
         "Tool: set_scene\nInput: dark",
         'Function: set_scene\nArguments: {"scene": "dark"}',
         "Calling tool: set_scene",
+        "tool_use: set_scene",
+        "Action 1: set_scene\nAction Input 1: dark",
+        'Action: set_scene["dark"]',
+        'result = set_scene("dark")',
+        'x = search("bones")',
+        "<tool_name>set_scene</tool_name><api_call>set_scene()</api_call>",
         'search("bones")',
         "search(query='bones')",
         "setScene( name = 1 )",
@@ -106,6 +122,13 @@ def test_a_call_is_not_spoken(call: str) -> None:
     [
         ('{"answer": "Boo!", "tool_calls": []}', "Boo!"),
         ('{"answer": "Boo!", "function_call": null}', "Boo!"),
+        ('{"answer": "Boo!", "tool": "none"}', "Boo!"),
+        ('{"answer": "Boo!", "tool_calls": [{"name": "set_scene"}]}', "Boo!"),
+        ('{"answer": "<|im_start|>assistant\\nBoo!<|im_end|>"}', "Boo!"),
+        ('say("Boo to you!")', "Boo to you!"),
+        ("character.speak(text='Boo to you!') I am.", "Boo to you! I am."),
+        ("He said «think» and 《boo》.", "He said think and 《boo》."),
+        ("Hello <user_name>, I am <reserved> for you.", "Hello, I am for you."),
         ("```\nBoo to you!\n```", "Boo to you!"),
         ("```text\nBoo to you!\n```", "Boo to you!"),
         ("```python\nprint(1)\n``` Boo!", "Boo!"),

@@ -359,7 +359,7 @@ def test_whatever_comes_together_slicing_changes_nothing(seed: int) -> None:
 
 @pytest.mark.parametrize(
     "opener",
-    ["[", "{", "{ ", "[\n", "{\n", "<", "< ", "`", "*", "#", "f", "to=", "[TOOL", "<|", "{a ", '{"', "_a"],
+    ["[", "{", "«", "{ ", "[\n", "{\n", "<", "< ", "`", "*", "#", "f", "to=", "[TOOL", "<|", "{a ", '{"', "_a"],
 )
 def test_openers_without_end_neither_stop_nor_slow_the_reply(opener: str) -> None:
     text = opener * 1500 + " and so. Boo!\n"
