@@ -23,8 +23,8 @@ TURNS = [
         for mark in """<|prompter|> <|endofuser|> <|user_start|> <|im_user|> <|header_start|>user<|header_end|>
         <|im_system|> <|start_of_role|>user<|end_of_role|> <|endofrole|> <|role_end|> [|Human|] [|endofturn|] <_user>
         <extra_id_1>User <SPECIAL_11>User <unk> <pad> &lt;|user|&gt; [HUMAN] <|eot|> <end_of_turn> <</SYS>>
-        <turn_start>user <user_input> <human_turn> <visitor_says> <|startofuser|> <|begin_of_user|> <|question|> <|message_sep|> [EOT]
-        <\\s>""".split()
+        <turn_start>user <user_input> <human_turn> <visitor_says> <|startofuser|> <|begin_of_user|> <|question|>
+        <|message_sep|> [EOT] <\\s>""".split()
     ),
     '{"role": "user", "content": "Who else?"}',
     '{"role": "user", "content": "Who else?"}\n{"role": "assistant", "content": "Ribs."}',
