@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -89,7 +90,9 @@ def test_one_that_queues_for_a_core_is_at_work() -> None:
         assert kernel.cpu_s(workers[0].pid) - cpu < 0.3 * wall, "so little, by the processor's clock alone"
         assert probes.tree_work_s(workers[0].pid) - used > 0.6 * wall
         workers[0].send_signal(signal.SIGSTOP)
-        time.sleep(0.1)
+        stat = Path(f"/proc/{workers[0].pid}/stat")
+        while stat.read_text().rpartition(")")[2].split()[0] != "T":
+            time.sleep(0.02)  # it obeys when it is its turn, which on a busy machine takes a second
         used = probes.tree_work_s(workers[0].pid)
         time.sleep(0.5)
         assert probes.tree_work_s(workers[0].pid) - used < 0.05, "one that is stopped neither runs nor queues"

@@ -69,9 +69,7 @@ async def test_health_says_200_and_nothing_else_is_answered(places: Places, fake
     async with ServiceGroup(places, [spec], story, rules=EAGER) as group:
         group.start()
         await group.wait_ready(timeout=30)
-        began = time.monotonic()
         status = await until(group, down, within_s=9)
-        assert time.monotonic() - began < 1.5 + 5.0
         assert "it did not answer a test request within 4 s" in str(status.last_error)
 
 
