@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -40,7 +41,7 @@ BRIEF = 'extends = "mr_bones"\n[thinking]\nmax_sentences = 1\nmax_tokens = 10\ns
 def with_brief(home: Path) -> Path:
     """Adds the character of that name."""
     folder = home / "profiles" / "characters"
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "brief.toml").write_text(BRIEF)
     return home
 
@@ -55,11 +56,14 @@ class RealShow:
         self.process: subprocess.Popen[bytes] | None = None
         given = dict(zip(arguments[::2], arguments[1::2], strict=True))
         with_home = Home(home)
+        self._reading, self._read = threading.Lock(), 0
+        self._rows: list[dict[str, Any]] = []
         self.rig = load_rig(given.get("--rig", "rehearsal"), with_home).name
 
     def start(self) -> "RealShow":
         """Returns once it is READY."""
         self.home.mkdir(parents=True, exist_ok=True)
+        self._read, self._rows = 0, []
         with (self.home / "show.out").open("wb") as out, (self.home / "show.err").open("wb") as err:
             self.process = subprocess.Popen(
                 [sys.executable, self.program, "run", "--headless", *self.arguments],
@@ -102,7 +106,7 @@ class RealShow:
         return result
 
     def service(self, name: str) -> dict[str, Any]:
-        return next(s for s in self.status()["services"] if s["name"] == name)
+        return next(s for s in self.call_now_status()["services"] if s["name"] == name)
 
     @property
     def file(self) -> ShowFile:
@@ -122,8 +126,17 @@ class RealShow:
         return asyncio.run(self.call(command))
 
     def events(self) -> list[dict[str, Any]]:
-        lines = (self.home / "show.out").read_bytes().split(b"\n")
-        return [json.loads(line) for line in lines[:-1]]
+        """All since its start; what was read before is not read again, for many wait by asking often."""
+        out = self.home / "show.out"
+        with self._reading:
+            if out.stat().st_size < self._read:  # another start has emptied it
+                self._read, self._rows = 0, []
+            with out.open("rb") as file:
+                file.seek(self._read)
+                whole, end, _ = file.read().rpartition(b"\n")
+            self._read += len(whole) + len(end)
+            self._rows += [json.loads(line) for line in whole.split(b"\n") if line]
+            return list(self._rows)
 
     def leftovers(self) -> list[psutil.Process]:
         """Processes that carry this home's and rig's token."""
