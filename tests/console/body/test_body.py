@@ -15,9 +15,10 @@ from console.api.client import OperatorClient
 from console.api.command import Command
 from console.api.commands import CommandError, Say
 from devices.emulators.emulate import Emulator, emulate
-from tests.support.real_show import BRIEF, RealShow, borrowed_home
+from tests.support.real_show import BRIEF, RealShow
+from tests.support.scripted.home import scripted_home
 
-pytestmark = [pytest.mark.engines, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 RIG = """# The booth by the door.
 extends = "quick"
 title = "Body"
@@ -61,9 +62,8 @@ class Booth:
 
 @pytest.fixture(scope="module")
 def booth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Booth]:
-    home = borrowed_home(tmp_path_factory.mktemp("body") / "home")
+    home = scripted_home(tmp_path_factory.mktemp("body") / "home")
     rigs = home / "profiles" / "rigs"
-    rigs.mkdir(parents=True)
     with emulate("maestro") as emulator:
         (rigs / "body.toml").write_text(RIG.format(port=emulator.path))
         guest = home / "guest.toml"  # a character from a file

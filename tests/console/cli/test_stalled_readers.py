@@ -10,7 +10,8 @@ import pytest
 
 from console.cli.headless import _write
 from profiles.home import CHECKOUT
-from tests.support.real_show import RealShow, borrowed_home
+from tests.support.real_show import RealShow
+from tests.support.scripted.home import scripted_home
 
 
 def test_a_stalled_reader_is_left_behind_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -21,13 +22,12 @@ def test_a_stalled_reader_is_left_behind_at_the_end(monkeypatch: pytest.MonkeyPa
             _write(b"x" * 1_000_000, lambda: True)
 
 
-@pytest.mark.engines
 @pytest.mark.slow
 @pytest.mark.parametrize("onto", ["/dev/full", "a pipe"])
 def test_a_show_that_cannot_speak_goes_on_and_ends(tmp_path: Path, onto: str) -> None:
     if onto == "/dev/full" and not Path(onto).exists():
         pytest.skip("Linux only")
-    show = RealShow(borrowed_home(tmp_path / "home"), "--rig", "quick")
+    show = RealShow(scripted_home(tmp_path / "home"), "--rig", "quick")
     hear, speak = os.pipe()
     if onto == "/dev/full":
         os.close(speak)

@@ -1,4 +1,6 @@
-"""Models are exchanged in a show with real engines while visitors ask: nobody is lost, and somebody always answers."""
+"""Models are exchanged while visitors ask: nobody is lost, and somebody always answers. Each case begins with the
+smallest model and the main voice; tests/console/show/test_first_turn.py has a swap of real engines.
+"""
 
 import asyncio
 import hashlib
@@ -15,26 +17,40 @@ from typing import Any
 import pytest
 
 from console.api.client import NoShow
-from console.api.commands import Ask, Fetch, Models, Panic, Pin, Play, Press, Release, Restart, Resume, Swap, Unload
+from console.api.commands import (
+    Ask,
+    Fetch,
+    Models,
+    Panic,
+    Pin,
+    Play,
+    Press,
+    Release,
+    Restart,
+    Resume,
+    Status,
+    Swap,
+    Unload,
+)
 from profiles.home import Home
 from supervisors.health.probes import free_port
 from tests.support.real_show import RealShow, borrowed_home, with_brief
+from tests.support.scripted.home import scripted_home
 
-pytestmark = [pytest.mark.engines, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 SMALL, BIG, BROKEN, SPARE = "smollm2-135m", "qwen-0.5b", "broken", "spare"
 PIPER, HIBARI = "piper-joe", "hibari-heart"
 FILLER = "One moment, I am changing my mind."
 
 
-def home_in(folder: Path, rig: str) -> Path:
+def home_in(folder: Path, rig: str, engines: Callable[[Path], Path] = scripted_home) -> Path:
     """With a broken model in the catalogue: its hash is right, but no engine can load it."""
-    home = borrowed_home(folder / "home")
+    home = engines(folder / "home")
     (home / "models").unlink()
     (home / "models").mkdir()
     for model in Home.from_environment().models.iterdir():
         (home / "models" / model.name).symlink_to(model)
     with_brief(home)
-    (home / "profiles" / "rigs").mkdir()
     rubbish = b"GGUF" + b"\x03\0\0\0" + b"\xff" * 4096
     (home / "rubbish.gguf").write_bytes(rubbish)
     entries = ""
@@ -43,15 +59,21 @@ def home_in(folder: Path, rig: str) -> Path:
         entries += f'[[{name}.files]]\nname = "rubbish.gguf"\nbytes = {len(rubbish)}\n'
         entries += f'sha256 = "{hashlib.sha256(rubbish).hexdigest()}"\n'
         entries += f'[[{name}.files.sources]]\nfrom = "file"\npath = "{home}/rubbish.gguf"\n'
+    (home / "profiles" / "rigs").mkdir(exist_ok=True)
     (home / "profiles" / "models.toml").write_text(entries)
     (home / "profiles" / "rigs" / "booth.toml").write_text(rig)
     return home
 
 
 @pytest.fixture(scope="module")
-def roomy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealShow]:
-    """Where two models fit."""
+def roomy_show(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealShow]:
     yield from shown(tmp_path_factory.mktemp("roomy"), 'extends = "quick"\ntitle = "Roomy"\n')
+
+
+@pytest.fixture
+def roomy(roomy_show: RealShow) -> RealShow:
+    """Where two models fit."""
+    return settled(roomy_show)
 
 
 _LOW = """extends = "quick"
@@ -68,10 +90,36 @@ residency_s = 1.0
 
 
 @pytest.fixture(scope="module")
-def tight(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealShow]:
-    """Where there is only room for one: the port is fixed."""
+def tight_show(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealShow]:
     rig = f'extends = "quick"\ntitle = "Tight"\n[engines.llm]\nport = {free_port()}\n'
     yield from shown(tmp_path_factory.mktemp("tight"), rig)
+
+
+@pytest.fixture
+def tight(tight_show: RealShow) -> RealShow:
+    """Where there is only room for one: the port is fixed."""
+    return settled(tight_show)
+
+
+def settled(show: RealShow) -> RealShow:
+    """It runs, with the models that its rig names and the character of few words, whatever the case before did."""
+    if show.process is None or show.process.poll() is not None:
+        show.start()
+    show.call_now(Play(character="brief"))
+    for name, model in (("llm", SMALL), ("tts", PIPER)):
+        row = show.service(name)
+        if row["state"] == "STOPPED":
+            show.call_now(Restart(service=name))
+            until(lambda name=name: show.service(name)["state"] == "READY")  # type: ignore[misc]
+        if row["model"] != model:
+            assert show.call_now(Swap(service=name, model=model))["swapped"]
+        until(lambda name=name, model=model: ready_with(show, name, model))  # type: ignore[misc]
+    return show
+
+
+def ready_with(show: RealShow, name: str, model: str) -> bool:
+    row = show.service(name)
+    return (row["state"], row["model"]) == ("READY", model)
 
 
 def shown(folder: Path, rig: str) -> Iterator[RealShow]:
@@ -118,14 +166,14 @@ def test_beside_the_old_one_nobody_notices(roomy: RealShow) -> None:
     check_answered(turns)
     assert not any(turn["reply"].startswith(FILLER) for turn in turns)
     assert llm(roomy) == ("READY", BIG) and len(engines(roomy)) == 1
-    row = next(e for e in reversed(roomy.events()) if e["type"] == "SwapEnded")
+    row = next(e for e in reversed(roomy.events()) if e.get("type") == "SwapEnded")
     print("overhead", row["overhead_ms"], "ms of", row["seconds"], "s", row["phases"])
     assert sum(row["phases"].values()) == pytest.approx(row["seconds"] * 1000, abs=30)
 
 
 def test_the_same_wish_is_done_once_and_others_wait(roomy: RealShow) -> None:
     """Voices here, of two engines: what one alone can read brings that along."""
-    before = len([e for e in roomy.events() if e["type"] == "SwapEnded"])
+    before = len([e for e in roomy.events() if e.get("type") == "SwapEnded"])
 
     async def wishes() -> list[Any]:
         async with asyncio.TaskGroup() as tasks:
@@ -135,8 +183,8 @@ def test_the_same_wish_is_done_once_and_others_wait(roomy: RealShow) -> None:
 
     first, same, other, again = asyncio.run(wishes())
     assert first == same and (first["model"], other["model"], again["model"]) == (HIBARI, PIPER, HIBARI)
-    until(lambda: len([e for e in roomy.events() if e["type"] == "SwapEnded"]) >= before + 3)
-    ended = [e for e in roomy.events() if e["type"] == "SwapEnded"][before:]
+    until(lambda: len([e for e in roomy.events() if e.get("type") == "SwapEnded"]) >= before + 3)
+    ended = [e for e in roomy.events() if e.get("type") == "SwapEnded"][before:]
     assert [e["model"] for e in ended] == [HIBARI, PIPER, HIBARI]
     assert asyncio.run(ask(roomy, "Are you well?"))["outcome"] == "completed"
 
@@ -151,7 +199,6 @@ def test_in_its_place_whoever_asks_hears_a_filler_and_then_the_answer(tight: Rea
     marks = covered[0]["marks"]
     assert marks["first_audio"] > marks["first_token"] and marks["first_pcm"] < marks["first_token"]
     assert llm(tight) == ("READY", BIG) and len(engines(tight)) == 1
-    asyncio.run(crowded(tight, SMALL, 0))
 
 
 def test_another_character_a_press_and_a_panic_while_models_are_exchanged(tight: RealShow) -> None:
@@ -160,11 +207,15 @@ def test_another_character_a_press_and_a_panic_while_models_are_exchanged(tight:
     async def during(model: str, *, meanwhile: Callable[[], Awaitable[None]]) -> Any:
         async with asyncio.TaskGroup() as tasks:
             swapping = tasks.create_task(tight.call(Swap(service="llm", model=model)))
-            while llm(tight)[0] == "READY" and not swapping.done():
+            while await state() == "READY" and not swapping.done():
                 await asyncio.sleep(0.02)
             await meanwhile()
         assert swapping.result()["swapped"], swapping.result()
         check_answered([await ask(tight, "Are you well?")])
+
+    async def state() -> str:
+        rows = (await tight.call(Status()))["services"]
+        return str(next(row["state"] for row in rows if row["name"] == "llm"))
 
     async def other_character() -> None:
         played = await tight.call(Play(character="captain_brine"))
@@ -174,7 +225,7 @@ def test_another_character_a_press_and_a_panic_while_models_are_exchanged(tight:
         turn = (await tight.call(Press(lasting=True)))["turn"]
         await asyncio.sleep(1.0)
         assert (await tight.call(Release()))["released"]
-        until(lambda: any(e["type"] == "TurnEnded" and e["turn"] == turn for e in tight.events()))
+        until(lambda: any(e.get("type") == "TurnEnded" and e["turn"] == turn for e in tight.events()))
 
     async def panicked() -> None:
         assert (await tight.call(Panic()))["halted"]
@@ -185,7 +236,6 @@ def test_another_character_a_press_and_a_panic_while_models_are_exchanged(tight:
     asyncio.run(during(SMALL, meanwhile=pressed))
     asyncio.run(during(BIG, meanwhile=panicked))
     assert len(engines(tight)) == 1
-    asyncio.run(crowded(tight, SMALL, 0))
 
 
 @pytest.mark.parametrize("kind", ["roomy", "tight"])
@@ -281,15 +331,17 @@ def test_a_show_that_is_stopped_begins_again_with_its_rig(tight: RealShow) -> No
     assert tight.service("tts")["model"] == PIPER
 
 
+@pytest.mark.engines
 def test_when_memory_is_low_the_next_step_of_the_ladder_takes_over(tmp_path: Path) -> None:
-    show = RealShow(home_in(tmp_path, _LOW), "--rig", "booth", "--character", "brief")
+    """By what real engines take."""
+    show = RealShow(home_in(tmp_path, _LOW, borrowed_home), "--rig", "booth", "--character", "brief")
     try:
         show.start()
         due = time.monotonic() + 40
         while llm(show) != ("READY", SMALL):
             assert time.monotonic() < due, show.status()
             time.sleep(0.2)
-        notes = [e["text"] for e in show.events() if e["type"] == "Note"]
+        notes = [e["text"] for e in show.events() if e.get("type") == "Note"]
         assert re.fullmatch(rf"llm changes to {SMALL}: RAM is \d+% full", notes[0]), notes
         learned = json.loads((show.home / "state" / "learned.json").read_bytes())
         assert show.ask("--text", "Are you well?")["outcome"] == "completed" and learned

@@ -4,7 +4,7 @@ import contextlib
 import os
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,19 +16,9 @@ from tests.console.show.test_first_turn import recording
 from tests.support.real_show import RealShow
 from tests.support.words import errors
 
-pytestmark = [pytest.mark.engines, pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 QUESTION = "Why did the skeleton cross the road?"
-
-
-@pytest.fixture(scope="module")
-def show(home: Path) -> Iterator[RealShow]:
-    """What it answers does not matter here."""
-    running = RealShow(home, "--rig", "quick", "--character", "brief")
-    try:
-        yield running.start()
-    finally:
-        running.end()
 
 
 def one_line(text: str) -> bool:
@@ -54,29 +44,29 @@ BAD: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("kind", BAD)
-def test_a_bad_file_is_refused_at_once(show: RealShow, tmp_path: Path, kind: str) -> None:
+def test_a_bad_file_is_refused_at_once(brief: RealShow, tmp_path: Path, kind: str) -> None:
     path = tmp_path / f"{kind}.wav"
     BAD[kind](path)
-    turns = show.call_now_status()["turns"]
-    done = show.cli("ask", "--wav", str(path), "--json")
+    turns = brief.call_now_status()["turns"]
+    done = brief.cli("ask", "--wav", str(path), "--json")
     assert done.returncode == 2 and done.stdout == "" and one_line(done.stderr), done
     assert path.name in done.stderr
-    assert show.call_now_status()["turns"] == turns
+    assert brief.call_now_status()["turns"] == turns
 
 
 @pytest.mark.parametrize("kind", ["silent", "hum", "noise"])
-def test_no_speech_is_told_as_such(show: RealShow, tmp_path: Path, kind: str) -> None:
+def test_no_speech_is_told_as_such(brief: RealShow, tmp_path: Path, kind: str) -> None:
     t = np.arange(2 * 16_000) / 16_000
     sounds = {"silent": 0 * t, "hum": 0.3 * np.sin(2 * np.pi * 120 * t), "noise": None}
     sound = sounds[kind] if sounds[kind] is not None else np.random.default_rng(1).normal(0, 0.05, len(t))
     path = tmp_path / f"{kind}.wav"
     soundfile.write(path, sound, 16_000)
-    done = show.cli("ask", "--wav", str(path), "--json")
+    done = brief.cli("ask", "--wav", str(path), "--json")
     assert done.returncode == 4 and "LISTENING" in done.stderr and one_line(done.stderr), done
 
 
 @pytest.mark.parametrize("kind", ["stereo_44k", "eight_bit", "mp3_named_wav", "float_48k"])
-def test_other_kinds_of_sound_are_simply_answered(show: RealShow, tmp_path: Path, kind: str) -> None:
+def test_other_kinds_of_sound_are_simply_answered(brief: RealShow, tmp_path: Path, kind: str) -> None:
     import soxr
 
     sound, rate = soundfile.read(recording("01_bm_george"))
@@ -90,7 +80,7 @@ def test_other_kinds_of_sound_are_simply_answered(show: RealShow, tmp_path: Path
         soundfile.write(path, soxr.resample(sound, rate, 48_000), 48_000, subtype="FLOAT")
     else:
         soundfile.write(path, at_44k, 44_100, format="MP3")
-    turn = show.ask("--wav", str(path))
+    turn = brief.ask("--wav", str(path))
     assert errors(QUESTION, turn["transcript"])[0] <= 1 and turn["outcome"] == "completed", turn
 
 
@@ -161,13 +151,13 @@ def test_a_weight_file_cut_in_half_is_never_used(tmp_path: Path) -> None:
         ("say", ""),
     ],
 )
-def test_wrong_usage_is_exit_code_2(show: RealShow, words: tuple[str, ...]) -> None:
-    done = show.cli(*words)
+def test_wrong_usage_is_exit_code_2(brief: RealShow, words: tuple[str, ...]) -> None:
+    done = brief.cli(*words)
     assert done.returncode == 2 and done.stderr and "Traceback" not in done.stderr, done
 
 
-def test_after_all_that_the_show_answers(show: RealShow) -> None:
-    assert show.ask("--text", "Are you still there?")["outcome"] == "completed"
+def test_after_all_that_the_show_answers(brief: RealShow) -> None:
+    assert brief.ask("--text", "Are you still there?")["outcome"] == "completed"
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or not Path("/proc/mounts").exists(), reason="mounting a small disk needs root")

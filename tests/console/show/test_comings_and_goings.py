@@ -18,7 +18,8 @@ from console.cli import show_verbs
 from console.host import show_finder
 from console.host.run_lock import Presence, ShowFile, alive, starting
 from profiles.home import CHECKOUT, Home
-from tests.support.real_show import RealShow, borrowed_home
+from tests.support.real_show import RealShow
+from tests.support.scripted.home import scripted_home
 
 
 def show_file(pid: int) -> ShowFile:
@@ -89,13 +90,12 @@ def test_an_out_file_that_cannot_be_written_is_one_plain_line(tmp_path: Path) ->
         assert refused.value.code == 2
 
 
-@pytest.mark.engines
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("after_s", [0.05, 1.5])
 def test_an_interrupted_ask_leaves_no_show(tmp_path: Path, number: signal.Signals, after_s: float) -> None:
     """`after_s` counts from the birth of the show that it starts."""
-    show = RealShow(borrowed_home(tmp_path / "home"), "--rig", "quick")
+    show = RealShow(scripted_home(tmp_path / "home"), "--rig", "quick")
     words = ["ask", "--rig", "quick", "--text", "Who are you?"]
     asking = subprocess.Popen(
         [sys.executable, str(CHECKOUT / "console.py"), *words], env=show.environment, stderr=subprocess.PIPE, text=True
@@ -110,7 +110,6 @@ def test_an_interrupted_ask_leaves_no_show(tmp_path: Path, number: signal.Signal
     show.wait_nothing_left()
 
 
-@pytest.mark.engines
 @pytest.mark.slow
 def test_ask_starts_anew_after_a_kill(quick: RealShow) -> None:
     assert quick.process is not None

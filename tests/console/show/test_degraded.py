@@ -5,7 +5,6 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,22 +13,12 @@ import pytest
 
 from console.api.commands import Restart
 from tests.console.show.test_first_turn import recording
-from tests.support.real_show import RealShow, borrowed_home, with_brief
+from tests.support.real_show import RealShow
 
-pytestmark = [pytest.mark.engines, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 QUESTION = recording("01_bm_george")
 LONG = "Tell me a long story about the sea, the wind and the old bones of a whale."
-
-
-@pytest.fixture(scope="module")
-def show(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealShow]:
-    home = with_brief(borrowed_home(tmp_path_factory.mktemp("degraded") / "home"))
-    running = RealShow(home, "--rig", "quick", "--character", "brief")
-    try:
-        yield running.start()
-    finally:
-        running.end()
 
 
 def fresh(show: RealShow, name: str) -> dict[str, Any]:
@@ -55,18 +44,18 @@ def wait_ready(show: RealShow, name: str, restarts: int, within: float = 30.0) -
 
 
 @pytest.mark.parametrize("lost", ["llm", "tts", "stt"])
-def test_an_engine_is_killed_between_two_turns(show: RealShow, lost: str) -> None:
-    row = fresh(show, lost)
+def test_an_engine_is_killed_between_two_turns(brief: RealShow, lost: str) -> None:
+    row = fresh(brief, lost)
     os.kill(row["pid"], signal.SIGKILL)
-    done = show.cli("ask", "--wav", str(QUESTION), "--json")
+    done = brief.cli("ask", "--wav", str(QUESTION), "--json")
     if lost == "stt":
         assert done.returncode in (0, 4), done
         assert done.returncode == 0 or "TRANSCRIBING" in done.stderr
     else:
         assert done.returncode == 0, done
         assert '"outcome":"degraded"' in done.stdout or '"outcome":"completed"' in done.stdout
-    wait_ready(show, lost, row["restarts"])
-    assert show.ask("--wav", str(QUESTION))["outcome"] == "completed"
+    wait_ready(brief, lost, row["restarts"])
+    assert brief.ask("--wav", str(QUESTION))["outcome"] == "completed"
 
 
 @pytest.mark.parametrize(
@@ -81,14 +70,14 @@ def test_an_engine_is_killed_between_two_turns(show: RealShow, lost: str) -> Non
         ("tts", "SPEAKING"),
     ],
 )
-def test_an_engine_is_killed_in_a_stage(show: RealShow, lost: str, stage: str) -> None:
+def test_an_engine_is_killed_in_a_stage(brief: RealShow, lost: str, stage: str) -> None:
     """The turn ends with the stage named, or goes on; nothing that was understood is lost; the next turn works."""
-    before = fresh(show, lost)
-    done = show.events()
-    assassin = threading.Thread(target=kill_in, args=(show, before["pid"], stage, len(done)))
+    before = fresh(brief, lost)
+    done = brief.events()
+    assassin = threading.Thread(target=kill_in, args=(brief, before["pid"], stage, len(done)))
     assassin.start()
     typed = lost != "stt" and stage != "LISTENING"
-    answer = show.cli("ask", "--json", *(("--text", LONG) if typed else ("--wav", str(QUESTION))))
+    answer = brief.cli("ask", "--json", *(("--text", LONG) if typed else ("--wav", str(QUESTION))))
     assassin.join()
     turn = json.loads(answer.stdout)
     if answer.returncode == 4:
@@ -97,15 +86,15 @@ def test_an_engine_is_killed_in_a_stage(show: RealShow, lost: str, stage: str) -
         assert answer.returncode == 0 and turn["outcome"] in ("degraded", "completed") and turn["heard"], turn
     if lost != "stt":
         assert turn["transcript"], turn
-        kept = [json.loads(line) for line in (Path(show.file.logs) / "turns.jsonl").read_text().splitlines()]
+        kept = [json.loads(line) for line in (Path(brief.file.logs) / "turns.jsonl").read_text().splitlines()]
         assert kept[-1]["turn"] == turn["turn"] and kept[-1]["transcript"] == turn["transcript"]
-    wait_ready(show, lost, before["restarts"])
-    crash = next(e for e in show.events()[len(done) :] if e["type"] == "ServiceCrashed")
+    wait_ready(brief, lost, before["restarts"])
+    crash = next(e for e in brief.events()[len(done) :] if e.get("type") == "ServiceCrashed")
     report = json.loads(Path(crash["report"]).read_text())
     assert crash["name"] == lost and report["end"] == "killed by SIGKILL"
     assert report["during"] == f"turn {turn['turn']}, {stage}"
     assert report["tail"] and report["memory"] and report["argv"]
-    assert show.ask("--text", "Are you well again?")["outcome"] == "completed"
+    assert brief.ask("--text", "Are you well again?")["outcome"] == "completed"
 
 
 def kill_in(show: RealShow, pid: int, stage: str, seen: int) -> None:
@@ -116,13 +105,13 @@ def kill_in(show: RealShow, pid: int, stage: str, seen: int) -> None:
         time.sleep(0.002)
 
 
-def test_the_reasons_are_on_the_screen_at_once(show: RealShow) -> None:
+def test_the_reasons_are_on_the_screen_at_once(brief: RealShow) -> None:
     """From the death of an engine to the event with its report, as the show's clock has it."""
-    row, seen = fresh(show, "tts"), len(show.events())
+    row, seen = fresh(brief, "tts"), len(brief.events())
     os.kill(row["pid"], signal.SIGKILL)
     killed = time.time()
-    wait_ready(show, "tts", row["restarts"])
-    crash = next(e for e in show.events()[seen:] if e["type"] == "ServiceCrashed")
+    wait_ready(brief, "tts", row["restarts"])
+    crash = next(e for e in brief.events()[seen:] if e.get("type") == "ServiceCrashed")
     late = datetime.fromisoformat(crash["wall"]).timestamp() - killed
     print(f"told {late * 1000:.0f} ms after the kill")
     assert late < 0.3

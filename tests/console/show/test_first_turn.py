@@ -3,6 +3,7 @@
 import asyncio
 import time
 import wave
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 import soxr
 
 from clients.whisper_server import WhisperServer
+from console.api.commands import Ask, Restart, Swap, Unload
 from conversation.audio import HEARING_RATE, from_bytes
 from profiles.home import CHECKOUT
 from tests.support.real_show import RealShow
@@ -56,9 +58,9 @@ def check_turn(turn: dict[str, Any], question: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "question"), [*VISITORS.items(), *OTHERS.items()])
-def test_a_recorded_question_is_answered(show: RealShow, tmp_path: Path, name: str, question: str) -> None:
+def test_a_recorded_question_is_answered(terse: RealShow, tmp_path: Path, name: str, question: str) -> None:
     out = tmp_path / "reply.wav"
-    turn = show.ask("--wav", str(recording(name)), "--out", str(out))
+    turn = terse.ask("--wav", str(recording(name)), "--out", str(out))
     check_turn(turn, question)
     with wave.open(str(out)) as file:
         assert file.getframerate() == turn["audio"]["sample_rate"]
@@ -67,9 +69,9 @@ def test_a_recorded_question_is_answered(show: RealShow, tmp_path: Path, name: s
     assert np.abs(heard.astype(int)).max() > 3000
 
 
-def test_what_it_says_can_be_understood(show: RealShow, tmp_path: Path) -> None:
+def test_what_it_says_can_be_understood(real: RealShow, tmp_path: Path) -> None:
     """What the voice says, heard by whisper: pooled word error at most 10 %."""
-    whisper = WhisperServer("stt", f"http://127.0.0.1:{show.service('stt')['port']}")
+    whisper = WhisperServer("stt", f"http://127.0.0.1:{real.service('stt')['port']}")
     wrong = total = 0
 
     async def heard(path: Path) -> str:
@@ -85,7 +87,7 @@ def test_what_it_says_can_be_understood(show: RealShow, tmp_path: Path) -> None:
             await whisper.aclose()
 
     replies = [
-        show.ask("--text", question, "--out", str(tmp_path / f"{n}.wav"))["reply"]
+        real.ask("--text", question, "--out", str(tmp_path / f"{n}.wav"))["reply"]
         for n, question in enumerate(QUESTIONS)
     ]
     for reply, text in zip(replies, asyncio.run(all_heard()), strict=True):
@@ -95,8 +97,8 @@ def test_what_it_says_can_be_understood(show: RealShow, tmp_path: Path) -> None:
     assert total >= 20 and wrong / total <= 0.10, (wrong, total)
 
 
-def test_status_says_what_runs_and_which_devices(show: RealShow) -> None:
-    status = show.status()
+def test_status_says_what_runs_and_which_devices(real: RealShow) -> None:
+    status = real.status()
     assert status["show"]["on_air"] and status["show"]["rig"] == "rehearsal" and status["show"]["stage"] == "IDLE"
     rows = {s["name"]: s for s in status["services"]}
     assert set(rows) == {"stt", "llm", "tts", "standby"}
@@ -105,26 +107,53 @@ def test_status_says_what_runs_and_which_devices(show: RealShow) -> None:
     assert {d["role"] for d in status["devices"]} == {"microphone", "speaker", "jaw"}
 
 
-def test_the_button_hears_the_recorded_visitor(show: RealShow) -> None:
-    before = show.status()["turns"]
-    assert show.cli("press").returncode == 0
-    turns = [e for e in wait_for(show, "TurnEnded", before + 1) if e["turn"] == before + 1]
+def test_the_button_hears_the_recorded_visitor(real: RealShow) -> None:
+    before = real.status()["turns"]
+    assert real.cli("press").returncode == 0
+    turns = [e for e in wait_for(real, "TurnEnded", before + 1) if e["turn"] == before + 1]
     assert turns[0]["outcome"] == "completed" and plain(turns[0]["transcript"])
-    released = show.cli("release")
+    released = real.cli("release")
     assert released.returncode == 0 and "Nobody" in released.stderr
 
 
-def test_say_is_said_in_the_characters_voice(show: RealShow) -> None:
-    before = show.status()["turns"]
-    assert show.cli("say", "The museum", "closes in 5 minutes.").returncode == 0
-    turn = wait_for(show, "TurnEnded", before + 1)[-1]
+def test_say_is_said_in_the_characters_voice(real: RealShow) -> None:
+    before = real.status()["turns"]
+    assert real.cli("say", "The museum", "closes in 5 minutes.").returncode == 0
+    turn = wait_for(real, "TurnEnded", before + 1)[-1]
     assert turn["heard"] == "The museum closes in 5 minutes." and turn["llm"]["tokens_per_s"] is None
 
 
-def wait_for(show: RealShow, kind: str, turn: int) -> list[dict[str, Any]]:
+@pytest.mark.parametrize(("service", "model"), [("llm", "smollm2-135m"), ("tts", "hibari-heart")])
+def test_a_model_is_exchanged_while_a_visitor_is_answered(terse: RealShow, service: str, model: str) -> None:
+    before = terse.service(service)["model"]
+    for wanted in (model, before):
+        with ThreadPoolExecutor() as pool:
+            asked = pool.submit(terse.call_now, Ask(text="Where do you live?"))
+            swapped = terse.call_now(Swap(service=service, model=wanted))
+            assert swapped["swapped"], swapped
+            assert asked.result()["outcome"] == "completed"
+        row = terse.service(service)
+        assert (row["state"], row["model"]) == ("READY", wanted)
+        turn = terse.ask("--text", "Who are you?")
+        assert turn["outcome"] == "completed" and plain(turn["reply"]) and turn["audio"]["seconds"] > 0.3, turn
+
+
+def test_the_stand_by_speaks_while_the_voice_is_gone(terse: RealShow) -> None:
+    terse.call_now(Unload(service="tts"))
+    while terse.service("tts")["state"] != "STOPPED":
+        time.sleep(0.05)
+    turn = terse.ask("--text", "Who are you?")
+    assert turn["outcome"] == "degraded" and turn["heard"] and turn["audio"]["seconds"] > 0.3, turn
+    terse.call_now(Restart(service="tts"))
+    while terse.service("tts")["state"] != "READY":
+        time.sleep(0.05)
+    assert terse.ask("--text", "And now?")["outcome"] == "completed"
+
+
+def wait_for(real: RealShow, kind: str, turn: int) -> list[dict[str, Any]]:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        if found := [e for e in show.events() if e.get("type") == kind and e["turn"] >= turn]:
+        if found := [e for e in real.events() if e.get("type") == kind and e["turn"] >= turn]:
             return found
         time.sleep(0.1)
     raise AssertionError(f"no {kind} of turn {turn}")

@@ -18,9 +18,10 @@ from console.api.commands import Interrupt, Press, Release
 from profiles.home import CHECKOUT
 from tests.support import patient_visitor
 from tests.support.kitty_pty import KittyPty, kitty
-from tests.support.real_show import RealShow, borrowed_home, with_brief
+from tests.support.real_show import RealShow, with_brief
+from tests.support.scripted.home import scripted_home
 
-pytestmark = [pytest.mark.engines, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 ALL = 0b11011
 """The flags that a screen wants: all but alternate keys."""
 HELD_S = 0.4
@@ -29,9 +30,8 @@ HELD_S = 0.4
 
 @pytest.fixture(scope="module")
 def show(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealShow]:
-    running = RealShow(
-        with_brief(borrowed_home(tmp_path_factory.mktemp("hold") / "home")), "--rig", "quick", "--character", "brief"
-    )
+    home = with_brief(scripted_home(tmp_path_factory.mktemp("hold") / "home"))
+    running = RealShow(home, "--rig", "quick", "--character", "brief")
     running.program = str(patient_visitor.__file__)
     running.environment["PYTHONPATH"] = str(CHECKOUT)
     try:
@@ -53,11 +53,11 @@ class Evening:
     @property
     def button(self) -> list[bool]:
         """Down, up, down …"""
-        return [row["down"] for row in self.rows if row["type"] == "Held"]
+        return [row["down"] for row in self.rows if row.get("type") == "Held"]
 
     @property
     def stages(self) -> list[str]:
-        return [row["stage"] for row in self.rows if row["type"] == "StageEntered"]
+        return [row["stage"] for row in self.rows if row.get("type") == "StageEntered"]
 
     def until(self, met: Callable[[], bool], what: str) -> None:
         due = time.monotonic() + 40
@@ -162,8 +162,8 @@ def test_typing_is_as_ever(show: RealShow, evening: Evening) -> None:
             window.send(window.press(letter, letter.isupper()) + window.release(letter))
         window.tap(" ")
         window.send("\x1b[200~so long\x1b[201~" + window.press("\r"))
-        evening.until(lambda: any(row["type"] == "TurnStarted" for row in evening.rows), "line")
-        (said,) = [row for row in evening.rows if row["type"] == "TurnStarted"]
+        evening.until(lambda: any(row.get("type") == "TurnStarted" for row in evening.rows), "line")
+        (said,) = [row for row in evening.rows if row.get("type") == "TurnStarted"]
         assert said["text"] == f"{words} so long"
         assert evening.button == []
 
@@ -226,6 +226,6 @@ def test_another_operators_press_ends_the_question_and_does_not_interrupt_it(sho
             assert await one.call(Release()) == {"released": False}
 
     asyncio.run(both())
-    evening.until(lambda: any(row["type"] == "TurnEnded" for row in evening.rows), "end")
-    (end,) = [row for row in evening.rows if row["type"] == "TurnEnded"]
+    evening.until(lambda: any(row.get("type") == "TurnEnded" for row in evening.rows), "end")
+    (end,) = [row for row in evening.rows if row.get("type") == "TurnEnded"]
     assert end["outcome"] == "completed" and len(evening.button) == 2

@@ -87,9 +87,9 @@ def check_nothing_is_lost(show: RealShow) -> None:
     """Each turn that began has ended, and what was understood is in the file of turns."""
     time.sleep(0.3)  # who asked is told first, the file comes next
     events = show.events()
-    begun, ended = ([e["turn"] for e in events if e["type"] == kind] for kind in ("TurnStarted", "TurnEnded"))
+    begun, ended = ([e["turn"] for e in events if e.get("type") == kind] for kind in ("TurnStarted", "TurnEnded"))
     assert sorted(begun) == sorted(ended) and len(set(begun)) == len(begun) >= 6
-    said = {e["turn"]: e["text"] for e in events if e["type"] == "TranscriptReady"}
+    said = {e["turn"]: e["text"] for e in events if e.get("type") == "TranscriptReady"}
     lines = (Path(show.file.logs) / "turns.jsonl").read_bytes().splitlines()
     kept = {row["turn"]: row for row in map(msgspec.json.decode, lines)}
     assert set(kept) == set(begun) and {n: kept[n]["transcript"] for n in said} == said

@@ -10,11 +10,12 @@ import pytest
 
 from tests.fakes.ollama_server import BYTES, REPLY
 from tests.support.little_ollama import MODEL, LittleOllama
-from tests.support.real_show import RealShow, borrowed_home
+from tests.support.real_show import RealShow
+from tests.support.scripted.home import scripted_home
 
-pytestmark = [pytest.mark.engines, pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
-RIG = 'extends = "quick"\n[engines.llm]\nengine = "ollama"\nmodel = "{model}"\n{more}\n'
+RIG = 'extends = "quick"\n[engines.llm]\nengine = "ollama"\nbinary = "auto"\nmodel = "{model}"\n{more}\n'
 
 
 def rig(folder: Path, model: str = MODEL, more: str = "") -> str:
@@ -54,7 +55,7 @@ def test_attached_it_pulls_answers_and_is_left_as_it_was(
     with little:
         little.be(pull_s=1.0, gpu=1.0)
         more = f'launch = "attach"\nurl = "{little.url}"'
-        show = RealShow(borrowed_home(tmp_path / "home"), "--rig", rig(tmp_path, "ghost:3b", more))
+        show = RealShow(scripted_home(tmp_path / "home"), "--rig", rig(tmp_path, "ghost:3b", more))
         shows.append(show)
         show.start()
         fetched = [e for e in show.events() if e.get("telemetry") == "progress" and e["key"] == "llm"]
@@ -71,7 +72,7 @@ def test_attached_it_pulls_answers_and_is_left_as_it_was(
 def test_started_by_us_it_answers_and_nothing_is_left(
     little: LittleOllama, shows: list[RealShow], tmp_path: Path
 ) -> None:
-    show = RealShow(borrowed_home(tmp_path / "home"), "--rig", rig(tmp_path))
+    show = RealShow(scripted_home(tmp_path / "home"), "--rig", rig(tmp_path))
     show.environment |= little.environment
     shows.append(show)
     show.start()
@@ -87,7 +88,7 @@ def test_started_by_us_it_answers_and_nothing_is_left(
 
 def test_check_says_what_is_missing_and_what_mends_it(little: LittleOllama, tmp_path: Path) -> None:
     def rows(words: str) -> list[tuple[str, str, str]]:
-        idle = RealShow(borrowed_home(tmp_path / f"home{len(list(tmp_path.iterdir()))}"), "--rig", words)
+        idle = RealShow(scripted_home(tmp_path / f"home{len(list(tmp_path.iterdir()))}"), "--rig", words)
         idle.environment |= little.environment
         found = json.loads(idle.cli("check", "--json", "--rig", words).stdout)["rows"]
         return [(r["state"], r["detail"], r["mend"]) for r in found if r["what"] == "llm"]

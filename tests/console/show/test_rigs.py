@@ -6,9 +6,10 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 
 from tests.console.show.test_first_turn import recording
-from tests.support.real_show import RealShow, borrowed_home
+from tests.support.real_show import RealShow
+from tests.support.scripted.home import scripted_home
 
-pytestmark = [pytest.mark.engines, pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 
 def test_attached_engines_are_used_and_never_stopped(quick: RealShow, tmp_path: Path) -> None:
@@ -22,7 +23,7 @@ def test_attached_engines_are_used_and_never_stopped(quick: RealShow, tmp_path: 
             for role, engine in (("stt", "whisper_cpp"), ("llm", "llama_cpp"), ("tts", "piper"))
         )
     )
-    guest = RealShow(borrowed_home(tmp_path / "guest-home"), "--rig", str(rig))
+    guest = RealShow(scripted_home(tmp_path / "guest-home"), "--rig", str(rig))
     try:
         guest.start()
         turn = guest.ask("--wav", str(recording("01_bm_george")))
@@ -39,14 +40,14 @@ def test_attached_engines_are_used_and_never_stopped(quick: RealShow, tmp_path: 
 def test_an_attached_engine_that_is_not_there_is_named(tmp_path: Path) -> None:
     rig = tmp_path / "lonely.toml"
     rig.write_text('extends = "quick"\n[engines.llm]\nlaunch = "attach"\nurl = "http://127.0.0.1:9"\n')
-    lonely = RealShow(borrowed_home(tmp_path / "home"), "--rig", str(rig))
+    lonely = RealShow(scripted_home(tmp_path / "home"), "--rig", str(rig))
     done = lonely.cli("ask", "--text", "Hello?", "--rig", str(rig), "--timeout", "15")
     assert done.returncode == 3 and "llm" in done.stderr and "Traceback" not in done.stderr, done
     lonely.wait_nothing_left()
 
 
 def test_with_the_store_filled_no_network_is_needed(tmp_path: Path) -> None:
-    show = RealShow(borrowed_home(tmp_path / "home"), "--rig", "quick")
+    show = RealShow(scripted_home(tmp_path / "home"), "--rig", "quick")
     dead = "http://127.0.0.1:9"
     show.environment |= {"HTTPS_PROXY": dead, "HTTP_PROXY": dead, "ALL_PROXY": dead, "HF_ENDPOINT": dead}
     show.environment |= {"UV_DEFAULT_INDEX": f"{dead}/simple", "UV_OFFLINE": "1"}
