@@ -49,6 +49,15 @@ class ClauseCutter:
                 clauses += self._cut(final=False)
         return clauses
 
+    def expect(self, letter: str) -> list[Clause]:
+        """The next word begins with `letter`, and is not to be had yet: a sentence before it may be over."""
+        if not self._buffer or self._buffer[-1].isspace():
+            return []
+        self._buffer += " " + letter
+        clauses = self._cut(final=False)
+        self._buffer = self._buffer[:-2]
+        return clauses
+
     def flush(self) -> list[Clause]:
         """The rest; whatever it ends with, "5 p.m." too, a full stop ends a sentence here."""
         clauses = self._cut(final=True)

@@ -7,20 +7,20 @@ class Entities:
     """Feed characters, get the same without entities; what may become one is held until it is clear."""
 
     def __init__(self) -> None:
-        self._held = ""
+        self.held = ""
 
     def feed(self, char: str) -> str:
-        if not self._held and char != "&":
+        if not self.held and char != "&":
             return char
-        held = self._held + char
-        self._held = ""
+        held = self.held + char
+        self.held = ""
         if held in _ENTITIES:
             return _ENTITIES[held]
         if any(entity.startswith(held) for entity in _ENTITIES):
-            self._held = held
+            self.held = held
             return ""
         return held[:-1] + self.feed(char)
 
     def flush(self) -> str:
-        held, self._held = self._held, ""
+        held, self.held = self.held, ""
         return held

@@ -6,23 +6,49 @@ from enum import Enum
 _OWN = frozenset(
     """assistant ai bot model answer a response reply character narrator skull skeleton host output final""".split()
 ) | {"final answer", "final response", "my answer", "my response"}
-VISITORS = frozenset(
-    "user visitor human question q system guest customer player stranger instruction input kid child student".split()
+_VISITORS = frozenset(
+    """user visitor human system instruction input benutzer besucher utilisateur visiteur usuario visitante""".split()
 )
-_BARE = frozenset("user human visitor system".split())
+_GUESTS = frozenset("guest customer player stranger kid child student".split())
+_PEOPLE = _GUESTS | frozenset(
+    """boy girl man woman lady gentleman guy dude teen teenager toddler tourist person passerby onlooker spectator
+    mother mom mum father dad parent couple crowd audience""".split()
+)
+"""They speak where a capital letter follows: "Man: Who is it?" is a turn, "Man: that was close!" is not."""
+_WHICH = frozenset(
+    """the a an another next new other one first second third last little young old small big tall brave curious
+    scared""".split()
+)
+_QUESTIONS = frozenset(["q", "question"])
+_BARE = frozenset("user human visitor system assistant model".split())
 """Alone on a line they begin a turn, where a template has lost its marks."""
 _LONGEST_LABEL = 26
 _MARK = re.compile(r"(?:[-+•*–]|#{1,6})\s")
 _RULE = re.compile(r"[-=]{2,}")
 _NAME = re.compile(r"[^\W_][\w'’-]*|[^\W\d_]{1,4}\.")
-_COUNT = re.compile(r" \d?$")
-_ASIDE = re.compile(r"[*_]+$|(?<=\w) ?\([^()]{0,20}\)?$")
+_COUNT = re.compile(r"\s?(?:#\s?)?\d{0,2}$")
+_ASIDE = re.compile(r"[*_`>]+$|(?<=\w) ?[(\[*][^()\[\]*]{0,20}[)\]*]?$")
 """What a label may have behind it: "**User**:", "Visitor (laughing):"."""
+_WRAPS = "_`@([{*"
+_WRAPPED = re.compile(r"(?i)(?:user|human|visitor|system)(?: ?\d{1,2})?(?:[)\]}*_`]*\s?:|\]\s)")
+_MAYBE_WRAPPED = re.compile(r"(?:(?:user|human|visitor|system)(?: ?\d{0,2})?[)\]}*_`]*\s?|[a-z]{0,6})", re.IGNORECASE)
+_RIDDLE = re.compile(
+    r"""(?i)(?::|\b(?:jokes?|riddles?|puns?|puzzle|(?:here(?:['’]s|\ is)|another|this|good|try|know|have)\ one)\b
+    [^.!?…]{0,25}[.!?…]*)$""",
+    re.VERBOSE,
+)
 _NUMBERED = re.compile(r"(\d{1,2})[.)]\s")
 
+_INLINE = frozenset("user visitor human instruction".split())
+"""Labels that end the reply within a line too, whatever follows."""
 
-INLINE = ("user", "visitor", "human", "guest", "customer", "instruction", "q")
-"""Labels that end the reply within a line too."""
+
+def _beginnings(names: frozenset[str]) -> frozenset[str]:
+    return frozenset(name[:end] for name in names for end in range(len(name) + 1))
+
+
+_MAY_BE_PERSON = _beginnings(_PEOPLE | _VISITORS | _WHICH)
+_MAY_BE_WITHIN = _beginnings(_INLINE | _PEOPLE | _WHICH | _QUESTIONS)
 
 
 class Verdict(Enum):
@@ -31,6 +57,7 @@ class Verdict(Enum):
     MARK = "a mark to leave out; the line goes on"
     ITEM = "a mark of a list, where the voice should pause"
     VISITOR = "the model begins to play the visitor"
+    QUESTION = "the question of a riddle, or of a made-up visitor"
 
 
 class LineStart:
@@ -39,13 +66,16 @@ class LineStart:
     def __init__(self, name: str) -> None:
         plain = name.casefold().strip()
         self._own = _OWN | {plain, *re.findall(r"[^\W_]{3,}", plain)} - {""}
-        self._known = self._own | VISITORS | {"you"}
+        self._known = self._own | _VISITORS | _PEOPLE | _QUESTIONS | {"you"}
+        self._may_be_known = _beginnings(self._known)
 
     def judge(self, line: str, first: bool) -> Verdict:
         """`line` without leading space, at least one character; `first` = nothing was said yet."""
         head = line[0]
         if head == ">" or line.startswith("**"):
             return Verdict.MARK
+        if head in _WRAPS and (verdict := self._wrapped(line)) is not Verdict.TEXT:
+            return verdict
         if head in "-+•*–#=":
             return self._mark(line)
         if head.isdigit():
@@ -53,6 +83,15 @@ class LineStart:
         if head.isalpha():
             return self._label(line, first)
         return Verdict.TEXT
+
+    @staticmethod
+    def _wrapped(line: str) -> Verdict:
+        """ "*User*:", "[Visitor]:", "@human:" """
+        inner = line.lstrip(_WRAPS).replace("：", ":")
+        if _WRAPPED.match(inner):
+            return Verdict.VISITOR
+        wait = _MAYBE_WRAPPED.fullmatch(inner) and any(_starts(name, inner) for name in _BARE) and len(line) < 20
+        return Verdict.WAIT if wait else Verdict.TEXT
 
     def _mark(self, line: str) -> Verdict:
         if _MARK.match(line):
@@ -75,26 +114,87 @@ class LineStart:
         if len(label) > _LONGEST_LABEL or label.endswith("  ") or "\n" in label:
             bare = label.strip("*_# \n").casefold()
             return Verdict.VISITOR if not first and bare in _BARE and label.endswith("\n") else Verdict.TEXT
+        may_be = self._may_be_label(label, words, first)
         if not colon:
-            return Verdict.WAIT if self._may_be_label(label, words, first) else Verdict.TEXT
+            return Verdict.WAIT if may_be else Verdict.TEXT
         if not after:
             return Verdict.WAIT
         plain = _COUNT.sub("", label.casefold()).strip()
         if plain == "you" and not first:
             return Verdict.VISITOR
-        if after[0].isdigit() or not self._may_be_label(label, words, first):
+        if after[0].isdigit() or not may_be:
             return Verdict.TEXT
-        if plain in VISITORS and not (first and plain[0] == "q"):  # a joke may begin with "Question:"
+        if plain in _QUESTIONS:
+            return Verdict.QUESTION
+        if plain in _VISITORS:
             return Verdict.VISITOR
-        return Verdict.MARK if plain in self._own or (first and (len(words) > 1 or plain in VISITORS)) else Verdict.TEXT
+        if _is_person(plain):
+            return self._person(plain, label, after, first)
+        return Verdict.MARK if plain in self._own or (first and len(words) > 1) else Verdict.TEXT
+
+    @staticmethod
+    def _person(plain: str, label: str, after: str, first: bool) -> Verdict:
+        if not after.strip():
+            return Verdict.VISITOR if "\n" in after and not first else Verdict.WAIT
+        if after.strip()[0].islower() and (first or plain not in _GUESTS):
+            return Verdict.TEXT
+        if not first or plain in _GUESTS:
+            return Verdict.VISITOR
+        return Verdict.MARK if " " in plain and label.istitle() else Verdict.TEXT
 
     def _may_be_label(self, label: str, words: list[str], first: bool) -> bool:
         """Known labels in any letters; at the very beginning also a name, which is written with capitals."""
-        if any(known.startswith(_COUNT.sub("", label.casefold())) for known in self._known):
+        if _COUNT.sub("", label.casefold()) in self._may_be_known:
+            return True
+        if _may_become_person(label.casefold()):
             return True
         return first and all(_NAME.fullmatch(w) and not w[0].islower() for w in words)
 
 
+def _starts(name: str, text: str) -> bool:
+    return name.startswith(text.casefold()[: len(name)])
+
+
+def _is_person(plain: str) -> bool:
+    *which, noun = plain.split(" ")
+    return (noun in _PEOPLE or (noun in _VISITORS and bool(which))) and _WHICH.issuperset(which)
+
+
+def _may_become_person(label: str) -> bool:
+    """Whether `label` may go on as "the little girl" does."""
+    *which, noun = _COUNT.sub("", label).split(" ")
+    if not _WHICH.issuperset(which) or len(which) > 2:
+        return False
+    return noun in _MAY_BE_PERSON
+
+
+def within(held: str) -> Verdict:
+    """What the first characters of a sentence within a line are, which begin with a capital letter: "Visitor 2:" or
+    "Man: Who" is somebody else's turn.
+    """
+    label, colon, after = held.replace("：", ":").partition(":")
+    plain = _COUNT.sub("", _ASIDE.sub("", label.casefold()))
+    if not colon:
+        may_be = plain in _MAY_BE_WITHIN or (_may_become_person(plain) and not plain.startswith(("a ", "an ")))
+        return Verdict.WAIT if may_be and len(label) <= _LONGEST_LABEL else Verdict.TEXT
+    if plain in _INLINE:
+        return Verdict.VISITOR
+    if plain == "q":
+        return Verdict.QUESTION
+    if not (plain in _QUESTIONS or _is_person(plain)) or (after and not after[0].isspace()):
+        return Verdict.TEXT
+    if not after.strip():
+        return Verdict.WAIT if len(after) < 3 else Verdict.TEXT
+    if not after.strip()[0].isupper():
+        return Verdict.TEXT
+    return Verdict.QUESTION if plain in _QUESTIONS else Verdict.VISITOR
+
+
 def is_label(words: str) -> bool:
-    """Whether they are a visitor's label within a line, "User:" or "Visitor 2:"."""
-    return words.endswith(":") and _COUNT.sub("", words[:-1].lower()) in INLINE
+    """Whether they are a visitor's name, as "User" or "Visitor 2"."""
+    return _COUNT.sub("", words.rstrip(":").lower()) in _INLINE
+
+
+def announces_riddle(said: str) -> bool:
+    """Whether a "Q:" behind it is the character's own, as in "Here's a riddle! Q: …"."""
+    return bool(_RIDDLE.search(said.rstrip()))

@@ -61,7 +61,10 @@ class Reply:
             text = self._new(self.text.feed(char))
             if self.taken_back != taken_back:
                 clauses.clear()
-            clauses += self._sayable(self._cutter.feed(text)) if text else ()
+            if text:
+                clauses += self._sayable(self._cutter.feed(text))
+            if self.text.next_word:
+                clauses += self._sayable(self._cutter.expect(self.text.next_word))
         return clauses
 
     def flush(self) -> list[Clause]:

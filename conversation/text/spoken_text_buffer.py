@@ -31,7 +31,7 @@ class Said:
             self.lines = 0
             self._out.append(char)
             self.last = char
-            self.tail = self.tail[-15:] + char
+            self.tail = self.tail[-60:] + char
 
     def leave_out(self) -> None:
         """Something that is not said stood here: words stay apart, a comma does not."""

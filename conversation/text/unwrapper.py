@@ -62,6 +62,8 @@ class Unwrapper:
     def feed(self, char: str) -> str:
         if self.ended:
             return ""
+        if char != "&" and not self._entities.held:
+            return self._feed(char)
         return "".join(map(self._feed, self._entities.feed(char)))
 
     def _feed(self, char: str) -> str:

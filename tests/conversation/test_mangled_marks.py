@@ -26,6 +26,17 @@ TURNS = [
         <turn_start>user <user_input> <human_turn> <visitor_says> <|startofuser|> <|begin_of_user|> <|question|>
         <|message_sep|> [EOT] <\\s>""".split()
     ),
+    *(
+        f"{label}: Who else?"
+        for label in """Boy|Girl|Man|Woman|The visitor|The little girl|Next visitor|Visitor #2|Visitor 2 (angry)|Tourist
+        |Visitor [laughing]|Visitor *laughs*|*User*|__User__|`user`|@user|(Visitor)|{{user}}|**The Visitor**|User>
+        |user|Q1|Question|**Q**|Guest|Kid""".replace("\n        ", "").split("|")
+    ),
+    "**Child:** Who else?",
+    "[Visitor] Who else?",
+    "Kid: who else?",
+    "Boy:\nWho else?",
+    "assistant\nRibs.",
     '{"role": "user", "content": "Who else?"}',
     '{"role": "user", "content": "Who else?"}\n{"role": "assistant", "content": "Ribs."}',
     '{"from": "human", "value": "Who else?"}',
@@ -37,6 +48,57 @@ TURNS = [
 @pytest.mark.parametrize("turn", TURNS)
 def test_a_made_up_turn_ends_the_reply(turn: str) -> None:
     assert check(f"Boo! I am bones.\n{turn}", "Boo! I am bones.").ended
+
+
+@pytest.mark.parametrize(
+    "turn",
+    """Kid: Who else?|Boy: Who else?|The visitor: Who else?|**User**: Who else?|Visitor (laughing): Who else?|User：Who?
+    |Human： who else?|Visitor #2: Who else?|Question: Who else?|Q: Who else? A: Ribs.|**Q:** Who else?
+    |The young man: Who?
+    """.replace("\n    ", "").split("|"),
+)
+def test_one_within_a_line_too(turn: str) -> None:
+    assert check(f"Boo! I am bones. {turn}", "Boo! I am bones.").ended
+
+
+@pytest.mark.parametrize(
+    "text",
+    """Man, that was close! Boy: am I cold! Oh boy: more visitors!|Boo! Man: that was close!|The man: a fine beast.
+    |Kid: you are brave!|Child: no. Skeleton: yes!|Listen, kid: I am bones. Hm. The visitors: they come and go.
+    |Boo! The visitor: a strange beast.|Step in. Guest: the best word for you.
+    |The end. The old man was me. The Boys. Boo!
+    |A man came in. A boy: that's what he was.|Boo! You are a human (nearly) now: run.
+    |I have one question: who are you? Question: am I dead? Another Man (not me) did it. Another one: him.
+    """.replace("\n    ", "").split("|"),
+)
+def test_people_who_are_talked_about_are_no_turn(text: str) -> None:
+    assert check_words(text) == text.replace(" (nearly)", "").replace(" (not me)", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        *(
+            (f"{before}{q} Why am I dead?{gap}{a} No guts!{after}", f"{said}Why am I dead? No guts!")
+            for q, a in [("Q:", "A:"), ("Question:", "Answer:"), ("**Q:**", "**A:**"), ("Q：", "A：")]
+            for gap in (" ", "\n", "\n\n")
+            for before, said in [("", ""), ("Here's a riddle: ", "Here's a riddle: "), ("Mr. Bones: ", ""), ("<s>", "")]
+            for after in ("", "\nQ: Who else?\nA: Ribs.", " Q: Who else? A: Ribs.", "\nUser: Who else?")
+        ),
+        (
+            "I have a riddle for you!\nQ: Why am I dead?\nA: No guts!",
+            "I have a riddle for you! Why am I dead? No guts!",
+        ),
+        ("<think>A pun.</think>Q: Why am I dead? A: No guts!", "Why am I dead? No guts!"),
+        ("Q: Why am I dead?", "Why am I dead?"),
+        ("Q: Why am I dead? You give up? A: No guts!", "Why am I dead? You give up? No guts!"),
+        ("No guts, that is why. Q: Who else? A: Ribs.", "No guts, that is why."),
+        ("Q and A: that is my life. A: no.", "Q and A: that is my life. A: no."),
+        ("What is a: b? Plan A: run.", "What is a: b? Plan A: run."),
+    ],
+)
+def test_a_riddle_of_ours_is_told_and_a_question_behind_an_answer_is_not(text: str, expected: str) -> None:
+    assert check_words(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -132,6 +194,7 @@ def test_a_call_is_not_spoken(call: str) -> None:
         ("```\nBoo to you!\n```", "Boo to you!"),
         ("```text\nBoo to you!\n```", "Boo to you!"),
         ("```python\nprint(1)\n``` Boo!", "Boo!"),
+        ("I met her. Visitor (", "I met her. Visitor"),
         ("A `<user>` walks into a bar.", "A user walks into a bar."),
         ("A <user> walks into a bar.", "A user walks into a bar."),
         ("I [think] I am dead, so I am.", "I think I am dead, so I am."),
@@ -161,7 +224,7 @@ def test_a_call_is_not_spoken(call: str) -> None:
         ("```\n*rattles* Boo to you!\n```\n", "Boo to you!"),
         ("```text\n[rattles] Boo!\nMr. Bones: I am.", "Boo! I am."),
         ("```html\n<p>x</p>\n``` Boo!", "Boo!"),
-        ("Q: Why am I dead? A: No guts.", "Why am I dead? A: No guts."),
+        ("Q: Why am I dead? A: No guts.", "Why am I dead? No guts."),
         ("Q: Why am I dead?\nA: No guts.", "Why am I dead? No guts."),
     ],
 )

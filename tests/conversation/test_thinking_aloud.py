@@ -105,3 +105,13 @@ def test_a_clause_that_was_handed_on_is_not_handed_on_again(reply: str, said: st
     clauses = stream.flush() if stream.taken_back != before else clauses + stream.flush()
     assert " ".join(clause.text for clause in clauses) == said
     assert stream.taken_back == ("</think>B" in reply)
+
+
+@pytest.mark.parametrize("next_word", ["Visitors", "The visitor", "You", "\nVisitors", "Xylophones"])
+def test_a_sentence_does_not_wait_for_a_word_that_may_be_a_label(next_word: str) -> None:
+    reply = Reply(CHARACTER)
+    assert reply.feed("So am I.") == []
+    letters = len(next_word) - len(next_word.lstrip()) + 1
+    assert [clause.text for clause in reply.feed(" " + next_word[:letters])] == ["So am I."]
+    rest = [*reply.feed(next_word[letters:] + " are loud."), *reply.flush()]
+    assert [clause.text for clause in rest] == [f"{next_word.strip()} are loud."]

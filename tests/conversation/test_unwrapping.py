@@ -349,7 +349,7 @@ def test_whatever_comes_together_slicing_changes_nothing(seed: int) -> None:
     dice = random.Random(seed)
     pieces = [text for text, _ in THOUGHTS] + NO_THOUGHTS + TURNS + CALLS
     parts = """<think> </think> { } [ ] " ' : ` ``` # <|end|> <|channel|> final <|message|> Thought: Answer:
-        a Boo! <""".split()
+        a Boo! < Q: A: Visitor The man ( ) * &lt; &gt; [think] [/think] Man: User ： |""".split()
     for _ in range(60):
         text = dice.choice(["", " ", "\n"]).join(dice.choices(pieces, k=2) + dice.choices(parts, k=dice.randint(0, 6)))
         cut = text[dice.randint(0, 9) : dice.randint(20, 400)]
@@ -359,7 +359,29 @@ def test_whatever_comes_together_slicing_changes_nothing(seed: int) -> None:
 
 @pytest.mark.parametrize(
     "opener",
-    ["[", "{", "«", "{ ", "[\n", "{\n", "<", "< ", "`", "*", "#", "f", "to=", "[TOOL", "<|", "{a ", '{"', "_a"],
+    [
+        "[",
+        "{",
+        "«",
+        "{ ",
+        "[\n",
+        "{\n",
+        "<",
+        "< ",
+        "`",
+        "*",
+        "#",
+        "f",
+        "to=",
+        "[TOOL",
+        "<|",
+        "{a ",
+        '{"',
+        "_a",
+        "&",
+        "The ",
+        "Q: ",
+    ],
 )
 def test_openers_without_end_neither_stop_nor_slow_the_reply(opener: str) -> None:
     text = opener * 1500 + " and so. Boo!\n"
