@@ -1,6 +1,12 @@
-"""Text that a server escaped for a web page, back to what the model wrote: `&lt;think&gt;` is a tag."""
+"""Text that a server escaped for a web page or a program, back to what the model wrote: `&lt;think&gt;` is a tag."""
 
-_ENTITIES = {"&lt;": "<", "&gt;": ">", "&amp;": "&", "&quot;": '"', "&apos;": "'", "&#39;": "'", "&nbsp;": " "}
+import re
+
+_NAMED = {"&lt;": "<", "&gt;": ">", "&amp;": "&", "&quot;": '"', "&apos;": "'", "&nbsp;": " ", "\\<": "<", "\\>": ">"}
+_NUMBER = re.compile(r"(?i)&#(?:(\d{1,6})|x([0-9a-f]{1,5}));|\\u00(3c|3e|26)")
+_MAYBE_NUMBER = re.compile(r"(?i)&(?:#(?:\d{0,6}|x[0-9a-f]{0,5})?)?|\\(?:u(?:0|00|003|002)?)?")
+_BEGINNINGS = frozenset(name[:end] for name in _NAMED for end in range(1, len(name)))
+STARTS = frozenset("&\\")
 
 
 class Entities:
@@ -10,13 +16,15 @@ class Entities:
         self.held = ""
 
     def feed(self, char: str) -> str:
-        if not self.held and char != "&":
+        if not self.held and char not in STARTS:
             return char
         held = self.held + char
         self.held = ""
-        if held in _ENTITIES:
-            return _ENTITIES[held]
-        if any(entity.startswith(held) for entity in _ENTITIES):
+        plain = _NAMED.get(held) or _numbered(held)
+        if plain is not None:
+            self.held = plain if plain in STARTS else ""  # a server may escape twice
+            return "" if self.held else plain
+        if held in _BEGINNINGS or _MAYBE_NUMBER.fullmatch(held):
             self.held = held
             return ""
         return held[:-1] + self.feed(char)
@@ -24,3 +32,10 @@ class Entities:
     def flush(self) -> str:
         held, self.held = self.held, ""
         return held
+
+
+def _numbered(text: str) -> str | None:
+    if (found := _NUMBER.fullmatch(text)) is None:
+        return None
+    code = int(found[1]) if found[1] else int(found[2] or found[3], 16)
+    return chr(code) if 32 <= code < 0x110000 and not 0xD800 <= code < 0xE000 else " "

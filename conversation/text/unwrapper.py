@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from conversation.text.entities import Entities
+from conversation.text.entities import STARTS, Entities
 from conversation.text.json_answer import Balance
 from conversation.text.unlabelled import ASIDE, Unlabelled
 from conversation.text.wrappings import TAG_OPENERS, Kind, Maybe, Tag, is_word, scan
@@ -62,7 +62,7 @@ class Unwrapper:
     def feed(self, char: str) -> str:
         if self.ended:
             return ""
-        if char != "&" and not self._entities.held:
+        if char not in STARTS and not self._entities.held:
             return self._feed(char)
         return "".join(map(self._feed, self._entities.feed(char)))
 
