@@ -19,6 +19,8 @@ _WHICH = frozenset(
     """the a an another next new other one first second third last little young old small big tall brave curious
     scared""".split()
 )
+_FIELDS = frozenset(["system", "input", "instruction"])
+"""Of these as well, unless in a template a new line follows."""
 _QUESTIONS = frozenset(["q", "question"])
 _BARE = frozenset("user human visitor system assistant model".split())
 """Alone on a line they begin a turn, where a template has lost its marks."""
@@ -126,6 +128,8 @@ class LineStart:
             return Verdict.TEXT
         if plain in _QUESTIONS:
             return Verdict.QUESTION
+        if plain in _FIELDS and "\n" not in after and not after.strip()[:1].isupper():
+            return Verdict.TEXT if after.strip() else Verdict.WAIT
         if plain in _VISITORS:
             return Verdict.VISITOR
         if _is_person(plain):

@@ -75,7 +75,7 @@ class SpeakableStream(LineModes):
         while self._held and not self.ended:
             held, mode, self._held, self._mode = self._held, self._mode, "", self._in_text
             if mode == self._at_line:
-                verdict = self._line_start.judge(held + " ", not self._said.last)
+                verdict = self._line_start.judge(held + " \n", not self._said.last)
                 self._replay("" if verdict in (Verdict.MARK, Verdict.VISITOR, Verdict.QUESTION) else held)
             elif mode in (self._in_address, self._in_hash, self._after_words, self._in_link):
                 self._replay(held[-1] if mode == self._in_address and held[-1] in PAUSES else "")

@@ -178,7 +178,7 @@ class Unlabelled:
         if found is Maybe.NO:
             word = re.match(r"\*(?![*\s]).+|[*#_(\s]+|\w+|.", self._held)
             return self._not(word.end() if word else 1)
-        if found in PLANS and self._began:
+        if (found in PLANS and self._began) or (found == "input" and not self.called):
             return self._not(len(self._held))
         held, self._held = self._held, ""
         if found in THINKS:

@@ -186,7 +186,7 @@ _PLANS = """plan|my plan|analysis|my analysis|strategy|my strategy|approach|my a
     |internal|rationale|reflection|considerations|intent|goal|context|deliberation"""
 _ACTS = """action|action input|action_input|observation|tool|tool name|tool call|tool_call|function call|function_call
     |tool input|function|function name|arguments|parameters|calling tool|calling function|tool use|using tool
-    |api call"""
+    |api call|input"""
 
 
 def _labels(text: str) -> frozenset[str]:
