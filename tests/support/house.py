@@ -24,10 +24,14 @@ NAMES = re.compile(r"nobody|somebody|whoever|anew|mourn|deed|told|wish|mend|mean
 
 
 def tracked() -> list[Path]:
-    listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard"], cwd=CHECKOUT, capture_output=True, text=True, check=True
-    )
-    return [path for name in listed.stdout.splitlines() if (path := CHECKOUT / name).is_file()]
+    """Every file of the checkout that is ours; by the names of folders where git cannot be asked."""
+    command = ["git", "ls-files", "-co", "--exclude-standard"]
+    try:
+        listed = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=True).stdout.splitlines()
+    except (OSError, subprocess.CalledProcessError):
+        found = (path.relative_to(CHECKOUT) for path in CHECKOUT.rglob("*"))
+        listed = [str(path) for path in found if not any(part.startswith((".", "__pycache__")) for part in path.parts)]
+    return [path for name in listed if (path := CHECKOUT / name).is_file()]
 
 
 def folders(files: list[Path]) -> Iterator[str]:
