@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import re
 import time
 from argparse import Namespace
 from collections.abc import AsyncIterator, Callable
@@ -323,8 +322,8 @@ def told(scene: Scene) -> list[Row]:
     return rows
 
 
-async def draw(scene: Scene, logs: Path) -> AsyncIterator[tuple[tuple[int, int], str]]:
-    """The screen as SVG in each of its sizes, one after another in the same window; the same on every machine."""
+async def draw(scene: Scene, logs: Path) -> AsyncIterator[tuple[tuple[int, int], ConsoleApp]]:
+    """The screen in each of its sizes, one after another in the same window; the same on every machine."""
     os.environ["TZ"], os.environ["GALACTUS_THEME"] = "UTC", scene.theme
     os.environ["GALACTUS_HOME"] = str(logs)
     time.tzset()
@@ -339,7 +338,7 @@ async def draw(scene: Scene, logs: Path) -> AsyncIterator[tuple[tuple[int, int],
         for size in scene.sizes:
             await pilot.resize_terminal(*size)
             await settle(pilot)
-            yield size, re.sub(r"terminal-\d+-", "terminal-", app.export_screenshot(title="Galactus"))
+            yield size, app
 
 
 async def settle(pilot: Pilot[Any], times: int = 3) -> None:

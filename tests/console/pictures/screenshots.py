@@ -9,6 +9,7 @@ import resvg_py
 
 from tests.console.pictures.evening_logs import write_logs
 from tests.console.pictures.scenes import SCENES, draw
+from tests.console.pictures.screen_text import svg_of
 
 DOCS = {
     "show": ("speaking", (160, 48)),
@@ -34,10 +35,10 @@ async def main(folder: Path, names: list[str]) -> None:
     with tempfile.TemporaryDirectory() as logs:
         write_logs(Path(logs))
         for scene in SCENES if names == ["all"] else names or {scene for scene, _ in DOCS.values()}:
-            async for size, svg in draw(SCENES[scene], Path(logs)):
+            async for size, app in draw(SCENES[scene], Path(logs)):
                 given = [name for name, wanted in DOCS.items() if wanted == (scene, size)]
                 for name in given if not names else [f"{scene}-{size[0]}x{size[1]}"]:
-                    (folder / f"{name}.png").write_bytes(png(svg))
+                    (folder / f"{name}.png").write_bytes(png(svg_of(app)))
 
 
 if __name__ == "__main__":
