@@ -29,6 +29,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--health-503", type=float, default=0.0, help="seconds of 503 after the port opened")
     parser.add_argument("--oom-text", action="store_true", help="the last words are those of a full GPU")
     parser.add_argument("--mute", type=float, help="seconds until it answers nothing but /health")
+    parser.add_argument("--say-when-mute", default="", help="a line of log, when ALRM comes")
     parser.add_argument("--slow-answer", type=float, default=0.0, help="seconds that a POST takes")
     parser.add_argument("--work", action="store_true", help="the seconds of --slow-answer are spent computing")
     parser.add_argument("--say", help="a line of log, after --say-after seconds")
@@ -40,14 +41,23 @@ def parse() -> argparse.Namespace:
 
 
 class Moods:
-    """What signals make of it: USR1 deaf for good, USR2 half a second slow for 3 s, HUP half a second of flood."""
+    """What signals make of it: USR1 deaf for good, USR2 half a second slow for 3 s, HUP half a second of flood, ALRM as
+    --mute from then on, after a line of log if --say-when-mute gives one.
+    """
 
-    def __init__(self) -> None:
-        self.deaf = False
+    def __init__(self, last_words: str = "") -> None:
+        self.deaf = self.mute = False
+        self.last_words = last_words
         self.slow_until = 0.0
         signal.signal(signal.SIGUSR1, lambda *_: setattr(self, "deaf", True))
         signal.signal(signal.SIGUSR2, lambda *_: setattr(self, "slow_until", time.monotonic() + 3))
+        signal.signal(signal.SIGALRM, lambda *_: self.fall_mute())
         signal.signal(signal.SIGHUP, lambda *_: threading.Thread(target=flood, args=(True, 0.5), daemon=True).start())
+
+    def fall_mute(self) -> None:
+        self.mute = True
+        if self.last_words:
+            os.write(1, f"{self.last_words}\n".encode())
 
     def suffer(self) -> None:
         if self.deaf:
@@ -75,7 +85,7 @@ def server(args: argparse.Namespace, moods: Moods) -> ThreadingHTTPServer:
 
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            if args.mute is not None and time.monotonic() - born >= args.mute:
+            if moods.mute or (args.mute is not None and time.monotonic() - born >= args.mute):
                 time.sleep(3600)
             answer_at = time.monotonic() + args.slow_answer
             while args.work and time.monotonic() < answer_at:
@@ -137,7 +147,7 @@ def chatter(every: float) -> None:
 
 def main() -> None:
     args = parse()
-    moods = Moods()
+    moods = Moods(args.say_when_mute)
     if args.ignore_term:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     print(f"engine {os.getpid()} on port {args.port}", flush=True)

@@ -63,7 +63,7 @@ async def test_never_binds(places: Places, fake: Fake) -> None:
 
 
 async def test_words_in_the_log_put_the_stall_off(places: Places, fake: Fake) -> None:
-    spec = fake("a", "--slow-start", "2", "--chatter", "0.2", stall_s=0.7)
+    spec = fake("a", "--slow-start", "2.2", "--chatter", "0.1", stall_s=1.5)
     async with ServiceGroup(places, [spec], rules=ONE_CRASH) as group:
         group.start()
         await group.wait_ready(timeout=30)
@@ -109,30 +109,6 @@ async def test_killed_is_seen_at_once(places: Places, fake: Fake) -> None:
         again = group["a"].status
         assert again.pid != first.pid and again.port == first.port and again.restarts == 1
         assert again.last_error == "a: killed by SIGKILL"
-
-
-async def test_deaf_after_ready(places: Places, fake: Fake, story: Story) -> None:
-    async with ServiceGroup(places, [fake("a", "--deaf", "1.5")], story, rules=EAGER) as group:
-        group.start()
-        await group.wait_ready(timeout=30)
-        await until(group, down)
-        assert "no answer to 3 probes of /health" in str(group["a"].status.last_error)
-    assert "DEGRADED" in story.states()
-
-
-async def test_stopped_by_a_signal_but_busy_is_left_alone(places: Places, fake: Fake) -> None:
-    busy = True
-    async with ServiceGroup(places, [fake("a", busy=lambda: busy, stop_grace_s=0.2)], rules=EAGER) as group:
-        group.start()
-        await group.wait_ready(timeout=30)
-        pid = group["a"].status.pid or 0
-        os.kill(pid, signal.SIGSTOP)
-        await asyncio.sleep(4.5)
-        assert group["a"].status.state is ServiceState.READY
-        busy = False
-        began = time.monotonic()
-        await until(group, down)
-        assert time.monotonic() - began < 5.0
 
 
 async def test_flood_neither_blocks_the_engine_nor_the_stop(places: Places, fake: Fake) -> None:
