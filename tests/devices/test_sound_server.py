@@ -14,9 +14,10 @@ from msgspec import structs
 from conversation.audio import HEARING_RATE, Samples
 from conversation.errors import ConversationError
 from conversation.stages import Outcome, Stage
-from devices.audio import audio_devices
+from devices.audio import audio_devices, device_supervisor
 from devices.audio.audio_devices import LIVE_RATE
 from devices.audio.microphone_clip import recorded_visitors
+from devices.audio.sound_device import Pace
 from devices.audio.sound_test import beep, hear_yourself, play
 from devices.audio.switching import SwitchingMicrophone, SwitchingSpeaker
 from devices.errors import DeviceError
@@ -40,6 +41,15 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SoundSer
         yield server
     finally:
         server.kill()
+
+
+@pytest.fixture(autouse=True)
+def looked_for_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A show takes up to 4 s to find a device that is back, and 10 to follow another default; when a device is missed
+    stays as it is.
+    """
+    pace = structs.replace(Pace(), retry_s=0.1, longest_s=0.4, default_s=1.0)
+    monkeypatch.setattr(device_supervisor, "Pace", lambda: pace)
 
 
 class Sound:
