@@ -192,8 +192,9 @@ def _verb(arguments: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
         from console.cli.terminal import open_screen
 
         return lambda given: open_screen(given, partial(guarded, _screen, given))
-    if arguments.verb in (None, "run"):
+    if arguments.verb in (None, "run", "check", "models"):
         import_httpx()
+    if arguments.verb in (None, "run"):
         from console.cli.headless import run
 
         return run

@@ -1,12 +1,13 @@
 """What `status --json` prints: the show, its services and its devices at this moment."""
 
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from console.engines.engine_set import EngineSet
-from supervisors.service.group import ServiceGroup
+if TYPE_CHECKING:  # a command has no engines, and would load a web client and arrays for half a second
+    from console.engines.engine_set import EngineSet
+    from supervisors.service.group import ServiceGroup
 
 
 class ShowRow(Struct, frozen=True, kw_only=True):
@@ -50,7 +51,7 @@ class StatusReport(Struct, frozen=True, kw_only=True):
     turns: int
 
 
-def status(engines: EngineSet, group: ServiceGroup, turns: int) -> StatusReport:
+def status(engines: "EngineSet", group: "ServiceGroup", turns: int) -> StatusReport:
     state = engines.bus.state
     row = ShowRow(
         pid=state.pid,
@@ -64,7 +65,7 @@ def status(engines: EngineSet, group: ServiceGroup, turns: int) -> StatusReport:
     return StatusReport(show=row, services=_services(engines, group), devices=devices, turns=turns)
 
 
-def _services(engines: EngineSet, group: ServiceGroup) -> list[ServiceRow]:
+def _services(engines: "EngineSet", group: "ServiceGroup") -> list[ServiceRow]:
     return [
         ServiceRow(
             name=s.name,

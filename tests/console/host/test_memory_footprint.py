@@ -4,6 +4,8 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 from profiles.home import CHECKOUT
 
 _START = """
@@ -22,6 +24,22 @@ assert sys.modules["click"] is click
 def test_httpx_comes_without_its_command_line() -> None:
     done = subprocess.run([sys.executable, "-c", _START], cwd=CHECKOUT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
+
+
+_COMMAND = """
+import sys
+from console.cli.main import _verb, parser
+_verb(parser().parse_args(sys.argv[1:]))
+print(*sorted({"numpy", "httpx", "rich", "textual"} & sys.modules.keys()))
+"""
+
+
+@pytest.mark.parametrize("words", ["status", "say hello", "press", "panic", "estop", "stop", "restart tts", "logs"])
+def test_a_command_to_a_show_brings_no_engines(words: str) -> None:
+    """It has to be there at once: an emergency stop does not wait half a second for a web client."""
+    command = (sys.executable, "-c", _COMMAND, *words.split())
+    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and done.stdout == "\n", (done.stdout, done.stderr)
 
 
 def test_numpys_percentile_is_not_asked_for() -> None:
