@@ -224,10 +224,10 @@ async def test_interrupting_shuts_up_within_50_ms_and_keeps_what_was_heard() -> 
         assert not booth.loop.interrupt()
 
 
-async def hundred_interruptions(booth: Booth, dice: random.Random) -> None:
+async def interruptions(booth: Booth, dice: random.Random, times: int) -> None:
     assert isinstance(booth.speaker, TappedSpeaker)
     speaker = booth.speaker
-    for count in range(100):
+    for count in range(times):
         wav = count % 3 == 0
         request = Request("wav", microphone=ClipMicrophone(speech(0.4))) if wav else Request("text", text="hi")
         asked = booth.of(StageEntered)
@@ -257,14 +257,15 @@ async def hundred_interruptions(booth: Booth, dice: random.Random) -> None:
         assert len(asked) <= len(booth.of(StageEntered))
 
 
-async def test_a_hundred_interruptions_at_random_moments() -> None:
+@pytest.mark.parametrize("times", [30, pytest.param(100, marks=pytest.mark.soak)])
+async def test_interruptions_at_random_moments(times: int) -> None:
     booth = slow_booth(microphone=ClipMicrophone(speech(0.4), ends=False))
     board = SimulatedBoard()
     with JawPlayer(armed(board, Jaw()), booth.speaker) as jaw:
         booth.player._jaw = jaw
         async with opened(booth):
             tasks = len(asyncio.all_tasks())
-            await hundred_interruptions(booth, random.Random(4))
+            await interruptions(booth, random.Random(4), times)
             await asyncio.sleep(0.01)
             assert len(asyncio.all_tasks()) == tasks
             booth.voice.per_word_s = 0.01

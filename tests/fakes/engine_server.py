@@ -35,7 +35,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--say", help="a line of log, after --say-after seconds")
     parser.add_argument("--say-after", type=float, default=1.0)
     parser.add_argument("--leak", type=float, help="MB of memory a second, from the start")
-    parser.add_argument("--grind", action="store_true", help="WINCH: compute for 7 s, and answer nothing meanwhile")
+    parser.add_argument("--grind", type=float, help="WINCH: compute for so many seconds, and answer nothing meanwhile")
     parser.add_argument("--chatter", type=float, help="a line of log every so many seconds")
     return parser.parse_args()
 
@@ -157,7 +157,7 @@ def main() -> None:
     if args.chatter:
         threading.Thread(target=chatter, args=(args.chatter,), daemon=True).start()
     if args.grind:
-        signal.signal(signal.SIGWINCH, lambda *_: grind(7))
+        signal.signal(signal.SIGWINCH, lambda *_: grind(args.grind))
     if args.daemonize and os.fork():
         os._exit(0)
     if args.binary_log:

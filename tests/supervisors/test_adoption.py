@@ -14,6 +14,7 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 
 from supervisors import kernel
+from supervisors.health import health_monitor, probes
 from supervisors.service import adoption
 from supervisors.service.group import ServiceGroup
 from supervisors.shim import reaper, state_file
@@ -170,6 +171,14 @@ async def test_what_died_meanwhile_is_explained_and_started_again(home: Path, st
         assert group["a"].status.last_error == "a: killed by SIGSEGV" and group["a"].status.pid != engine_a
 
 
+@pytest.fixture
+def quick_probes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three are missed after 2 s; after 7.5 s in test_health_monitor.py."""
+    monkeypatch.setattr(probes, "TIMEOUT_S", 0.5)
+    monkeypatch.setattr(health_monitor, "AGAIN_S", 0.25)
+
+
+@pytest.mark.usefixtures("quick_probes")
 async def test_one_that_has_gone_deaf_is_replaced(home: Path, story: Story) -> None:
     _, engine_a, _, _ = await killed_show(home)
     os.kill(engine_a, signal.SIGSTOP)
@@ -249,9 +258,10 @@ async def test_who_is_not_known_for_sure_is_neither_adopted_nor_signalled(home: 
     await stranger.wait()
 
 
-async def test_ten_shows_in_a_row_keep_one_engine(home: Path) -> None:
+@pytest.mark.parametrize("shows", [3, pytest.param(10, marks=pytest.mark.soak)])
+async def test_shows_in_a_row_keep_one_engine(home: Path, shows: int) -> None:
     _, engine_a, _, engine_b = await killed_show(home)
-    for _ in range(9):
+    for _ in range(shows - 1):
         show, pids = await start_show(home, WINDOW)
         assert pids[1::2] == [engine_a, engine_b]
         show.kill()
@@ -271,12 +281,13 @@ async def test_show_that_dies_of_an_error_of_its_own(home: Path) -> None:
         assert [s.pid for s in group.statuses] == pids[1::2]
 
 
+@pytest.mark.usefixtures("quick_probes")
 async def test_one_that_is_still_at_work_for_the_dead_show_is_waited_for(home: Path) -> None:
-    """It answers nothing for 7 s, but computes: three probes are missed."""
-    _, engine_a, _, _ = await killed_show(home, "--grind")
+    """It answers nothing for 3.5 s, but computes: three probes are missed."""
+    _, engine_a, _, _ = await killed_show(home, "--grind", "3.5")
     os.kill(engine_a, signal.SIGWINCH)
     await asyncio.sleep(0.1)
-    async with ServiceGroup(elsewhere(home), specs("--grind"), rules=EAGER) as group:
+    async with ServiceGroup(elsewhere(home), specs("--grind", "3.5"), rules=EAGER) as group:
         group.start()
         async with asyncio.timeout(15):
             while group["a"].status.state is not ServiceState.READY:

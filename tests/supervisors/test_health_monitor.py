@@ -152,3 +152,32 @@ async def test_stall_is_five_minutes_without_a_word_in_the_log_whenever_that_was
         with pytest.raises(ServiceError, match="opened no port, and said nothing for 300 s"):
             await tender.until_it_listens()
         assert now() == pytest.approx(400.0, abs=0.5)
+
+
+@virtual_time
+@pytest.mark.parametrize(("work", "lives"), [(0.0, False), (0.05, False), (0.5, True)])
+async def test_one_that_a_dead_show_left_is_waited_for_while_it_computes(
+    monkeypatch: pytest.MonkeyPatch, work: float, lives: bool
+) -> None:
+    """Deaf for 20 s, while so much of a core is busy; without work three probes of 2.5 s are enough."""
+    monkeypatch.setattr(probes, "tree_work_s", lambda pid: work * now())
+    monkeypatch.setattr(probes, "owns_port", lambda port, pids: True)
+    async with tended(lambda: None if now() < 20.0 else WELL) as (tender, _):
+        if lives:
+            assert await tender.still_answers()
+            assert 20.0 <= now() <= 22.6
+        else:
+            with pytest.raises(ServiceError, match="no answer to 3 probes of /health in a row"):
+                await tender.still_answers()
+            assert now() == pytest.approx(7.5, abs=0.01)
+
+
+@virtual_time
+async def test_one_that_a_dead_show_left_is_not_waited_for_longer_than_thirty_seconds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(probes, "tree_work_s", lambda pid: now())
+    async with tended(lambda: None) as (tender, _):
+        with pytest.raises(ServiceError):
+            await tender.still_answers()
+    assert 30.0 <= now() <= 32.5
