@@ -198,6 +198,8 @@ def _verb(arguments: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
         from console.cli.headless import run
 
         return run
+    if arguments.verb in ("check", "models"):
+        import_httpx()
     room = importlib.import_module(_ROOMS.get(arguments.verb, "console.cli.show_verbs"))
     found: Callable[[argparse.Namespace], int] = getattr(room, arguments.verb)
     return found
