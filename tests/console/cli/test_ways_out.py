@@ -4,6 +4,7 @@ import argparse
 import ast
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -80,10 +81,11 @@ def rendered(node: ast.expr) -> str | None:
 def texts(path: Path) -> Iterator[Message]:
     """All strings of a module that are no docstrings and no parts of another."""
     tree = ast.parse(path.read_text("utf-8"))
-    inner = {id(v) for n in ast.walk(tree) if isinstance(n, ast.JoinedStr) for v in ast.walk(n) if v is not n}
-    loose = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Expr)}
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.Constant | ast.JoinedStr) or id(node) in inner | loose:
+    nodes = list(ast.walk(tree))
+    passed_over = {id(v) for n in nodes if isinstance(n, ast.JoinedStr) for v in ast.walk(n) if v is not n}
+    passed_over |= {id(n.value) for n in nodes if isinstance(n, ast.Expr)}
+    for node in nodes:
+        if not isinstance(node, ast.Constant | ast.JoinedStr) or id(node) in passed_over:
             continue
         if (text := rendered(node)) and " " in text:
             yield Message(path.relative_to(CHECKOUT).as_posix(), node.lineno, text)
@@ -99,11 +101,16 @@ def called(path: Path) -> Iterator[str]:
 
 
 FILES = sorted(path for room in ROOMS for path in (CHECKOUT / room).rglob("*.py"))
-MESSAGES = [message for path in FILES for message in texts(path)]
+
+
+@cache
+def messages() -> list[Message]:
+    """All of them. Read when a case asks: each worker of xdist imports this module, and one runs it."""
+    return [message for path in FILES for message in texts(path)]
 
 
 def found(pattern: str) -> list[tuple[Message, re.Match[str]]]:
-    return [(message, match) for message in MESSAGES for match in re.finditer(pattern, message.text)]
+    return [(message, match) for message in messages() for match in re.finditer(pattern, message.text)]
 
 
 def verbs() -> Mapping[str, argparse.ArgumentParser]:
@@ -116,7 +123,7 @@ def verbs() -> Mapping[str, argparse.ArgumentParser]:
 
 def test_the_walk_sees_the_messages_of_the_product() -> None:
     """A walk that finds nothing proves nothing."""
-    assert len(MESSAGES) > 900
+    assert len(messages()) > 900
     assert len([text for path in FILES for text in called(path)]) > 450
 
 
@@ -138,7 +145,9 @@ def test_every_command_of_ours_is_there_with_its_words_and_flags() -> None:
             assert words, f"it needs a name: {message}"
     assert seen > 30
     bare = [
-        m for m in MESSAGES if re.search(r"`?models (verify|fetch|rm)\b", m.text) and "console.py models" not in m.text
+        m
+        for m in messages()
+        if re.search(r"`?models (verify|fetch|rm)\b", m.text) and "console.py models" not in m.text
     ]
     assert [str(m) for m in bare if not m.file.startswith("console/cli/main.py")] == [], (
         "not without console.py before it"
@@ -217,7 +226,7 @@ def test_every_key_of_a_rig_that_is_named_is_one() -> None:
         seen += 1
     assert seen > 12
     named = {
-        word for m in MESSAGES for word in re.findall(r"\b(?:set|correct|give|add|turn) ([a-z]+_[a-z_]+)\b", m.text)
+        word for m in messages() for word in re.findall(r"\b(?:set|correct|give|add|turn) ([a-z]+_[a-z_]+)\b", m.text)
     }
     assert named <= known, named - known
 
