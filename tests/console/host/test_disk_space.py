@@ -23,10 +23,23 @@ from console.tui.client.screen_state import Picture
 from console.tui.pages.show.alerts import troubles
 from conversation.events import Marks, TurnEnded
 from conversation.stages import Outcome
+from devices.boards.simulated import SimulatedBoard
+from devices.estop import EmergencyStop, request
 from profiles.home import Home
+from profiles.schema import Jaw
+from tests.devices.jaws import armed
 from tests.support.bare_show import BareShow, bare_show, wait_for
 
 Mount = Callable[..., Path]
+
+
+class Deaf(SimulatedBoard):
+    deaf = False
+
+    def detach(self, channel: int) -> None:
+        if self.deaf:
+            raise OSError("no line")
+        super().detach(channel)
 
 
 @pytest.fixture
@@ -177,6 +190,31 @@ def test_one_that_cannot_be_opened_is_tried_again(tmp_path: Path) -> None:
         log.write(turn(2), b'{"n": 2}\n')
         assert not log.missed
     assert (tmp_path / "logs" / "run" / "events.jsonl").read_bytes() == b'{"n": 2}\n'
+
+
+def test_a_log_on_a_disk_that_hangs_keeps_no_motor_waiting(tmp_path: Path) -> None:
+    """What goes wrong at a stop is logged between two motors; a pipe that nobody reads hangs as such a disk does."""
+    words = tmp_path / "show.log"
+    os.mkfifo(words)
+    board = Deaf()
+    jaw, deaf = armed(SimulatedBoard(), Jaw()), armed(board, Jaw())
+    board.deaf = True
+
+    def fail() -> None:
+        raise RuntimeError("a bug")
+
+    with show_log(words):
+        try:
+            with EmergencyStop(tmp_path / "stop", (fail, deaf.stop, jaw.stop), lambda: None):
+                taken = request(tmp_path / "stop")
+        finally:
+            reader = os.open(words, os.O_RDONLY | os.O_NONBLOCK)
+    assert taken and jaw.stopped and deaf.stopped and jaw.us == 0
+    told = os.read(reader, 65536).decode()
+    os.close(reader)
+    assert (
+        told.index("an emergency stop failed") < told.index("RuntimeError: a bug") < told.index("did not hear the stop")
+    )
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
