@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -202,9 +203,17 @@ CASES = {**REFUSALS, **{f"thinks: {k}": v for k, v in THOUGHTS.items()}}
 CASES |= {f"answers: {k}": (OddChat(v), "") for k, v in ANSWERS.items()}
 
 
+def server_of(case: str) -> tuple[OddChat, str]:
+    """One that the case may change; and the word that is told of it."""
+    server, word = CASES[case]
+    own = copy(server)
+    own.asked = []
+    return own, word
+
+
 @pytest.mark.parametrize("case", CASES)
 async def test_what_an_engine_cannot_take_is_found_out_once_and_told(case: str, tmp_path: Path) -> None:
-    server, word = CASES[case]
+    server, word = server_of(case)
     told: list[str] = []
     async with serving(server) as (url, _):
         made = launcher(url, tmp_path)
@@ -237,7 +246,7 @@ async def test_all_is_asked_for_where_all_is_taken(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("case", CASES)
 async def test_an_engine_that_changes_in_mid_show_is_found_out_in_the_same_turn(case: str, tmp_path: Path) -> None:
-    server, _ = CASES[case]
+    server, _ = server_of(case)
     kept = server.answers, server.refuses, server.paths
     server.answers, server.refuses, server.paths = streamed, odd_chat.never, ("/v1/chat/completions",)
     async with serving(server) as (url, _tiny):

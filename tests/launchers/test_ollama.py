@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
@@ -124,9 +125,12 @@ async def test_the_server_that_pulls_inherits_no_key_of_another_server(
     launcher = make()
     launcher.workshop.withheld.add("MY_LLM")
     seen: list[bytes] = []
+    before = children()
 
     def look(progress: Progress) -> None:
-        seen.extend(Path(f"/proc/{pid}/environ").read_bytes() for pid in children())
+        for pid in children() - before:
+            with suppress(FileNotFoundError, ProcessLookupError):  # it has ended since
+                seen.append(Path(f"/proc/{pid}/environ").read_bytes())
 
     await launcher.prepare(look)
     assert seen and all(b"inconspicuous99" not in environ for environ in seen)
