@@ -46,9 +46,9 @@ show: $(VENV)/.console
 setup: $(VENV)/.console
 	@$(PY) console.py models fetch --for-rig rehearsal --for-rig quick
 
-# Most tests wait more than they compute, so three go at a time; the real engines want the cores for themselves.
+# Most tests wait more than they compute, so four go at a time; the real engines want the cores for themselves.
 test: $(VENV)/.dev setup
-	@$(PY) -m pytest -m "not engines and not soak" -n 3 --dist loadfile
+	@$(PY) -m pytest -m "not engines and not soak" -n 4 --dist worksteal
 	@$(PY) -m pytest -m "engines and not soak"
 
 # The long repetitions, one after another. A shorter one: make soak SOAK_MINUTES=5 GALACTUS_SEED=7.

@@ -5,19 +5,18 @@ import signal
 
 import pytest
 
-from tests.support import soak
-
-_LONGEST = "test_pictures test_boards test_jaw_faults test_sound_server test_liveness test_adoption".split()
+from tests.support import shuffle, soak
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Workers end at about the same time only if the longest files begin first. The sort keeps files together."""
-    order = {name: number for number, name in enumerate(_LONGEST)}
-    items.sort(key=lambda item: order.get(item.path.stem, len(order)))
+    """Workers end at about the same time only if the long cases begin first. The sort keeps files together."""
+    slow = {item.path for item in items if "slow" in item.keywords}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     soak.add_option(parser)
+    shuffle.add_option(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -29,3 +28,4 @@ def pytest_configure(config: pytest.Config) -> None:
     for size in ("COLUMNS", "LINES"):  # xdist sets them for its workers; a terminal of ours has a size of its own
         os.environ.pop(size, None)
     soak.configure(config, os.environ.get("GALACTUS_SEED"))
+    shuffle.configure(config)
