@@ -210,5 +210,6 @@ async def test_progress_is_calm_and_tells_the_time_left(index: PackageIndex, tmp
     elapsed = time.monotonic() - began
     assert len(steps) <= elapsed * 10 + 3
     middle = [s for s in steps if s.total and 0.3 < s.done / s.total < 0.7]
-    assert middle and all(s.seconds_left is not None and 0.2 < s.seconds_left < 5 for s in middle)
+    most = max(5.0, 2.5 * elapsed)  # at this machine's pace
+    assert middle and all(s.seconds_left is not None and 0.2 < s.seconds_left < most for s in middle)
     assert [s.done for s in steps] == sorted(s.done for s in steps)
