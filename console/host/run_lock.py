@@ -167,17 +167,23 @@ class Presence:
 
     def _tell(self) -> None:
         part = self._folder / "show.json.part"
-        part.write_bytes(self._told)
+        with part.open("wb") as file:
+            file.write(self._told)
+            file.flush()
+            written = _which(os.fstat(file.fileno()))  # looked at once it stands there, it may be cut off already
         part.replace(self._folder / "show.json")
-        self._written = self._seen()
+        self._written = written
 
     def _seen(self) -> tuple[int, int, int] | None:
         """Which file stands there now, and when it was last written: cheaper than to read it twice a second."""
         try:
-            found = (self._folder / "show.json").stat()
+            return _which((self._folder / "show.json").stat())
         except OSError:
             return None
-        return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _which(found: os.stat_result) -> tuple[int, int, int]:
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def farewell(folder: Path, pid: int) -> Path:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import threading
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -42,6 +43,8 @@ class Lookout:
         self._stopped_early = self._unconfirmed = False
         self._missed = ""
         self._told: tuple[Path, Path, Loaded[Character]] | None = None
+        self._turn = threading.Lock()
+        """The loop and the thread both tell where the show is; the older word must not be written last."""
         self._watch = Watch(STOP_SIGNAL, self._stop, self._look)
 
     def mind(self, emergency: EmergencyStop) -> None:
@@ -56,7 +59,7 @@ class Lookout:
         """
         first, self._server = self._server is None, server or self._server
         try:
-            self._presence.mend(self._file())
+            self._tell()
         except OSError:
             if first:
                 raise
@@ -88,7 +91,7 @@ class Lookout:
     def _mend(self) -> None:
         was_lost = self._presence.lost
         try:
-            self._presence.mend(self._file())
+            self._tell()
             self._missed = ""
         except OSError as error:
             if str(error) != self._missed:
@@ -98,6 +101,11 @@ class Lookout:
             why = "another show of this rig has taken its place"
             with suppress(RuntimeError):  # its loop has ended meanwhile
                 self._loop.call_soon_threadsafe(self._show.stop, why)
+
+    def _tell(self) -> None:
+        """Raises OSError."""
+        with self._turn:
+            self._presence.mend(self._file())
 
     def _file(self) -> ShowFile | None:
         """None before it listens, and while nothing in it has changed."""
