@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Struct
 
-from clients.http import Engine, Opened
+from clients.http import EngineClient, OpenStream
 from conversation.errors import ConversationError, TooLong
 from conversation.events import ModelFigures
 from conversation.ports import Message, Sampling
 from conversation.stages import Stage
 from conversation.text.markup_filter import SpeakableStream
-from conversation.window import Counted
+from conversation.window import TokenCount
 from supervisors.health import probes
 
 T = TypeVar("T")
@@ -53,7 +53,7 @@ class Piece(Struct, frozen=True):
     """It carries thoughts, which are no words."""
 
 
-class ChatModel(Engine):
+class ChatModel(EngineClient):
     """Fits `conversation.ports.LanguageModel`. One connection per request: llama.cpp closes each streamed one,
     although it promises to keep it, and the next request on it would fail.
     """
@@ -71,7 +71,7 @@ class ChatModel(Engine):
         """Put the prompt into the model's cache. Raises ConversationError."""
         raise NotImplementedError
 
-    async def counted(self, messages: Sequence[Message]) -> Counted | None:
+    async def counted(self, messages: Sequence[Message]) -> TokenCount | None:
         """A prompt measured by the engine itself; None where it does not count. Raises nothing."""
         return None
 
@@ -98,8 +98,8 @@ class ChatModel(Engine):
         raise NotImplementedError
 
     async def lives(self) -> bool:
-        """Whether it is at work. Fits `conversation.patience.Lively`. A server of ours must compute, for one that is
-        stuck still answers its health. Of one that somebody else runs any HTTP answer will do, or that it computes.
+        """Whether it is at work. Fits `conversation.patience.SignOfLife`. A server of ours must compute, for one that
+        is stuck still answers its health. Of one that somebody else runs any HTTP answer will do, or that it computes.
         """
         if self.pid is not None:
             return await _computes(self.pid)
@@ -153,7 +153,7 @@ class ChatModel(Engine):
     ) -> AsyncGenerator[str, None]:
         """Text as the model writes it; "" stands for bytes without words: reasoning, or a mere sign of life."""
         with self.request():
-            async with Opened(await self.send(self.path, json=self._question(messages, sampling))) as answer:
+            async with OpenStream(await self.send(self.path, json=self._question(messages, sampling))) as answer:
                 if answer.status_code >= 400:
                     self.refuse(answer.status_code, await answer.aread())
                 whole, thinks, said, rest = False, False, False, b""

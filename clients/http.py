@@ -9,7 +9,7 @@ import httpx
 from msgspec import Struct
 
 from clients import refusals
-from conversation.errors import ConversationError, Refused
+from conversation.errors import ConversationError, RequestRefused
 from conversation.stages import Stage
 from supervisors.redact import Secret
 
@@ -32,7 +32,7 @@ def new_client(base_url: str, *, keep_alive: bool) -> httpx.AsyncClient:
     )
 
 
-class Theirs(Struct, frozen=True, kw_only=True):
+class RemoteServer(Struct, frozen=True, kw_only=True):
     """A server that somebody else runs, as far as requests to it and words about it differ."""
 
     url: str
@@ -64,7 +64,7 @@ class Theirs(Struct, frozen=True, kw_only=True):
         return "correct it there" if self.key else f"set api_key_env or api_key_file under [{self.table}]"
 
 
-class Engine:
+class EngineClient:
     """The part all clients share: a name for people, a base URL, and whether a request is on its way."""
 
     stage: Stage
@@ -72,10 +72,10 @@ class Engine:
     def __init__(self, name: str, base_url: str, *, keep_alive: bool = True) -> None:
         self.name, self.base_url = name, base_url
         self.http = new_client(base_url, keep_alive=keep_alive)
-        self.theirs: Theirs | None = None
+        self.theirs: RemoteServer | None = None
         self._in_flight = 0
 
-    def belongs_to(self, theirs: Theirs) -> None:
+    def belongs_to(self, theirs: RemoteServer) -> None:
         """It is no engine of ours: it may want a key, and has no log here."""
         self.theirs = theirs
         if theirs.key is not None:
@@ -156,7 +156,7 @@ class Engine:
 
     async def _whole(self, method: str, path: str, **content: Any) -> bytes:
         with self.request():
-            async with Opened(await self.send(path, method=method, **content)) as answer:
+            async with OpenStream(await self.send(path, method=method, **content)) as answer:
                 body = await answer.aread()
         self.refuse(answer.status_code, body)
         return body
@@ -185,14 +185,14 @@ class Engine:
                 self.stage, f"{self.name} has no time for us: it is asked too often {why}", self.look
             )
         what = f"{self.name} refused the request {why}"
-        raise (Refused if status in _LESS else ConversationError)(self.stage, what, self.look)
+        raise (RequestRefused if status in _LESS else ConversationError)(self.stage, what, self.look)
 
     def _shown(self, text: str) -> str:
         """A server may repeat what it was sent."""
         return self.theirs.key.hide_in(text) if self.theirs is not None and self.theirs.key else text
 
 
-class Opened:
+class OpenStream:
     """A streamed answer that is closed at the end of its block; closing early is what cancels the engine."""
 
     def __init__(self, response: httpx.Response) -> None:

@@ -96,7 +96,7 @@ class Manners(Struct, frozen=True):
         return out
 
 
-class Unfit(Exception):
+class UnsupportedRequest(Exception):
     """An answer that shows that the engine was asked in a way it does not take; before any word of it was given on."""
 
     def __init__(self, why: str, status: int = 0, said: str = "", body: bytes = b"", pause_s: float = 0.0) -> None:
@@ -112,7 +112,7 @@ class Unfit(Exception):
         return self.why, self.status, " ".join(_VARIES.sub("", self.said).split())
 
 
-class Known:
+class KnownManners:
     """What was found out about one engine, shared by all clients of it."""
 
     def __init__(
@@ -145,12 +145,12 @@ class Known:
         """Every way of asking was tried, and this is all that it said."""
         self._in_vain, self._in_vain_at = met, self._clock()
 
-    def in_vain(self, unfit: Unfit) -> bool:
+    def in_vain(self, unfit: UnsupportedRequest) -> bool:
         """Whether that was found out a moment ago, so that a visitor need not wait for it again."""
         return unfit.kind in self._in_vain and self._clock() - self._in_vain_at < _IN_VAIN_S
 
 
-class Walk:
+class PlainerRequests:
     """From the manners that are known to plainer ones, each once; in the end from the first again: what is known may
     be of a server that has been exchanged for another.
     """
@@ -165,14 +165,14 @@ class Walk:
         self._tried = {known}
         self._once_more = True
 
-    def again(self, unfit: Unfit, asked: Mapping[str, Any]) -> bool:
+    def again(self, unfit: UnsupportedRequest, asked: Mapping[str, Any]) -> bool:
         """Whether to ask the very same first, once: a refusal that names nothing may be a slip, and no manners."""
         names = next(_named(self.now, unfit.said, asked, "any"), None) is not None
         again = self._once_more and unfit.why == "refused" and not names
         self._once_more = self._once_more and not again
         return again
 
-    def plainer(self, unfit: Unfit, asked: Mapping[str, Any], model: str) -> bool:
+    def plainer(self, unfit: UnsupportedRequest, asked: Mapping[str, Any], model: str) -> bool:
         """Whether there is another way to ask; then `now` is that. `model`: what the server has, if none was named."""
         self.met |= {unfit.kind}
         told = set(_named(self.now, unfit.said, asked, model)) if unfit.why == "refused" else None
@@ -185,7 +185,7 @@ class Walk:
         return False
 
 
-def _plainer(now: Manners, unfit: Unfit, asked: Mapping[str, Any], model: str) -> Iterator[Manners]:
+def _plainer(now: Manners, unfit: UnsupportedRequest, asked: Mapping[str, Any], model: str) -> Iterator[Manners]:
     match unfit.why:
         case "thinks":
             yield from _quieter(now)

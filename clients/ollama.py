@@ -10,16 +10,16 @@ import msgspec
 from msgspec.structs import replace
 
 from clients.chat import CAPTION_TOKENS, DESCRIBE, ChatModel, Piece, orderly
-from clients.http import Opened
-from clients.manners import ROOM, Known, Unfit
+from clients.http import OpenStream
+from clients.manners import ROOM, KnownManners, UnsupportedRequest
 from clients.ollama_wire import (
     ChatLine,
-    Loaded,
+    LoadedModel,
+    LoadedModels,
+    ModelDetails,
     PullLine,
-    Running,
-    Shown,
-    Stored,
-    Tags,
+    StoredModel,
+    StoredModels,
     Version,
     error_in,
     explained,
@@ -51,10 +51,10 @@ class Ollama(ChatModel):
         base_url: str,
         model: str,
         runner: Mapping[str, int] | None = None,
-        known: Known | None = None,
+        known: KnownManners | None = None,
     ) -> None:
         super().__init__(name, base_url)
-        self.known, self._wrote = known or Known(), False
+        self.known, self._wrote = known or KnownManners(), False
         self.model, self._runner = model, dict(runner or {})
         self._lines, self._pulls = msgspec.json.Decoder(ChatLine), msgspec.json.Decoder(PullLine)
         self.timings: ChatLine | None = None
@@ -76,7 +76,7 @@ class Ollama(ChatModel):
             async with aclosing(self._measured(messages, sampling, on_figures)) as pieces:
                 async for text in pieces:
                     yield text
-        except Unfit:  # some models cannot be told to leave it, but to be brief
+        except UnsupportedRequest:  # some models cannot be told to leave it, but to be brief
             self.known.learn(replace(self.known.manners, patient=True))
             async with aclosing(self._measured(messages, sampling, on_figures)) as pieces:
                 async for text in pieces:
@@ -114,7 +114,7 @@ class Ollama(ChatModel):
             return None
         said = self._line(line)
         if said.message.thinking and not (said.message.content or self._wrote or self.known.manners.patient):
-            raise Unfit("thinks")
+            raise UnsupportedRequest("thinks")
         if not said.done:
             return Piece(said.message.content or "", thinks=bool(said.message.thinking))
         self.timings = said
@@ -152,26 +152,26 @@ class Ollama(ChatModel):
     async def version(self) -> str:
         return self._whole_of(Version, await self.get("/api/version")).version
 
-    async def models(self) -> list[Stored]:
+    async def models(self) -> list[StoredModel]:
         """On the server's disk."""
-        return self._whole_of(Tags, await self.get("/api/tags")).models or []
+        return self._whole_of(StoredModels, await self.get("/api/tags")).models or []
 
     async def stored(self) -> bool:
         """Whether our model is among them."""
         wanted = full_name(self.model)
         return any(full_name(m.name) == wanted for m in await self.models())
 
-    async def running(self) -> list[Loaded]:
+    async def running(self) -> list[LoadedModel]:
         """In the server's memory, those of others too."""
-        return self._whole_of(Running, await self.get("/api/ps")).models or []
+        return self._whole_of(LoadedModels, await self.get("/api/ps")).models or []
 
-    async def loaded(self) -> Loaded | None:
+    async def loaded(self) -> LoadedModel | None:
         """Our model, if it is there."""
         wanted = full_name(self.model)
         return next((m for m in await self.running() if full_name(m.name) == wanted), None)
 
-    async def show(self) -> Shown:
-        return self._whole_of(Shown, await self.post("/api/show", json={"model": self.model}))
+    async def show(self) -> ModelDetails:
+        return self._whole_of(ModelDetails, await self.post("/api/show", json={"model": self.model}))
 
     async def load(self, keep_alive: int | None = EVENING) -> None:
         """Into memory, without a word asked; None: kept for as long as the server keeps models by itself."""
@@ -188,7 +188,7 @@ class Ollama(ChatModel):
     async def pull(self) -> AsyncGenerator[PullLine, None]:
         """Onto the server's disk; resumed by the server where it broke off. Closing the iterator cancels."""
         with self.request():
-            async with Opened(await self.send("/api/pull", json={"model": self.model, "stream": True})) as answer:
+            async with OpenStream(await self.send("/api/pull", json={"model": self.model, "stream": True})) as answer:
                 if answer.status_code >= 400:
                     self.refuse(answer.status_code, await answer.aread())
                 rest, status = b"", ""

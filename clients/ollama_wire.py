@@ -16,21 +16,21 @@ _NO_NETWORK = re.compile(r"dial tcp|no such host|i/o timeout|connection refused|
 _NO_ROOM = re.compile(r"no space left", re.IGNORECASE)
 
 
-class Said(Struct):
+class ErrorReply(Struct):
     """An error, as the whole answer or as a line of a stream."""
 
     error: Any = None
 
 
-class Written(Struct):
+class OllamaMessage(Struct):
     content: str | None = None
     thinking: str | None = None
 
 
-class ChatLine(Said):
+class ChatLine(ErrorReply):
     """One line of /api/chat; the figures come with the last."""
 
-    message: Written = field(default_factory=Written)
+    message: OllamaMessage = field(default_factory=OllamaMessage)
     done: bool = False
     load_duration: int = 0
     prompt_eval_count: int = 0
@@ -45,7 +45,7 @@ class ChatLine(Said):
         return round(self.eval_count / self.eval_duration * 1e9, 1) if enough else None
 
 
-class PullLine(Said):
+class PullLine(ErrorReply):
     """One line of /api/pull: a word, or how far one of several files is; 16 a second come, stalled or not."""
 
     status: str = ""
@@ -54,7 +54,7 @@ class PullLine(Said):
     completed: int = 0
 
 
-class Stored(Struct, frozen=True):
+class StoredModel(Struct, frozen=True):
     """A model on the server's disk."""
 
     name: str
@@ -62,7 +62,7 @@ class Stored(Struct, frozen=True):
     digest: str = ""
 
 
-class Loaded(Struct, frozen=True):
+class LoadedModel(Struct, frozen=True):
     """A model in the server's memory."""
 
     name: str
@@ -73,27 +73,27 @@ class Loaded(Struct, frozen=True):
     """Tokens; 0 from versions that do not say."""
 
 
-class Details(Struct, frozen=True):
+class ModelFamily(Struct, frozen=True):
     family: str = ""
     parameter_size: str = ""
     quantization_level: str = ""
 
 
-class Shown(Struct, frozen=True):
+class ModelDetails(Struct, frozen=True):
     """/api/show: what a model is and can do."""
 
-    details: Details = Details()
+    details: ModelFamily = ModelFamily()
     capabilities: list[str] = []
     model_info: dict[str, Any] = {}
 
 
-class Tags(Struct, frozen=True):
-    models: list[Stored] | None
+class StoredModels(Struct, frozen=True):
+    models: list[StoredModel] | None
     """null instead of an empty list, says an empty server of some versions."""
 
 
-class Running(Struct, frozen=True):
-    models: list[Loaded] | None
+class LoadedModels(Struct, frozen=True):
+    models: list[LoadedModel] | None
 
 
 class Version(Struct, frozen=True):
@@ -108,7 +108,7 @@ def full_name(model: str) -> str:
 def error_in(body: bytes) -> str:
     """The server's own words; "" when there are none."""
     try:
-        said = msgspec.json.decode(body, type=Said).error
+        said = msgspec.json.decode(body, type=ErrorReply).error
     except (msgspec.DecodeError, UnicodeDecodeError):
         return ""
     return " ".join(str(said).split()) if said else ""

@@ -13,14 +13,14 @@ import msgspec
 
 from clients import refusals
 from clients.chat import CAPTION_TOKENS, DESCRIBE, ChatModel
-from clients.http import Opened
-from clients.manners import NO_PATH, Known, Manners, Unfit, Walk, speaks_of_model
-from clients.openai_wire import Chunk, Reading
-from clients.thoughts import Beginning
-from conversation.errors import ConversationError, Refused
+from clients.http import OpenStream
+from clients.manners import NO_PATH, KnownManners, PlainerRequests, Manners, UnsupportedRequest, speaks_of_model
+from clients.openai_wire import Chunk, ChunkReader
+from clients.thoughts import ThoughtOpening
+from conversation.errors import ConversationError, RequestRefused
 from conversation.events import ModelFigures
 from conversation.ports import Message, Sampling
-from conversation.window import Counted
+from conversation.window import TokenCount
 
 _LOG = logging.getLogger(__name__)
 _NO_CHAT = (404, 405, 410, 501)
@@ -71,10 +71,10 @@ class OpenAIChat(ChatModel):
     out at the canary, or in the midst of a turn when it has changed, and remembered in `known`.
     """
 
-    def __init__(self, name: str, base_url: str, model: str = "", known: Known | None = None) -> None:
+    def __init__(self, name: str, base_url: str, model: str = "", known: KnownManners | None = None) -> None:
         super().__init__(name, base_url)
         self._model = model
-        self.known = known or Known()
+        self.known = known or KnownManners()
 
     async def prime(self, messages: Sequence[Message]) -> None:
         """One token is asked for, because zero gives one too (measured)."""
@@ -85,7 +85,7 @@ class OpenAIChat(ChatModel):
     def ways(self) -> Sequence[str]:
         return self.known.manners.words()
 
-    async def counted(self, messages: Sequence[Message]) -> Counted | None:
+    async def counted(self, messages: Sequence[Message]) -> TokenCount | None:
         """llama.cpp alone counts: with its own template and tokenizer."""
         rows = [{"role": m.role, "content": m.content} for m in self.known.manners.shaped(messages)]
         try:
@@ -100,19 +100,19 @@ class OpenAIChat(ChatModel):
         except ConversationError:
             return None
         window = props.default_generation_settings.n_ctx
-        return Counted(len(tokens), window) if window else None
+        return TokenCount(len(tokens), window) if window else None
 
     async def sees(self) -> bool:
         """Other servers than llama.cpp's do not tell; they are taken for blind."""
         try:
             with self.request():
-                async with Opened(await self.send("/props", method="GET")) as answer:
+                async with OpenStream(await self.send("/props", method="GET")) as answer:
                     body = await answer.aread()
             if answer.status_code in _NO_CHAT:
                 return False
             self.refuse(answer.status_code, body)
             return msgspec.json.decode(body, type=_Props).modalities.vision
-        except (Refused, msgspec.DecodeError, UnicodeDecodeError):
+        except (RequestRefused, msgspec.DecodeError, UnicodeDecodeError):
             return False
 
     async def describe(self, picture: bytes, mime: str) -> str:
@@ -122,7 +122,7 @@ class OpenAIChat(ChatModel):
         asked = manners.body((), self._asked(cache_prompt=False, max_tokens=CAPTION_TOKENS, temperature=0.1))
         asked |= {"messages": [{"role": "user", "content": parts}]}
         asked.pop("id_slot", None)
-        reading = Reading()
+        reading = ChunkReader()
         try:
             chunks = [*reading.feed(await self.post(manners.path, json=asked)), *reading.end()]
         except ValueError:
@@ -141,7 +141,7 @@ class OpenAIChat(ChatModel):
             seed=sampling.seed,
             max_tokens=sampling.max_tokens,
         )
-        walk, waits, waited, speaks = Walk(self.known.manners), 0, 0.0, False
+        walk, waits, waited, speaks = PlainerRequests(self.known.manners), 0, 0.0, False
         with self.request():
             while True:
                 try:
@@ -152,7 +152,7 @@ class OpenAIChat(ChatModel):
                                 self.known.learn(walk.now, guessed=walk.guessed)
                             yield text
                     return
-                except Unfit as unfit:
+                except UnsupportedRequest as unfit:
                     said = self._shown(unfit.body.decode("utf-8", "replace") or unfit.said)
                     _LOG.info("%s: %s %s %.2000s", self.name, unfit.why, unfit.status, said)
                     if unfit.why == "later" and waits < _WAITS and waited + unfit.pause_s <= _LONGEST_WAIT_S:
@@ -169,7 +169,7 @@ class OpenAIChat(ChatModel):
         on_figures: Callable[[ModelFigures], None],
     ) -> AsyncGenerator[str, None]:
         """Text as it comes, "" for a sign of life that is no word. Raises Unfit before the first text."""
-        begun, finish, beginning = False, "", Beginning(patient=manners.patient)
+        begun, finish, beginning = False, "", ThoughtOpening(patient=manners.patient)
         try:
             async with aclosing(self._chunks(manners.path, manners.body(messages, asked))) as chunks:
                 async for chunk in chunks:
@@ -180,21 +180,21 @@ class OpenAIChat(ChatModel):
                     finish = finish or chunk.finish
                     text = beginning.feed(chunk.text)
                     if beginning.thinks or (chunk.thinks and not (begun or text or manners.patient)):
-                        raise Unfit("thinks")
+                        raise UnsupportedRequest("thinks")
                     begun = begun or bool(text)
                     yield text
         except (httpx.RemoteProtocolError, httpx.ReadError):
             if begun:
                 raise
         if not begun and not finish:
-            raise Unfit("refused", said=_BROKE_OFF)  # and no word was heard yet: it may be asked again
+            raise UnsupportedRequest("refused", said=_BROKE_OFF)  # and no word was heard yet: it may be asked again
         if rest := beginning.rest():
             begun = True
             yield rest
         if finish:
             self.known.marks_end = True
         if not begun and finish == "length":
-            raise Unfit("thinks", said="no room for a word")
+            raise UnsupportedRequest("thinks", said="no room for a word")
         if not finish and not await self._never_marks_ends(manners, messages, asked):
             raise self.wrong("broke off in the middle")
 
@@ -203,11 +203,11 @@ class OpenAIChat(ChatModel):
         try:
             answer = await self.send(path, json=body)
         except (httpx.RemoteProtocolError, httpx.ReadError):
-            raise Unfit("refused", said=_BROKE_OFF) from None
-        async with Opened(answer):
+            raise UnsupportedRequest("refused", said=_BROKE_OFF) from None
+        async with OpenStream(answer):
             if answer.status_code >= 300:
                 self._mind_status(answer.status_code, answer.headers, await answer.aread())
-            reading, seen, ended = Reading(), False, False
+            reading, seen, ended = ChunkReader(), False, False
             try:
                 async for data in answer.aiter_bytes():
                     for chunk in reading.feed(data):
@@ -223,7 +223,7 @@ class OpenAIChat(ChatModel):
                 raise self.wrong("sent a reply that is not JSON") from None
             if not seen:
                 page = "html" in answer.headers.get("content-type", "")
-                raise Unfit("elsewhere" if page else "refused", said="a web page" if page else _BROKE_OFF)
+                raise UnsupportedRequest("elsewhere" if page else "refused", said="a web page" if page else _BROKE_OFF)
 
     def _mind_status(self, status: int, headers: httpx.Headers, body: bytes) -> None:
         said = refusals.said(body)
@@ -233,11 +233,11 @@ class OpenAIChat(ChatModel):
             default = _WAIT_S if status == 429 or _BUSY.search(said) else 9e9
             wait = max(_WAIT_S, float(asked_for)) if asked_for.isdecimal() else default
             if wait <= _LONGEST_WAIT_S:
-                raise Unfit("later", status, said, body, wait)
+                raise UnsupportedRequest("later", status, said, body, wait)
         if spent or status in _FINAL or status in _LATER or self.too_long(said):
             self.refuse(status, body)
         nowhere = status in _NO_CHAT and not speaks_of_model(said)
-        raise Unfit("elsewhere" if nowhere else "refused", status, said, body)
+        raise UnsupportedRequest("elsewhere" if nowhere else "refused", status, said, body)
 
     def _mind_trouble(self, trouble: Any, *, begun: bool) -> None:
         """An error in an answer that began as a success."""
@@ -247,7 +247,7 @@ class OpenAIChat(ChatModel):
             raise self.wrong(f"gave up ({refusals.plain(said) or 'it does not say why'})")
         if self.too_long(said) or refusals.quota(said):
             self.refuse(400, body)
-        raise Unfit("elsewhere" if NO_PATH.search(said) else "refused", 200, said)
+        raise UnsupportedRequest("elsewhere" if NO_PATH.search(said) else "refused", 200, said)
 
     async def _never_marks_ends(self, manners: Manners, messages: Sequence[Message], asked: dict[str, Any]) -> bool:
         """Of an answer that just stopped: whether all of this server do. It is asked for another one, of a word."""
@@ -256,12 +256,12 @@ class OpenAIChat(ChatModel):
             try:
                 async with aclosing(self._chunks(manners.path, body)) as chunks:
                     ends = [bool(chunk.finish) async for chunk in chunks]
-            except (ConversationError, Unfit, httpx.HTTPError):
+            except (ConversationError, UnsupportedRequest, httpx.HTTPError):
                 return False
             self.known.marks_end = any(ends)
         return not self.known.marks_end
 
-    async def _plainer(self, walk: Walk, unfit: Unfit, asked: dict[str, Any]) -> bool:
+    async def _plainer(self, walk: PlainerRequests, unfit: UnsupportedRequest, asked: dict[str, Any]) -> bool:
         if self.known.in_vain(unfit):
             return False
         if walk.again(unfit, asked):
@@ -274,7 +274,7 @@ class OpenAIChat(ChatModel):
         self.known.nothing_helps(walk.met)
         return False
 
-    async def _models(self, walk: Walk) -> list[str]:
+    async def _models(self, walk: PlainerRequests) -> list[str]:
         """What the server says that it has; nothing when it does not say. Asked once."""
         if walk.models is None:
             walk.models = await self._listed(walk.now.path)
@@ -287,7 +287,7 @@ class OpenAIChat(ChatModel):
             return []
         return [model.id for model in listed.data if model.id]
 
-    async def _explained(self, walk: Walk, unfit: Unfit) -> ConversationError:
+    async def _explained(self, walk: PlainerRequests, unfit: UnsupportedRequest) -> ConversationError:
         """What no way of asking could mend, in one line."""
         match unfit.why:
             case "thinks":

@@ -12,17 +12,17 @@ _LINE_END = re.compile(rb"\r\n|\n|\r(?!\Z)")
 _BOM = b"\xef\xbb\xbf"
 
 
-class Part(Struct):
+class ContentPart(Struct):
     """One of several of which a content may be made; those of thoughts have no text of their own."""
 
     type: str = ""
     text: str | None = None
 
 
-class Said(Struct):
+class MessageDelta(Struct):
     """A delta, or a whole message."""
 
-    content: str | list[Part | str] | None = None
+    content: str | list[ContentPart | str] | None = None
     refusal: str | None = None
     reasoning_content: Any = None
     reasoning: Any = None
@@ -39,14 +39,14 @@ class Said(Struct):
     def thinks(self) -> bool:
         """Thoughts in a channel of their own, under any of the names in use; empty ones are none."""
         parts = self.content if isinstance(self.content, list) else []
-        inside = any(isinstance(p, Part) and p.type in ("thinking", "reasoning") for p in parts)
+        inside = any(isinstance(p, ContentPart) and p.type in ("thinking", "reasoning") for p in parts)
         named = (self.reasoning_content, self.reasoning, self.thinking, self.reasoning_details)
         return inside or any(bool(n.strip() if isinstance(n, str) else n) for n in named)
 
 
 class Choice(Struct):
-    delta: Said | None = None
-    message: Said | None = None
+    delta: MessageDelta | None = None
+    message: MessageDelta | None = None
     text: str | None = None
     finish_reason: Any = None
 
@@ -112,7 +112,7 @@ ALIVE = Chunk(object="comment")
 DONE = Chunk(choices=[Choice(finish_reason="done")])
 
 
-class Reading:
+class ChunkReader:
     """Bytes as they come to chunks: server-sent events of any line end, JSON lines, or one JSON text on many lines."""
 
     def __init__(self) -> None:

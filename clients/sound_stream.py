@@ -34,11 +34,11 @@ class NoSound(Exception):
     """What came is none that can be played; `str()` is what the server did: "sent ..."."""
 
 
-class Packed(Exception):
+class CompressedSound(Exception):
     """It has to be decoded as a whole."""
 
 
-class Form(Struct, frozen=True, kw_only=True):
+class SampleFormat(Struct, frozen=True, kw_only=True):
     """How samples lie in the stream."""
 
     rate: int
@@ -84,7 +84,7 @@ class SoundStream:
         self._headers, self._rate = headers, rate
         self.kind, self._parameters = _kind(headers.get("content-type", ""))
         self.rest = b""
-        self._form: Form | None = None
+        self._form: SampleFormat | None = None
         self._left: int | None = None
         """Bytes of samples that are still to come; None: until the end."""
         self._begun = self._in_header = self._refused = False
@@ -108,7 +108,7 @@ class SoundStream:
         if first[:4] in _RIFFS:
             self._in_header = True
         elif _WHOLE.match(first) or _PACKED.fullmatch(self.kind):
-            raise Packed
+            raise CompressedSound
         elif _OTHER.match(first) or _UNPLAYABLE.fullmatch(self.kind):
             raise NoSound(f"sent {self.kind or 'a kind of sound'}, which cannot be played here")
         elif "wav" in self.kind and not _TEXT.match(first):
@@ -177,7 +177,7 @@ def _kind(content_type: str) -> tuple[str, dict[str, str]]:
     return kind.strip(), dict(_PARAMETER.findall(rest))
 
 
-def _form(kind: str, parameters: Mapping[str, str], headers: Mapping[str, str], given: int) -> Form:
+def _form(kind: str, parameters: Mapping[str, str], headers: Mapping[str, str], given: int) -> SampleFormat:
     """Of raw samples, by what the server says of them, else the operator, else custom."""
     names = ("rate", "samplerate", "sample_rate", "sample-rate")
     said = next((parameters[name] for name in names if name in parameters), None)
@@ -194,7 +194,7 @@ def _form(kind: str, parameters: Mapping[str, str], headers: Mapping[str, str], 
         raise NoSound(f"sends samples of {bits[:20]} bits, which cannot be played here")
     if linear and bits == "8":
         sort = "u"
-    return Form(
+    return SampleFormat(
         rate=rate(said.strip() if said else str(given or DEFAULT_RATE)),
         channels=_channels(channels.strip()),
         kind=sort,
@@ -216,7 +216,7 @@ def _channels(said: str) -> int:
     return int(said)
 
 
-def _of_wav(chunk: bytes, order: Literal["little", "big"]) -> Form:
+def _of_wav(chunk: bytes, order: Literal["little", "big"]) -> SampleFormat:
     """Of the chunk that is called "fmt "."""
 
     def number(at: int, size: int) -> int:
@@ -226,17 +226,17 @@ def _of_wav(chunk: bytes, order: Literal["little", "big"]) -> Form:
     if tag == 0xFFFE and len(chunk) >= 26:
         tag = number(24, 2)
     if tag not in (1, 3) or bits not in ((32, 64) if tag == 3 else (8, 16, 24, 32)):
-        raise Packed  # companded and compressed ones
+        raise CompressedSound  # companded and compressed ones
     sort = "f" if tag == 3 else "u" if bits == 8 else "i"
     channels = _channels(str(number(2, 2)))
-    return Form(rate=rate(str(number(4, 4))), channels=channels, kind=sort, bits=bits, big=order == "big")
+    return SampleFormat(rate=rate(str(number(4, 4))), channels=channels, kind=sort, bits=bits, big=order == "big")
 
 
-def _in_order(form: Form, first: bytes) -> Form:
+def _in_order(form: SampleFormat, first: bytes) -> SampleFormat:
     """Speech is smooth in one order of its bytes, noise in the other; where that is not plain, as the standard says."""
     words = first[: len(first) // 2 * 2]
 
     def roughness(order: str) -> float:
         return float(np.abs(np.diff(np.frombuffer(words, f"{order}i2").astype(np.float64))).sum())
 
-    return Form(rate=form.rate, channels=form.channels, big=roughness("<") * 4 >= roughness(">"))
+    return SampleFormat(rate=form.rate, channels=form.channels, big=roughness("<") * 4 >= roughness(">"))

@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 
 from clients import refusals
-from clients.http import Engine, Opened
-from clients.sound_stream import NoSound, Packed, SoundStream, mono
+from clients.http import EngineClient, OpenStream
+from clients.sound_stream import CompressedSound, NoSound, SoundStream, mono
 from conversation.audio import Samples
 from conversation.errors import ConversationError
 from conversation.stages import Stage
@@ -20,7 +20,7 @@ _MOST_BYTES = 64 << 20
 """Of an answer that has to be decoded as a whole."""
 
 
-class Speech(Engine):
+class Speech(EngineClient):
     """Fits `conversation.ports.TextToSpeech`."""
 
     stage = Stage.SPEAKING
@@ -39,7 +39,7 @@ class Speech(Engine):
     async def speak(self, text: str, speed: float) -> AsyncGenerator[tuple[int, Samples], None]:
         body = {"input": text, "response_format": self._asked, "speed": speed, **self._named}
         with self.request():
-            async with Opened(await self._plainly(body)) as answer:
+            async with OpenStream(await self._plainly(body)) as answer:
                 if answer.status_code >= 400:
                     self.refuse(answer.status_code, await answer.aread())
                 try:
@@ -83,7 +83,7 @@ class Speech(Engine):
                     yield part
             for part in stream.feed(b"", last=True):
                 yield part
-        except Packed:
+        except CompressedSound:
             whole = bytearray(stream.rest)
             async for data in pieces:
                 whole += data

@@ -14,7 +14,7 @@ OPENERS = (
 )
 
 
-class Beginning:
+class ThoughtOpening:
     """Holds the first text back while it may still turn out to open thoughts; other text at no point."""
 
     def __init__(self, *, patient: bool) -> None:

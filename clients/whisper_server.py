@@ -7,7 +7,7 @@ import wave
 
 import msgspec
 
-from clients.http import Engine
+from clients.http import EngineClient
 from conversation.audio import HEARING_RATE, Samples
 from conversation.stages import Stage
 
@@ -19,7 +19,7 @@ class _Answer(msgspec.Struct):
     text: str
 
 
-class WhisperServer(Engine):
+class WhisperServer(EngineClient):
     """Fits `conversation.ports.SpeechToText`."""
 
     stage = Stage.TRANSCRIBING

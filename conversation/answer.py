@@ -9,9 +9,9 @@ from typing import TypeVar
 from msgspec import structs
 
 from conversation import prompt
-from conversation.errors import ConversationError, Refused
+from conversation.errors import ConversationError, RequestRefused
 from conversation.events import AudioFigures, ClausePlaying, ClauseReady, ModelFigures, ModelNoted, TurnEnded
-from conversation.patience import Patience
+from conversation.patience import ThinkingDeadline
 from conversation.ports import LanguageModel
 from conversation.stages import Outcome, Stage
 from conversation.text.clauses import Clause, ClauseCutter
@@ -30,7 +30,7 @@ _STALL_S = 3.0
 """A speaker whose clock stands still for so long has gone."""
 
 
-class Answer:
+class SpokenAnswer:
     """One utterance being made. Ends on its own when the last sample was heard."""
 
     def __init__(self, turn: TurnContext, question: str) -> None:
@@ -46,7 +46,7 @@ class Answer:
         """Clauses that were said while the model was waited for: the first ones, and not part of the answer."""
         self._clauses: asyncio.Queue[Clause | None] = asyncio.Queue()
         self._told = self._taken_back = 0
-        self._patience = Patience(hands.deadlines)
+        self._patience = ThinkingDeadline(hands.deadlines)
         self._voices = Voices(turn, lambda utterance: utterance is self.utterance)
 
     async def run(self) -> None:
@@ -146,7 +146,7 @@ class Answer:
         """A prompt that is refused is most likely too long: without this, no later one could ever be shorter."""
         try:
             await self._clauses_of(llm)
-        except Refused:
+        except RequestRefused:
             if self.thought or not self._shorter():
                 raise
             await self._clauses_of(llm)

@@ -3,17 +3,17 @@
 from conversation import prompt
 from conversation.history import History
 from conversation.ports import Message
-from profiles.loader import Loaded
+from profiles.loader import LoadedProfile
 from profiles.schema import Character
 
 
 class Cast:
     """One character at a time; a change of character forgets what was said to the one before."""
 
-    def __init__(self, character: Loaded[Character]) -> None:
+    def __init__(self, character: LoadedProfile[Character]) -> None:
         self.play(character)
 
-    def play(self, character: Loaded[Character]) -> None:
+    def play(self, character: LoadedProfile[Character]) -> None:
         """`fit` it to the model afterwards."""
         self.character = character
         self.history = History(character.value.thinking.history_turns, 0)

@@ -11,9 +11,9 @@ class ConversationError(Exception):
         super().__init__(f"{stage}: {message}" + (f"; {hint}" if hint else ""))
 
 
-class Refused(ConversationError):
+class RequestRefused(ConversationError):
     """The engine is well but will not take this request: a prompt too long for its window, a word it cannot say."""
 
 
-class TooLong(Refused):
+class TooLong(RequestRefused):
     """The prompt is longer than the model's window."""

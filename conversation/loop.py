@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from conversation.ports import Microphone
 from conversation.turn import Turn
-from conversation.turn_context import Request, Stagehands
+from conversation.turn_context import Request, TurnDependencies
 
 _LOG = logging.getLogger(__name__)
 MAX_WAITING = 8
@@ -30,7 +30,7 @@ class _Running(Struct):
 class ConversationLoop:
     """Owns the order of turns. `hands` is called again for each turn, so that a character can change between two."""
 
-    def __init__(self, hands: Callable[[], Stagehands], microphone: Microphone) -> None:
+    def __init__(self, hands: Callable[[], TurnDependencies], microphone: Microphone) -> None:
         self._hands, self._microphone = hands, microphone
         self._waiting: deque[Request] = deque()
         self._wake = asyncio.Event()

@@ -14,14 +14,14 @@ _MORE = 3.0
 
 
 @runtime_checkable
-class Lively(Protocol):
+class SignOfLife(Protocol):
     """A language model that can be asked for a sign of life while it has no words yet."""
 
     async def lives(self) -> bool:
         """Whether its server is at work or answers. Never raises."""
 
 
-class Patience:
+class ThinkingDeadline:
     """Of one answer. The model's own time alone counts: it also waits for a slow voice to take its clauses."""
 
     def __init__(self, deadlines: Deadlines) -> None:
@@ -85,7 +85,7 @@ class Patience:
         while not (self._wrote or self._over):
             await asyncio.sleep(min(_LOOK_S, self._deadlines.first_token_s / 3))
             model = self._model
-            if not isinstance(model, Lively) or not await model.lives():
+            if not isinstance(model, SignOfLife) or not await model.lives():
                 continue
             alarm = self._alarm
             if alarm is not None and not self._wrote and not alarm.expired():  # nor about to: it cannot be changed then

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from msgspec import structs
 
 from conversation import prompt
-from conversation.answer import Answer, pick
+from conversation.answer import SpokenAnswer, pick
 from conversation.audio import HEARING_RATE, SILENCE, Samples, seconds
 from conversation.errors import ConversationError
 from conversation.events import Marks, TranscriptReady, TurnEnded, TurnStarted
 from conversation.ports import Microphone, Recording, SpeechDetector
 from conversation.stages import Outcome, Stage
-from conversation.turn_context import Request, Stagehands, TurnContext
+from conversation.turn_context import Request, TurnContext, TurnDependencies
 
 _LOG = logging.getLogger(__name__)
 MIN_SPEECH_S = 0.3
@@ -34,11 +34,11 @@ _OWN_VOICE = "LISTENING: only the character's own last line was heard; press whe
 class Turn:
     """Runs one request to its end. `run` never raises but for cancellation, which is an interruption."""
 
-    def __init__(self, number: int, request: Request, hands: Stagehands) -> None:
+    def __init__(self, number: int, request: Request, hands: TurnDependencies) -> None:
         self.request, self.hands = request, hands
         self.context = TurnContext(number, request, hands)
         self.transcript = ""
-        self.answer: Answer | None = None
+        self.answer: SpokenAnswer | None = None
         self.began = False
 
     async def run(self) -> tuple[TurnEnded, Samples]:
@@ -82,7 +82,7 @@ class Turn:
             question = await self._question()
             if question:
                 self.transcript = question
-                self.answer = Answer(self.context, question)
+                self.answer = SpokenAnswer(self.context, question)
                 await self.answer.run()
             primer.cancel()
 
@@ -191,7 +191,7 @@ class Turn:
     async def _say(self, lines: Sequence[str]) -> None:
         """Fixed text in the character's voice: the operator's, or a canned line."""
         if lines:
-            self.answer = Answer(self.context, "")
+            self.answer = SpokenAnswer(self.context, "")
             await self.answer.say(lines)
 
     def _ended(self) -> TurnEnded:

@@ -12,11 +12,11 @@ from conversation.history import History
 from conversation.ports import Engines, Microphone, SpeechDetector
 from conversation.speech.speech_player import SpeechPlayer
 from conversation.stages import Outcome, Stage
-from conversation.text.reply import Habits
+from conversation.text.reply import ModelHabits
 from profiles.schema import Audio, Character, Deadlines
 
 
-class Stagehands(Struct, frozen=True, kw_only=True):
+class TurnDependencies(Struct, frozen=True, kw_only=True):
     """What every turn of a show works with."""
 
     engines: Engines
@@ -27,7 +27,7 @@ class Stagehands(Struct, frozen=True, kw_only=True):
     audio: Audio
     deadlines: Deadlines
     emit: Callable[[Event], None]
-    habits: Habits = field(default_factory=Habits)
+    habits: ModelHabits = field(default_factory=ModelHabits)
 
 
 class Request:
@@ -49,7 +49,7 @@ class Request:
 class TurnContext:
     """One request on its way through the stages. Times are monotonic seconds."""
 
-    def __init__(self, number: int, request: Request, hands: Stagehands) -> None:
+    def __init__(self, number: int, request: Request, hands: TurnDependencies) -> None:
         self.number, self.request, self.hands = number, request, hands
         self.stage = Stage.IDLE
         self.outcome = Outcome.COMPLETED

@@ -18,7 +18,7 @@ _BYTES, _USUAL = 8, 1.1
 """No tongue has more bytes than this in a token on the average; English words and stops have 1.1 tokens or so."""
 
 
-class Counted(Struct, frozen=True):
+class TokenCount(Struct, frozen=True):
     """By the engine itself."""
 
     tokens: int

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from supervisors.shim.named_socket import Door
+from supervisors.shim.named_socket import NamedSocket
 
 _LOG = logging.getLogger(__name__)
 STOP = b"stop"
@@ -37,7 +37,7 @@ class EmergencyStop:
         """`reopen_at`: where to listen when the name has been taken away; may raise OSError."""
         self._first, self._stops, self._heard = path, stops, heard
         self._reopen_at = reopen_at or (lambda: path)
-        self._door: Door
+        self._door: NamedSocket
         self._ending = threading.Event()
         self._missed = False
         self._thread = threading.Thread(target=self._run, name="e-stop", daemon=True)
@@ -98,8 +98,8 @@ class EmergencyStop:
         before, self._door, self._missed = self._door, door, False
         before.close()
 
-    def _open(self, path: Path) -> Door:
-        door = Door(os.fspath(path), socket.SOCK_DGRAM)
+    def _open(self, path: Path) -> NamedSocket:
+        door = NamedSocket(os.fspath(path), socket.SOCK_DGRAM)
         door.socket.settimeout(_LOOK_S)
         return door
 

@@ -135,7 +135,7 @@ def _is(port: Port, wanted: str) -> bool:
 
 
 class SerialPort:
-    """Fits `devices.boards.board.Link`. Blocks, so it belongs to a thread."""
+    """Fits `devices.boards.board.BoardLink`. Blocks, so it belongs to a thread."""
 
     def __init__(self, url: str, baud: int) -> None:
         """Opens. `url`: a path, or what pyserial knows, such as socket://host:port. Raises DeviceError."""

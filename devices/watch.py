@@ -20,7 +20,7 @@ _LOOK_S = 0.5
 _END_S = 2.0
 
 
-class Watch:
+class SignalThread:
     """While its block lasts. Enter it in the main thread, or no signal is heard."""
 
     def __init__(self, number: signal.Signals, heard: Callable[[], None], look: Callable[[], None]) -> None:

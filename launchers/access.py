@@ -5,7 +5,7 @@ import re
 from base64 import b64encode
 from pathlib import Path
 
-from clients.http import Theirs
+from clients.http import RemoteServer
 from profiles.address import address
 from profiles.errors import ProfileError
 from profiles.schema import Engine
@@ -17,7 +17,7 @@ _ASSIGNED = re.compile(r"(export\s+)?[A-Za-z_][A-Za-z0-9_]*\s*=\s*\S")
 _QUOTED = re.compile(r"([\"'`]).*\1|[\u2018-\u201f].*")
 
 
-def access(file: str, at: str, settings: Engine) -> Theirs:
+def access(file: str, at: str, settings: Engine) -> RemoteServer:
     """Of an attached engine, that is the table `at` of the rig. Raises ProfileError when its key is not to be had."""
     where = address(settings.url)
     if settings.api_key_env:
@@ -28,10 +28,10 @@ def access(file: str, at: str, settings: Engine) -> Theirs:
         pair = f"{where.user}:{where.password}"
         basic = b64encode(pair.encode()).decode()
         secret = Secret(f"Basic {basic}", basic, *filter(None, (pair if where.user else "", where.password)))
-        return Theirs(url=where.url, table=at, key=secret, given="the user and password in its url")
+        return RemoteServer(url=where.url, table=at, key=secret, given="the user and password in its url")
     else:
-        return Theirs(url=where.url, table=at)
-    return Theirs(url=where.url, table=at, key=Secret(f"Bearer {key}", key), given=f"the key in the {given}")
+        return RemoteServer(url=where.url, table=at)
+    return RemoteServer(url=where.url, table=at, key=Secret(f"Bearer {key}", key), given=f"the key in the {given}")
 
 
 def _of_variable(file: str, at: str, name: str) -> str:

@@ -14,8 +14,8 @@ from msgspec import Struct, field
 from msgspec.inspect import type_info
 from msgspec.structs import replace
 
-from clients.http import Engine as Client
-from clients.http import Theirs
+from clients.http import EngineClient as Client
+from clients.http import RemoteServer
 from conversation.errors import ConversationError
 from conversation.ports import Message
 from launchers.access import access
@@ -34,7 +34,7 @@ from profiles.home import PROGRAM, Home
 from profiles.loader import role_of
 from profiles.plain_words import complaint
 from profiles.schema import Character, Engine, OptionValue, Role
-from supervisors.errors import ServiceError, Unfit
+from supervisors.errors import NeedsRepair, ServiceError
 from supervisors.exits import Exit, describe
 from supervisors.spec import Command
 
@@ -44,7 +44,7 @@ _OTHER_WEIGHTS = "take another model, or correct this one in profiles/models.tom
 C = TypeVar("C", bound=Client)
 
 
-class Workshop(Struct, frozen=True):
+class LauncherContext(Struct, frozen=True):
     """What launchers share: where things are, and who fetches them."""
 
     home: Home
@@ -58,7 +58,7 @@ class Workshop(Struct, frozen=True):
     """Variables in which the rig has keys for somebody else's servers: no engine of ours inherits them."""
 
 
-class Finding(Struct, frozen=True):
+class Requirement(Struct, frozen=True):
     """One thing that an engine needs, for `check`."""
 
     state: Literal["ok", "missing", "fault"]
@@ -84,12 +84,12 @@ class BaseLauncher(ABC):
     endpoints: ClassVar[Sequence[str]] = ("/v1",)
     """What people write behind the address of such a server, which our requests add themselves; longest first."""
 
-    def __init__(self, name: str, settings: Engine, workshop: Workshop) -> None:
+    def __init__(self, name: str, settings: Engine, workshop: LauncherContext) -> None:
         if settings.launch == "attach":
             settings = replace(settings, url=self._base(settings.url or self.default_url))
         self.name, self.settings, self.workshop = name, settings, workshop
         self._binary: str | None = None
-        self.theirs: Theirs | None = None
+        self.theirs: RemoteServer | None = None
         """Of an attached one, once it is checked."""
         self._sound = False
         """Its weights are what it can read."""
@@ -148,7 +148,7 @@ class BaseLauncher(ABC):
         try:
             self.theirs = access(file, table, self.settings)
         except ProfileError as error:
-            self.theirs, self.keyless = Theirs(url=url, table=table), error
+            self.theirs, self.keyless = RemoteServer(url=url, table=table), error
         self.settings = replace(self.settings, url=url)
 
     def _base(self, url: str) -> str:
@@ -181,7 +181,7 @@ class BaseLauncher(ABC):
         if self.model:
             weights = await self.workshop.store.fetch(self.model, on_progress)
             if not self._sound and (why := await asyncio.to_thread(self.weights_fault, weights)):
-                raise Unfit(self.name, f"{weights.name} of {self.model} {why}", _OTHER_WEIGHTS)
+                raise NeedsRepair(self.name, f"{weights.name} of {self.model} {why}", _OTHER_WEIGHTS)
             self._sound = True  # a restart need not read the header again; the store sees whether the file changes
 
     @property
@@ -212,7 +212,7 @@ class BaseLauncher(ABC):
         """What it says that its models take; None when it says nothing, and its processes are all that is known."""
         return None
 
-    async def look(self) -> Sequence[Finding] | None:
+    async def look(self) -> Sequence[Requirement] | None:
         """What it needs and whether that is there, without starting anything; None: just what all engines need."""
         return None
 
@@ -302,7 +302,7 @@ class BaseLauncher(ABC):
         if found is None or found in self.workshop.fit or not (why := await fault(found)):
             return found, ""
         if self.settings.binary != "auto":
-            raise Unfit(self.name, f"{found} {why}", _OTHER_BINARY.format(self.name))
+            raise NeedsRepair(self.name, f"{found} {why}", _OTHER_BINARY.format(self.name))
         self.workshop.unfit.add(found)
         return None, f"{found} {why}; our own server is used instead"
 

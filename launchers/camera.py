@@ -18,8 +18,8 @@ def ready(settings: Camera, environments: Environments) -> bool:
 
 
 async def prepare(settings: Camera, environments: Environments, on_progress: OnProgress) -> tuple[str, ...]:
-    """The command for `devices.camera.capture.Camera`; its environment is made first where needed. Not for a rig with
-    device "none". Raises FetchError, after which the show goes on without a camera.
+    """The command for `devices.camera.capture.CameraFeed`; its environment is made first where needed. Not for a rig
+    with device "none". Raises FetchError, after which the show goes on without a camera.
     """
     if _simulated(settings):
         from devices.camera import simulated

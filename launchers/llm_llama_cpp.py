@@ -7,7 +7,7 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
-from clients.http import Engine as Client
+from clients.http import EngineClient as Client
 from clients.openai_chat import OpenAIChat
 from launchers.headers import gguf
 from launchers.load_flags import LoadFlags
@@ -16,7 +16,7 @@ from launchers.model_launcher import ModelLauncher
 from launchers.store.file_check import gguf_fault
 from launchers.store.progress import OnProgress
 from profiles.errors import ProfileError
-from supervisors.errors import Unfit
+from supervisors.errors import NeedsRepair
 from supervisors.exits import Exit
 from supervisors.meters import machine
 
@@ -119,7 +119,7 @@ class Launcher(ModelLauncher):
         self.refuse_misfit()
         await super().prepare(on_progress)
         if found := await asyncio.to_thread(self._context_misfit):  # the model was not here before, or is another one
-            raise Unfit(self.name, f"context is too long: {found[0]}", found[1])
+            raise NeedsRepair(self.name, f"context is too long: {found[0]}", found[1])
 
     async def try_out(self, client: Client) -> None:
         """The frozen head and a word, so that the canary warms the slot and never evicts it."""

@@ -7,11 +7,11 @@ from pathlib import Path
 from time import monotonic
 from urllib.parse import urlsplit
 
-from clients.http import Engine as Client
+from clients.http import EngineClient as Client
 from clients.ollama import Ollama
 from clients.ollama_wire import full_name, program
 from conversation.errors import ConversationError
-from launchers.base import Finding
+from launchers.base import Requirement
 from launchers.errors import FetchError
 from launchers.model_launcher import ModelLauncher
 from launchers.reported_memory import HeldModel, ModelMemory
@@ -20,7 +20,7 @@ from launchers.runtime.probe_binary import fault
 from launchers.store.ollama_pull import pull
 from launchers.store.progress import OnProgress
 from profiles.errors import ProfileError
-from supervisors.errors import ServiceError, Unfit
+from supervisors.errors import NeedsRepair, ServiceError
 from supervisors.exits import Exit
 from supervisors.health import probes
 from supervisors.spec import Command
@@ -68,7 +68,7 @@ class Launcher(ModelLauncher):
         if await asyncio.to_thread(ollama_server.manifest(self.model).is_file):
             return
         if url := await self._elsewhere():
-            raise Unfit(self.name, f"a running Ollama has {self.model}, at {url}", self._attach_to(url))
+            raise NeedsRepair(self.name, f"a running Ollama has {self.model}, at {url}", self._attach_to(url))
         async with ollama_server.serving(self.name, self._binary, self.workshop.withheld) as url:
             await self._provide(url, on_progress)
 
@@ -142,32 +142,32 @@ class Launcher(ModelLauncher):
         )
         return ModelMemory(models=tuple(held), pids=await asyncio.to_thread(_tree, base_url))
 
-    async def look(self) -> Sequence[Finding] | None:
+    async def look(self) -> Sequence[Requirement] | None:
         if self.settings.launch == "process":
             if self._found_binary() is None:
-                return [Finding("missing", "no program ollama on the PATH", ollama_server.INSTALL)]
-            found = Finding("ok", f"program {self._found_binary()}")
+                return [Requirement("missing", "no program ollama on the PATH", ollama_server.INSTALL)]
+            found = Requirement("ok", f"program {self._found_binary()}")
             if ollama_server.manifest(self.model).is_file():
                 return [found, self._model_found(True, "")]
             if url := await self._elsewhere():
                 detail = f"a running Ollama has {self.model}, at {url}"
-                return [found, Finding("missing", detail, self._attach_to(url))]
+                return [found, Requirement("missing", detail, self._attach_to(url))]
             return [found, self._model_found(False, "start the show: it pulls the model then")]
         client = self.connect(self.settings.url)
         try:
             async with asyncio.timeout(_ASK_S):
                 version, there = await client.version(), await client.stored()
         except (ConversationError, TimeoutError):
-            return [Finding("fault", f"no Ollama answers at {self.settings.url}", self._serve())]
+            return [Requirement("fault", f"no Ollama answers at {self.settings.url}", self._serve())]
         finally:
             await client.aclose()
-        theirs = Finding("ok", f"Ollama {version}, somebody else's, at {self.settings.url}")
+        theirs = Requirement("ok", f"Ollama {version}, somebody else's, at {self.settings.url}")
         return [theirs, self._model_found(there, f"{program(self.settings.url)} pull {self.model}")]
 
-    def _model_found(self, there: bool, mend: str) -> Finding:
+    def _model_found(self, there: bool, mend: str) -> Requirement:
         if there:
-            return Finding("ok", f"model {self.model} stored by Ollama")
-        return Finding("missing", f"model {self.model} not pulled yet", mend)
+            return Requirement("ok", f"model {self.model} stored by Ollama")
+        return Requirement("missing", f"model {self.model} not pulled yet", mend)
 
     async def _elsewhere(self) -> str:
         """The address of a server that runs already and has our model; "" where there is none."""
@@ -232,7 +232,7 @@ class Launcher(ModelLauncher):
         """Its error as a value, for in a TaskGroup it would come as a group."""
         try:
             await self.walk(client)
-        except (ConversationError, Unfit) as error:
+        except (ConversationError, NeedsRepair) as error:
             return error
         return None
 

@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Sequence
 
 from clients.chat import ChatModel, rehearsal
-from clients.manners import Known
+from clients.manners import KnownManners
 from conversation import prompt, window
 from conversation.errors import TooLong
 from conversation.ports import Message, Sampling
 from launchers.base import BaseLauncher
 from profiles.schema import Character
-from supervisors.errors import Unfit
+from supervisors.errors import NeedsRepair
 
 _COUNT_S = 5.0
 
@@ -21,12 +21,12 @@ class ModelLauncher(BaseLauncher):
     _counted: Character | None = None
     """The last one that the engine has counted, and found to fit."""
 
-    _known: Known | None = None
+    _known: KnownManners | None = None
 
-    def known(self) -> Known:
+    def known(self) -> KnownManners:
         """What was found out about the engine, for all who ask it."""
         if self._known is None:
-            self._known = Known(lambda words: self.tell(f"{self.name} {words}"))
+            self._known = KnownManners(lambda words: self.tell(f"{self.name} {words}"))
         return self._known
 
     def warm_with(self, messages: Sequence[Message], character: Character | None = None) -> None:
@@ -53,7 +53,7 @@ class ModelLauncher(BaseLauncher):
     def refuse_misfit(self) -> None:
         """Before anything is fetched or started. Raises Unfit."""
         if self._character is not None and (why := self.misfit(self._character)):
-            raise Unfit(self.name, why)
+            raise NeedsRepair(self.name, why)
 
     async def walk(self, client: ChatModel) -> None:
         """The canary's part: the path of a turn to its first word. What was said so far is left out rather than
@@ -62,7 +62,7 @@ class ModelLauncher(BaseLauncher):
         character = self._character
         if character is not None and character is not self._counted:
             if why := await self.counted_misfit(client, character):
-                raise Unfit(self.name, why)
+                raise NeedsRepair(self.name, why)
             self._counted = character
         sampling = Sampling() if character is None else prompt.sampling(character)
         try:
@@ -73,4 +73,4 @@ class ModelLauncher(BaseLauncher):
             try:
                 await client.word(rehearsal(window.head(character)), sampling)
             except TooLong:
-                raise Unfit(self.name, f"persona is longer than the window: {error.hint}") from None
+                raise NeedsRepair(self.name, f"persona is longer than the window: {error.hint}") from None

@@ -4,7 +4,7 @@ import difflib
 import importlib
 from pathlib import Path
 
-from launchers.base import BaseLauncher, Workshop
+from launchers.base import BaseLauncher, LauncherContext
 from profiles.errors import ProfileError
 from profiles.schema import Engine, Role
 
@@ -16,7 +16,7 @@ def names(role: Role) -> list[str]:
     return sorted(p.stem.removeprefix(f"{role}_") for p in _HERE.glob(f"{role}_*.py"))
 
 
-def launcher(file: str, name: str, role: Role, settings: Engine, workshop: Workshop) -> BaseLauncher:
+def launcher(file: str, name: str, role: Role, settings: Engine, workshop: LauncherContext) -> BaseLauncher:
     """The launcher of one engine of the rig `file`. Raises ProfileError."""
     known = names(role)
     if settings.engine not in known:

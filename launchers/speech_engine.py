@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from clients.http import Engine as Client
+from clients.http import EngineClient as Client
 from clients.speech import Speech
 from conversation.ports import Message
-from launchers.base import BaseLauncher, Workshop
+from launchers.base import BaseLauncher, LauncherContext
 from profiles.errors import ProfileError
 from profiles.schema import Character, Engine
 from supervisors.errors import ServiceError
@@ -20,7 +20,7 @@ class SpeechLauncher(BaseLauncher):
     where it does not say; 0 = 24000.
     """
 
-    def __init__(self, name: str, settings: Engine, workshop: Workshop) -> None:
+    def __init__(self, name: str, settings: Engine, workshop: LauncherContext) -> None:
         super().__init__(name, settings, workshop)
         self._speed = 1.0
         self._left_out: set[str] = set()

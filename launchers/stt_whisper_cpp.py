@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from clients.http import Engine as Client
+from clients.http import EngineClient as Client
 from clients.whisper_server import WhisperServer
 from devices.sound.sound_file import read_sound
 from launchers.base import BaseLauncher

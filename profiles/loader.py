@@ -26,7 +26,7 @@ _LINES = ("socket", "rfc2217")
 T = TypeVar("T")
 
 
-class Loaded(Struct, Generic[T], frozen=True):
+class LoadedProfile(Struct, Generic[T], frozen=True):
     """A checked profile. `origins` maps each dotted key to the file that set it, `given` to what it was set to."""
 
     name: str
@@ -36,7 +36,7 @@ class Loaded(Struct, Generic[T], frozen=True):
     given: dict[str, Any]
 
 
-def load_rig(given: str, home: Home) -> Loaded[Rig]:
+def load_rig(given: str, home: Home) -> LoadedProfile[Rig]:
     """By name or by file. Raises ProfileError."""
     loaded = _beside(_load(given, "rigs", Rig, home))
     for name, engine in loaded.value.engines.items():
@@ -71,7 +71,7 @@ def _check_parts(file: str, rig: Rig) -> None:
         raise ProfileError(file, "memory.act_at", f"it acts before it warns: {both}", "make act_at the larger one")
 
 
-def _beside(rig: Loaded[Rig]) -> Loaded[Rig]:
+def _beside(rig: LoadedProfile[Rig]) -> LoadedProfile[Rig]:
     """Paths of key files as they are meant: beside the file that names them, which may be one that is extended."""
     engines = {}
     for name, engine in rig.value.engines.items():
@@ -83,7 +83,7 @@ def _beside(rig: Loaded[Rig]) -> Loaded[Rig]:
     return replace(rig, value=replace(rig.value, engines=engines))
 
 
-def load_character(given: str, home: Home) -> Loaded[Character]:
+def load_character(given: str, home: Home) -> LoadedProfile[Character]:
     """By name or by file. Raises ProfileError."""
     return _load(given, "characters", Character, home)
 
@@ -142,7 +142,7 @@ def _check_line(file: str, key: str, port: str) -> None:
             raise ProfileError(file, key, error.message, error.hint) from None
 
 
-def _load(given: str, kind: str, into: type[T], home: Home) -> Loaded[T]:
+def _load(given: str, kind: str, into: type[T], home: Home) -> LoadedProfile[T]:
     path = _find(given, kind, home)
     tables, origins = _with_parent(path, kind, home, ())
     if not tables:
@@ -151,7 +151,7 @@ def _load(given: str, kind: str, into: type[T], home: Home) -> Loaded[T]:
     name = path.stem
     if path.parent not in (home.profiles / kind, SHIPPED / kind):  # two files of one name are two rigs
         name += "-" + hashlib.sha256(str(path).encode()).hexdigest()[:6]
-    return Loaded(name, str(path), convert(tables, into, str(path)), origins, _flat(tables))
+    return LoadedProfile(name, str(path), convert(tables, into, str(path)), origins, _flat(tables))
 
 
 def _find(given: str, kind: str, home: Home, *, beside: Path | None = None, shipped_only: bool = False) -> Path:

@@ -20,7 +20,7 @@ OptionValue = str | int | float | bool
 Device = Literal["auto", "cpu", "gpu"]
 
 
-class Step(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class LadderStep(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One step of an engine's ladder: a model, and where it runs."""
 
     model: Line
@@ -46,7 +46,7 @@ class Engine(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Id in the catalogue; for Ollama one of its tags."""
     device: Device = "auto"
     """auto = the GPU if the engine can use one; cpu = never; gpu = all of it, or it does not start."""
-    ladder: tuple[Step, ...] = ()
+    ladder: tuple[LadderStep, ...] = ()
     """What may take its place when memory runs low, largest first; the model above is one of the steps."""
     port: Port = 0
     """0 = a free one, chosen at start."""
@@ -144,7 +144,7 @@ class Camera(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     fps: Annotated[int, Meta(ge=1, le=60)] = 15
 
 
-class Talk(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class TalkSettings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`[talk]`: what else opens the microphone, beside SPACE and the pad of the screen. Holding is talking."""
 
     board_button: bool = True
@@ -199,7 +199,7 @@ class Rig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     jaw: Jaw = field(default_factory=Jaw)
     pan_tilt: PanTilt = field(default_factory=PanTilt)
     camera: Camera = field(default_factory=Camera)
-    talk: Talk = field(default_factory=Talk)
+    talk: TalkSettings = field(default_factory=TalkSettings)
     deadlines: Deadlines = field(default_factory=Deadlines)
     memory: MemoryRules = field(default_factory=MemoryRules)
 

@@ -9,5 +9,5 @@ class ServiceError(Exception):
         super().__init__(f"{service}: {message}" + (f"; {hint}" if hint else ""))
 
 
-class Unfit(ServiceError):
+class NeedsRepair(ServiceError):
     """Trying again does not help: a person has to change something first."""

@@ -127,7 +127,7 @@ class AttachedSpec(Struct, frozen=True, kw_only=True):
     """What is wrong, and what to do, when the server says 401 or 403."""
 
 
-class Places(Struct, frozen=True):
+class ServicePaths(Struct, frozen=True):
     """Where services leave what they need on this machine."""
 
     state: Path

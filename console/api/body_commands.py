@@ -6,7 +6,7 @@ from console.api.command import Command
 
 
 class Body(Command, frozen=True, kw_only=True):
-    """Answered with console.api.body_status.BodyView's fields: all that does not move by itself."""
+    """Answered with console.api.body_status.BodyStatus's fields: all that does not move by itself."""
 
 
 class Arm(Command, frozen=True, kw_only=True):
@@ -105,7 +105,7 @@ class Snapshot(Command, frozen=True, kw_only=True):
 
 
 class Preflight(Command, frozen=True, kw_only=True):
-    """Everything once, on the live path. Answered with a list of console.api.body_status.Row's fields."""
+    """Everything once, on the live path. Answered with a list of console.api.body_status.PreflightRow's fields."""
 
     sweep: bool = False
     beep: bool = False

@@ -5,7 +5,7 @@ from typing import Literal
 from msgspec import Struct
 
 
-class Row(Struct, frozen=True, kw_only=True):
+class PreflightRow(Struct, frozen=True, kw_only=True):
     """One thing that a preflight looked at."""
 
     what: str
@@ -27,7 +27,7 @@ class SoundDevice(Struct, frozen=True, kw_only=True):
     """Another name that may be given, where two have the same."""
 
 
-class BodyView(Struct, frozen=True, kw_only=True):
+class BodyStatus(Struct, frozen=True, kw_only=True):
     """Answer of `Body` and `Calibrate`."""
 
     board: str

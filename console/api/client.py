@@ -20,7 +20,7 @@ _LINE_LIMIT = 64 << 20
 
 _HANGS = "the show is there but does not answer; end it with: console.py stop"
 _WENT = "the show went away before it answered"
-_ANSWER_KEYS = frozenset(cmd.Answer.__struct_fields__)
+_ANSWER_KEYS = frozenset(cmd.CommandReply.__struct_fields__)
 
 
 class NoShow(Exception):
@@ -34,7 +34,7 @@ class OperatorClient:
         self._socket = socket
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
-        self._beside: dict[int, asyncio.Future[cmd.Answer]] = {}
+        self._beside: dict[int, asyncio.Future[cmd.CommandReply]] = {}
         self._numbers = count(1)
 
     async def __aenter__(self) -> "OperatorClient":
@@ -68,7 +68,7 @@ class OperatorClient:
             line = b""
         if not line:
             raise NoShow(_WENT)
-        return _result(msgspec.json.decode(line, type=cmd.Answer))
+        return _result(msgspec.json.decode(line, type=cmd.CommandReply))
 
     async def call_beside(self, command: cmd.Command) -> Any:
         """As `call`, while somebody reads the `events` of this connection: for when no other can be had."""
@@ -95,7 +95,7 @@ class OperatorClient:
             while line := await self._reader.readline():
                 row = msgspec.json.decode(line)
                 if row.keys() <= _ANSWER_KEYS:
-                    self._take_answer(msgspec.convert(row, cmd.Answer))
+                    self._take_answer(msgspec.convert(row, cmd.CommandReply))
                 else:
                     yield row
         finally:
@@ -103,7 +103,7 @@ class OperatorClient:
                 if not answer.done():
                     answer.set_exception(NoShow(_WENT))
 
-    def _take_answer(self, answer: cmd.Answer) -> None:
+    def _take_answer(self, answer: cmd.CommandReply) -> None:
         waiting = self._beside.get(answer.id)
         if waiting is not None and not waiting.done():
             waiting.set_result(answer)
@@ -113,7 +113,7 @@ def _patience_s(command: cmd.Command) -> float:
     return float(getattr(command, "timeout_s", 0.0)) + _ANSWER_S
 
 
-def _result(answer: cmd.Answer) -> Any:
+def _result(answer: cmd.CommandReply) -> Any:
     if answer.error is not None:
         raise cmd.CommandError(answer.error.code, answer.error.message)
     return answer.result

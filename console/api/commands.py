@@ -110,7 +110,7 @@ class Unload(Command, frozen=True, kw_only=True):
 
 
 class Forecast(Command, frozen=True, kw_only=True):
-    """What such a swap would mean. Answered with console.engines.memory_forecast.Forecast's fields."""
+    """What such a swap would mean. Answered with console.engines.memory_forecast.SwapForecast's fields."""
 
     service: str
     model: str
@@ -155,7 +155,7 @@ class Failure(Struct, frozen=True, kw_only=True):
     message: str
 
 
-class Answer(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class CommandReply(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Comes back for each command."""
 
     id: int = 0

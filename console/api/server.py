@@ -12,7 +12,7 @@ import msgspec
 
 from console.api import commands as cmd
 from console.api.bus import Bus
-from supervisors.shim.named_socket import Door
+from supervisors.shim.named_socket import NamedSocket
 
 LINE_LIMIT = 4 << 20
 """Bytes of one command: 30 s of sound in base64 are 1.3 MB."""
@@ -23,7 +23,7 @@ _LOOK_S = 0.5
 _LOG = logging.getLogger(__name__)
 
 
-class Operated(Protocol):
+class CommandExecutor(Protocol):
     """What the server needs from a show."""
 
     bus: Bus
@@ -38,7 +38,7 @@ class Operated(Protocol):
 class OperatorServer:
     """Listens while its block lasts. The folder keeps others out (0700); the socket itself is 0600."""
 
-    def __init__(self, path: Path, show: Operated, reopen_at: Callable[[], Path] | None = None) -> None:
+    def __init__(self, path: Path, show: CommandExecutor, reopen_at: Callable[[], Path] | None = None) -> None:
         """`reopen_at`: where to listen when the name has been taken away; may raise OSError."""
         self._show = show
         self.path = path
@@ -75,8 +75,8 @@ class OperatorServer:
             server.close()
             await server.wait_closed()
 
-    async def _open(self, path: Path) -> tuple[Door, asyncio.Server]:
-        door = Door(os.fspath(path), backlog=_BACKLOG)
+    async def _open(self, path: Path) -> tuple[NamedSocket, asyncio.Server]:
+        door = NamedSocket(os.fspath(path), backlog=_BACKLOG)
         server = await asyncio.start_unix_server(self._client, sock=door.socket, limit=LINE_LIMIT, backlog=_BACKLOG)
         self.path = path
         return door, server
@@ -115,11 +115,11 @@ class OperatorServer:
                 await self._stream(command, writer)
                 return
             result = await self._show.execute(command, holder)
-            answer = cmd.Answer(id=number, result=result)
+            answer = cmd.CommandReply(id=number, result=result)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            answer = cmd.Answer(id=number, error=cmd.Failure(code=cmd.USAGE, message=f"not a command ({error})"))
+            answer = cmd.CommandReply(id=number, error=cmd.Failure(code=cmd.USAGE, message=f"not a command ({error})"))
         except cmd.CommandError as error:
-            answer = cmd.Answer(id=number, error=cmd.Failure(code=error.code, message=str(error)))
+            answer = cmd.CommandReply(id=number, error=cmd.Failure(code=error.code, message=str(error)))
         writer.write(msgspec.json.encode(answer) + b"\n")
         await writer.drain()
 
@@ -148,4 +148,4 @@ async def _lines(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
         return
     except ValueError:  # where the next command begins cannot be known: the connection ends
         failure = cmd.Failure(code=cmd.USAGE, message=f"a command may have {LINE_LIMIT >> 20} MiB at most")
-        writer.write(msgspec.json.encode(cmd.Answer(error=failure)) + b"\n")
+        writer.write(msgspec.json.encode(cmd.CommandReply(error=failure)) + b"\n")

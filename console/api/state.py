@@ -12,19 +12,19 @@ _KEPT_NOTES = 20
 _VISIT_GAP_MS = 60_000.0
 
 
-class Step(Struct, frozen=True):
+class StageStart(Struct, frozen=True):
     """A stage of a turn and when it began, ms since the show's start."""
 
     stage: Stage
     at: float
 
 
-class Crash(Struct, frozen=True):
+class CrashEntry(Struct, frozen=True):
     event: show.ServiceCrashed
     at: float
 
 
-class Exchange(Struct, frozen=True, kw_only=True):
+class TurnView(Struct, frozen=True, kw_only=True):
     """The turn in progress, or the last one. Times are ms since the show's start."""
 
     number: int
@@ -32,7 +32,7 @@ class Exchange(Struct, frozen=True, kw_only=True):
     speaker: str = ""
     """Who answers; the character may be another one later."""
     at: float = 0.0
-    steps: tuple[Step, ...] = ()
+    steps: tuple[StageStart, ...] = ()
     transcript: str = ""
     clauses: tuple[str, ...] = ()
     playing: int = -1
@@ -73,13 +73,13 @@ class ShowState(Struct, frozen=True, kw_only=True):
     devices: dict[str, show.DeviceChanged] = {}
     disks: dict[str, show.DiskChanged] = {}
     """Places that cannot be written, by folder."""
-    exchange: Exchange | None = None
-    history: tuple[Exchange, ...] = ()
+    exchange: TurnView | None = None
+    history: tuple[TurnView, ...] = ()
     """The last turns that have ended, oldest first; all of them are in turns.jsonl."""
     notes: tuple[show.Note, ...] = ()
     swaps: dict[str, show.SwapPhase] = {}
     """Of each service whose model is being exchanged."""
-    crashes: tuple[Crash, ...] = ()
+    crashes: tuple[CrashEntry, ...] = ()
     """The last of them, oldest first; all of them are reports in the log folder."""
 
     @property
@@ -112,7 +112,7 @@ def reduce(state: ShowState, event: Event, at: float) -> ShowState:
             swaps = {name: phase for name, phase in state.swaps.items() if name != event.name}
             return structs.replace(state, swaps=swaps, notes=(*state.notes, _told(event))[-_KEPT_NOTES:])
         case show.ServiceCrashed():
-            return structs.replace(state, crashes=(*state.crashes, Crash(event, at))[-_KEPT_NOTES:])
+            return structs.replace(state, crashes=(*state.crashes, CrashEntry(event, at))[-_KEPT_NOTES:])
         case show.DeviceChanged():
             return structs.replace(state, devices={**state.devices, event.role: event})
         case show.DiskChanged():
@@ -173,23 +173,23 @@ def _begin(state: ShowState, event: turn.TurnStarted, at: float) -> ShowState:
     new = event.source != "say" and (not asked or at - asked[-1].ended_at > _VISIT_GAP_MS)
     typed = event.text if event.source == "text" else ""
     who = state.character_name
-    started = Exchange(number=event.turn, source=event.source, speaker=who, at=at, transcript=typed)
+    started = TurnView(number=event.turn, source=event.source, speaker=who, at=at, transcript=typed)
     return structs.replace(state, exchange=started, turns=max(state.turns, event.turn), visitors=state.visitors + new)
 
 
 def _end(state: ShowState, event: TurnEnded, at: float) -> ShowState:
     now = state.exchange
     if now is None or now.number != event.turn:
-        now = Exchange(number=event.turn, at=at)
+        now = TurnView(number=event.turn, at=at)
     now = structs.replace(now, ended=event, ended_at=at)
     holder = "" if event.turn == state.held_turn else state.holder
     return structs.replace(state, exchange=now, history=(*state.history, now)[-_KEPT_TURNS:], holder=holder)
 
 
-def _grow(now: Exchange, event: turn.TurnEvent, at: float) -> Exchange:
+def _grow(now: TurnView, event: turn.TurnEvent, at: float) -> TurnView:
     match event:
         case turn.StageEntered():
-            return structs.replace(now, steps=(*now.steps, Step(event.stage, at)))
+            return structs.replace(now, steps=(*now.steps, StageStart(event.stage, at)))
         case turn.TranscriptReady():
             return structs.replace(now, transcript=event.text)
         case turn.ClauseReady():

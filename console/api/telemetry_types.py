@@ -109,7 +109,7 @@ class Memory(Struct, frozen=True, kw_only=True):
         return "warn" if used >= self.warn_at else ""
 
 
-class History(Struct, frozen=True, kw_only=True):
+class MemoryTrace(Struct, frozen=True, kw_only=True):
     """The last ten minutes in equal columns, the oldest first; the fullest moment of each in percent, -1 unknown."""
 
     ram: tuple[int, ...] = ()

@@ -8,26 +8,28 @@ from typing import Any
 from msgspec.structs import replace
 
 from console.api import body_commands as cmd
-from console.api.body_status import BodyView
-from console.body.camera_service import Eyes
+from console.api.body_status import BodyStatus
+from console.body.camera_service import CameraService
 from console.body.captions import caption
 from console.body.device_set import Booth
-from console.body.jaw_handler import JawDesk
+from console.body.jaw_handler import JawHandler
 from console.body.live_preflight import LivePreflight
-from console.body.sound_handler import SoundDesk
+from console.body.sound_handler import SoundHandler
 from console.engines.engine_set import EngineSet
 from devices.camera import names
 
 
-class BodyDesk:
+class BodyHandler:
     """Answers the commands of console/api/body_commands.py."""
 
-    def __init__(self, engines: EngineSet, booth: Booth, eyes: Eyes, logs: Path) -> None:
+    def __init__(self, engines: EngineSet, booth: Booth, eyes: CameraService, logs: Path) -> None:
         """`logs`: the folder of this run, whose disk the preflight looks at."""
         self._engines, self._booth, self._eyes = engines, booth, eyes
         rig, home = engines.rig, engines.home
-        self._jaw = JawDesk(booth.limited, booth.board, booth.emergency, rig, home, engines.idle, engines.bus.publish)
-        self._sound = SoundDesk(booth, Path(rig.file), home, engines.idle)
+        self._jaw = JawHandler(
+            booth.limited, booth.board, booth.emergency, rig, home, engines.idle, engines.bus.publish
+        )
+        self._sound = SoundHandler(booth, Path(rig.file), home, engines.idle)
         self._preflight = LivePreflight(engines, booth, self._jaw, self._sound, eyes, logs)
 
     async def execute(self, command: cmd.AnyBodyCommand, holder: str) -> Any:
@@ -62,7 +64,7 @@ class BodyDesk:
         self._jaw.forget(holder)
         self._eyes.forget(holder)
 
-    async def _view(self) -> BodyView:
+    async def _view(self) -> BodyStatus:
         microphones, speakers = await asyncio.to_thread(self._sound.lists)
         cameras = await asyncio.to_thread(names.cameras)
         latency, head, camera = self._booth.speaker.latency_s, self._eyes.head, self._eyes.camera

@@ -11,7 +11,7 @@ from console.api.bus import Bus
 from console.api.commands import TURN_FAILED, USAGE, CommandError
 from console.api.events import DeviceChanged, DeviceState
 from console.api.telemetry_types import CameraReading
-from devices.camera.capture import Camera, Frame
+from devices.camera.capture import CameraFeed, Frame
 from devices.errors import DeviceError
 from devices.limits import LimitedHead
 from launchers import camera as camera_launcher
@@ -25,12 +25,12 @@ _AGAIN_S = 60.0
 """Until the camera's environment is tried again: the network may be back."""
 
 
-class Eyes:
+class CameraService:
     """`run` it; the camera is None until its program is there, and where the rig has none."""
 
     def __init__(self, rig: Rig, environments: Environments, bus: Bus, head: LimitedHead | None) -> None:
         self._rig, self._environments, self._bus, self.head = rig, environments, bus, head
-        self.camera: Camera | None = None
+        self.camera: CameraFeed | None = None
         self._watchers: set[str] = set()
         self._movers: set[str] = set()
         self.fault = ""
@@ -58,7 +58,7 @@ class Eyes:
         while self.camera is None:
             try:
                 command = await camera_launcher.prepare(self._rig.camera, self._environments, self._progress)
-                self.camera = Camera(self._rig.camera, command)
+                self.camera = CameraFeed(self._rig.camera, command)
                 self.fault = ""
             except (FetchError, OSError) as error:
                 self.fault = f"the camera's program cannot be had ({error})"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from msgspec import structs
 
-from console.api.body_status import Row
+from console.api.body_status import PreflightRow
 from devices.audio import audio_devices
 from devices.boards import board
 from devices.camera import names
@@ -15,7 +15,7 @@ from devices.serial_port import find, look
 from profiles.schema import Rig
 
 
-def connected(rig: Rig) -> list[Row]:
+def connected(rig: Rig) -> list[PreflightRow]:
     """A line for each device that the rig wants."""
     rows = [
         _sound("microphone", "input", rig.audio.microphone),
@@ -29,14 +29,14 @@ def connected(rig: Rig) -> list[Row]:
     return rows
 
 
-def _row(what: str, look: Callable[[], str]) -> Row:
+def _row(what: str, look: Callable[[], str]) -> PreflightRow:
     try:
-        return Row(what=what, state="ok", detail=look())
+        return PreflightRow(what=what, state="ok", detail=look())
     except DeviceError as error:
-        return Row(what=what, state="fault", detail=f"{error.device}: {error.message}", mend=error.hint)
+        return PreflightRow(what=what, state="fault", detail=f"{error.device}: {error.message}", mend=error.hint)
 
 
-def _sound(what: str, kind: str, wanted: str) -> Row:
+def _sound(what: str, kind: str, wanted: str) -> PreflightRow:
     """Where "auto" finds no device a stand-in serves, which is no fault and yet no ear."""
     make = audio_devices.microphone if kind == "input" else audio_devices.speaker
     row = _row(what, lambda: make(wanted).name)

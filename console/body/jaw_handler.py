@@ -9,7 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from console.api import body_commands as cmd
-from console.api.body_status import BodyView
+from console.api.body_status import BodyStatus
 from console.api.commands import TURN_FAILED, USAGE, CommandError
 from console.api.events import Note
 from conversation.events import Event
@@ -20,7 +20,7 @@ from devices.limits import LimitedJaw
 from profiles.edit import save_rig
 from profiles.errors import ProfileError
 from profiles.home import Home
-from profiles.loader import Loaded
+from profiles.loader import LoadedProfile
 from profiles.schema import Jaw, Rig
 
 _STEP_S = 0.02
@@ -30,7 +30,7 @@ _TRAVEL = ("closed_us", "open_us", "rest_us", "trim_us", "look_ahead_ms")
 _LEAST, _MOST = 600, 2400
 
 
-class JawDesk:
+class JawHandler:
     """Each answer is the result of the command of that name in console/api/body_commands.py."""
 
     def __init__(
@@ -38,7 +38,7 @@ class JawDesk:
         jaw: LimitedJaw,
         board: JawBoard,
         emergency: EmergencyStop,
-        rig: Loaded[Rig],
+        rig: LoadedProfile[Rig],
         home: Home,
         idle: Callable[[], bool],
         publish: Callable[[Event], None],
@@ -87,10 +87,10 @@ class JawDesk:
             loop = asyncio.get_running_loop()
             loop.run_in_executor(None, self._end_calibration)  # the jaw's lock may be a while
 
-    def view(self) -> BodyView:
-        """What it knows of a BodyView; sound and eyes are added by others."""
+    def view(self) -> BodyStatus:
+        """What it knows of a BodyStatus; sound and eyes are added by others."""
         now, board = self._jaw.settings, self._jaw.board
-        return BodyView(
+        return BodyStatus(
             board=self._board.name,
             board_answers=board.answers if board is not None else True,
             simulated=self._board.simulated,

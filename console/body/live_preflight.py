@@ -10,12 +10,12 @@ import msgspec
 
 from clients.chat import rehearsal
 from console.api import body_commands as cmd
-from console.api.body_status import Row
+from console.api.body_status import PreflightRow
 from console.api.commands import TURN_FAILED, CommandError
-from console.body.camera_service import Eyes
+from console.body.camera_service import CameraService
 from console.body.device_set import Booth
-from console.body.jaw_handler import JawDesk
-from console.body.sound_handler import SoundDesk
+from console.body.jaw_handler import JawHandler
+from console.body.sound_handler import SoundHandler
 from console.engines.engine_set import EngineSet
 from console.engines.fetch_space import disk
 from console.host.disk_space import places
@@ -41,7 +41,7 @@ class LivePreflight:
     """`run` it while nobody is being answered."""
 
     def __init__(
-        self, engines: EngineSet, booth: Booth, jaw: JawDesk, sound: SoundDesk, eyes: Eyes, logs: Path
+        self, engines: EngineSet, booth: Booth, jaw: JawHandler, sound: SoundHandler, eyes: CameraService, logs: Path
     ) -> None:
         self._engines, self._booth, self._jaw, self._sound, self._eyes = engines, booth, jaw, sound, eyes
         self._logs = logs
@@ -67,10 +67,10 @@ class LivePreflight:
 
     # ---- engines
 
-    async def _engine(self, role: str, ask: Asked) -> Row:
+    async def _engine(self, role: str, ask: Asked) -> PreflightRow:
         names = [name for name, made in self._engines.launchers.items() if made.role == role]
         if not names:
-            return Row(what=role, state="ok", detail="not in this rig")
+            return PreflightRow(what=role, state="ok", detail="not in this rig")
         theirs = self._engines.launchers[names[0]].theirs
         mend = theirs.look if theirs else f"press R and choose {names[0]}, or read its log on page 2"
         began = monotonic()
@@ -78,14 +78,14 @@ class LivePreflight:
             async with asyncio.timeout(_ANSWER_S):
                 said = await ask()
         except TimeoutError:
-            return Row(what=role, state="fault", detail=f"no answer within {_ANSWER_S:.0f} s", mend=mend)
+            return PreflightRow(what=role, state="fault", detail=f"no answer within {_ANSWER_S:.0f} s", mend=mend)
         except ConversationError as error:
-            return Row(what=role, state="fault", detail=str(error), mend=mend)
+            return PreflightRow(what=role, state="fault", detail=str(error), mend=mend)
         if not said:
             held = (self._engines.bus.state.services.get(name) for name in names)
             why = next((s.last_error for s in held if s and s.state is ServiceState.HELD and s.last_error), "not ready")
-            return Row(what=role, state="missing", detail=why, mend=mend)
-        return Row(what=role, state="ok", detail=f"{said} in {monotonic() - began:.1f} s")
+            return PreflightRow(what=role, state="missing", detail=why, mend=mend)
+        return PreflightRow(what=role, state="ok", detail=f"{said} in {monotonic() - began:.1f} s")
 
     async def _hear(self) -> str:
         """A shipped visitor, transcribed."""
@@ -119,64 +119,76 @@ class LivePreflight:
 
     # ---- devices
 
-    def _microphone(self) -> Row:
+    def _microphone(self) -> PreflightRow:
         microphone = self._booth.microphone
         if microphone.fault:
-            return Row(what="microphone", state="fault", detail=microphone.fault, mend="plug it in, or choose another")
+            return PreflightRow(
+                what="microphone", state="fault", detail=microphone.fault, mend="plug it in, or choose another"
+            )
         if microphone.simulated:
             name, note = microphone.name, microphone.note
             if note:
-                return Row(what="microphone", state="todo", detail=f"{name}: {note}", mend="plug one in")
-            return Row(what="microphone", state="ok", detail=name)
+                return PreflightRow(what="microphone", state="todo", detail=f"{name}: {note}", mend="plug one in")
+            return PreflightRow(what="microphone", state="ok", detail=name)
         level = microphone.level_db
         if level is None or level <= -89:
             mend = "switch it on, or choose another"
-            return Row(what="microphone", state="fault", detail=f"{microphone.name} is silent", mend=mend)
+            return PreflightRow(what="microphone", state="fault", detail=f"{microphone.name} is silent", mend=mend)
         detail, heard = f"{microphone.name}, {level:.0f} dB", self._sound.heard
         if heard is None:
-            return Row(what="microphone", state="ok", detail=f"{detail}; how near a voice is was not tried yet")
+            return PreflightRow(
+                what="microphone", state="ok", detail=f"{detail}; how near a voice is was not tried yet"
+            )
         detail = f"{detail}, a voice {heard.snr_db:.0f} dB above the room"
         if heard.clipped:
-            return Row(what="microphone", state="fault", detail=f"{detail}, but clipped", mend="turn it down")
+            return PreflightRow(what="microphone", state="fault", detail=f"{detail}, but clipped", mend="turn it down")
         if heard.snr_db < _NEAR_DB:
             mend = "move closer, or turn noise_suppression up in the rig"
-            return Row(what="microphone", state="fault", detail=detail, mend=mend)
-        return Row(what="microphone", state="ok", detail=detail)
+            return PreflightRow(what="microphone", state="fault", detail=detail, mend=mend)
+        return PreflightRow(what="microphone", state="ok", detail=detail)
 
-    async def _speaker(self, beep: bool) -> Row:
+    async def _speaker(self, beep: bool) -> PreflightRow:
         speaker = self._booth.speaker
         if speaker.fault:
-            return Row(what="speaker", state="fault", detail=speaker.fault, mend="plug it in, or choose another")
+            return PreflightRow(
+                what="speaker", state="fault", detail=speaker.fault, mend="plug it in, or choose another"
+            )
         if not beep:
-            return Row(what="speaker", state="ok", detail=speaker.name)
+            return PreflightRow(what="speaker", state="ok", detail=speaker.name)
         try:
             heard = await self._sound.execute(cmd.Beep())
         except CommandError as error:
-            return Row(what="speaker", state="fault", detail=str(error), mend="try again")
+            return PreflightRow(what="speaker", state="fault", detail=str(error), mend="try again")
         if heard["heard"] is None:
-            return Row(what="speaker", state="ok", detail=f"{speaker.name}: beeped; no live microphone heard it")
+            return PreflightRow(
+                what="speaker", state="ok", detail=f"{speaker.name}: beeped; no live microphone heard it"
+            )
         if not heard["heard"]:
             mend = "turn it up, or bring the microphone nearer"
-            return Row(what="speaker", state="fault", detail="the microphone did not hear the beep", mend=mend)
-        return Row(what="speaker", state="ok", detail=f"{speaker.name}: the microphone heard the beep")
+            return PreflightRow(what="speaker", state="fault", detail="the microphone did not hear the beep", mend=mend)
+        return PreflightRow(what="speaker", state="ok", detail=f"{speaker.name}: the microphone heard the beep")
 
-    async def _servo(self, sweep: bool) -> Row:
+    async def _servo(self, sweep: bool) -> PreflightRow:
         jaw, name = self._booth.limited, self._booth.board.name
         if (problem := "it was stopped" if jaw.stopped else jaw.fault) != "":
-            return Row(what="jaw", state="fault", detail=f"{name}: {problem}", mend="acknowledge it: 3, then K")
+            return PreflightRow(
+                what="jaw", state="fault", detail=f"{name}: {problem}", mend="acknowledge it: 3, then K"
+            )
         if jaw.board is None:
-            return Row(what="jaw", state="missing", detail=jaw.missing or f"{name} is looked for", mend="plug it in")
+            return PreflightRow(
+                what="jaw", state="missing", detail=jaw.missing or f"{name} is looked for", mend="plug it in"
+            )
         if not jaw.armed:
-            return Row(what="jaw", state="todo", detail=f"{name} is limp", mend="arm it on the rig page")
+            return PreflightRow(what="jaw", state="todo", detail=f"{name} is limp", mend="arm it on the rig page")
         if not sweep:
-            return Row(what="jaw", state="ok", detail=f"{name}, armed")
+            return PreflightRow(what="jaw", state="ok", detail=f"{name}, armed")
         try:
             await self._jaw.execute(cmd.Sweep(), "")
         except CommandError as error:
-            return Row(what="jaw", state="fault", detail=str(error), mend="look at the board and its supply")
-        return Row(what="jaw", state="ok", detail=f"{name}: swept from closed to open and back")
+            return PreflightRow(what="jaw", state="fault", detail=str(error), mend="look at the board and its supply")
+        return PreflightRow(what="jaw", state="ok", detail=f"{name}: swept from closed to open and back")
 
-    def _sight(self) -> list[Row]:
+    def _sight(self) -> list[PreflightRow]:
         rows = []
         camera = self._eyes.camera
         if self._eyes.wanted:
@@ -185,21 +197,23 @@ class LivePreflight:
             frame = None if camera is None else camera.frame
             mend = "plug it in, close other programs that use it, or name another in the rig"
             if fault or camera is None or frame is None or age is None or age > _OLD_S:
-                rows.append(Row(what="camera", state="fault", detail=fault or "no picture yet", mend=mend))
+                rows.append(PreflightRow(what="camera", state="fault", detail=fault or "no picture yet", mend=mend))
             elif frame.brightness < _DARK:
-                rows.append(Row(what="camera", state="fault", detail=f"{camera.name}: dark", mend="take the cap off"))
+                rows.append(
+                    PreflightRow(what="camera", state="fault", detail=f"{camera.name}: dark", mend="take the cap off")
+                )
             else:
                 detail = f"{camera.name}, {frame.full_width}x{frame.full_height}, brightness {frame.brightness} %"
-                rows.append(Row(what="camera", state="ok", detail=detail))
+                rows.append(PreflightRow(what="camera", state="ok", detail=detail))
         if (head := self._eyes.head) is not None:
             bad = "it was stopped" if head.estopped else head.fault
             mend = "acknowledge it: 3, then K" if bad else ""
-            rows.append(Row(what="head", state="fault" if bad else "ok", detail=bad or head.name, mend=mend))
+            rows.append(PreflightRow(what="head", state="fault" if bad else "ok", detail=bad or head.name, mend=mend))
         return rows
 
     # ---- the machine
 
-    async def _ports(self) -> Row:
+    async def _ports(self) -> PreflightRow:
         """Where our own engines listen, those that are up; somebody else's is probed at its own address."""
         up = (ServiceState.READY, ServiceState.DEGRADED)
         known = self._engines.bus.state.services.values()
@@ -208,28 +222,28 @@ class LivePreflight:
         if deaf:
             detail = f"port {deaf[0].port} of {deaf[0].name} takes no calls"
             mend = f"press R and choose {deaf[0].name}, or give it another port in the rig"
-            return Row(what="ports", state="fault", detail=detail, mend=mend)
+            return PreflightRow(what="ports", state="fault", detail=detail, mend=mend)
         told = " · ".join(f"{one.name} {one.port}" for one in services)
-        return Row(what="ports", state="ok", detail=told or "no engine of ours listens")
+        return PreflightRow(what="ports", state="ok", detail=told or "no engine of ours listens")
 
-    def _air(self) -> list[Row]:
+    def _air(self) -> list[PreflightRow]:
         """A show in a panic is well, and yet answers nobody."""
         if not self._engines.bus.state.halted:
             return []
         detail, mend = "HALTED by a panic: nobody is answered", f"{PROGRAM} resume"
-        return [Row(what="show", state="fault", detail=detail, mend=mend)]
+        return [PreflightRow(what="show", state="fault", detail=detail, mend=mend)]
 
-    def _memory(self) -> Row:
+    def _memory(self) -> PreflightRow:
         reading = self._engines.meters.meter.reading
         if reading is None:
-            return Row(what="memory", state="todo", detail="not measured yet", mend="check again in a second")
+            return PreflightRow(what="memory", state="todo", detail="not measured yet", mend="check again in a second")
         machine = reading.machine
         detail = f"{machine.ram_available / 1e9:.1f} of {machine.ram_total / 1e9:.1f} GB free"
         if machine.ram_available < _LITTLE * machine.ram_total:
-            return Row(what="memory", state="fault", detail=detail, mend="swap to a smaller model: page 4")
-        return Row(what="memory", state="ok", detail=detail)
+            return PreflightRow(what="memory", state="fault", detail=detail, mend="swap to a smaller model: page 4")
+        return PreflightRow(what="memory", state="ok", detail=detail)
 
-    def _disk(self) -> Row:
+    def _disk(self) -> PreflightRow:
         engines = self._engines
         folders = places(engines.home, engines.rig.name, self._logs)
         return disk(engines.home, engines.launchers.values(), engines.catalogue, folders)

@@ -19,13 +19,13 @@ from profiles.home import Home
 _LONGEST_S = 20.0
 
 
-class SoundDesk:
+class SoundHandler:
     """Each answer is the result of the command of that name in console/api/body_commands.py."""
 
     def __init__(self, booth: Booth, rig_file: Path, home: Home, idle: Callable[[], bool]) -> None:
         self._booth, self._file, self._home, self._idle = booth, rig_file, home, idle
         self._busy = asyncio.Lock()
-        self.heard: sound_test.Hearing | None = None
+        self.heard: sound_test.HeardVoice | None = None
         """Of the last time that somebody spoke to hear himself, with the microphone of now."""
 
     async def execute(self, command: cmd.AnyBodyCommand) -> Any:

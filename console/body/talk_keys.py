@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 
-class Talker(Protocol):
+class TalkTarget(Protocol):
     """Who opens and closes the microphone."""
 
     async def hold(self, holder: str) -> None:
@@ -30,7 +30,7 @@ class TalkKeys:
 
         return edge
 
-    async def run(self, talker: Talker, refused: Callable[[str], None]) -> None:
+    async def run(self, talker: TalkTarget, refused: Callable[[str], None]) -> None:
         """Until cancelled. A press that cannot be is told, not raised."""
         async with asyncio.TaskGroup() as tasks:
             while True:
@@ -42,7 +42,7 @@ class TalkKeys:
                     talker.let_go(holder)
 
 
-async def _press(talker: Talker, holder: str, refused: Callable[[str], None]) -> None:
+async def _press(talker: TalkTarget, holder: str, refused: Callable[[str], None]) -> None:
     try:
         await talker.hold(holder)
     except Exception as error:

@@ -24,7 +24,7 @@ from console.show.show import Show
 from profiles.catalogue import Catalogue
 from profiles.errors import ProfileError
 from profiles.home import Home
-from profiles.loader import Loaded, load_character, load_rig
+from profiles.loader import LoadedProfile, load_character, load_rig
 from profiles.schema import Character, Rig
 
 _LAST_WORDS_S = 1.0
@@ -65,7 +65,7 @@ def _like_last(arguments: Namespace) -> bool:
     return getattr(arguments, "last", False)
 
 
-def _chosen(arguments: Namespace, home: Home) -> tuple[Loaded[Rig], Loaded[Character]]:
+def _chosen(arguments: Namespace, home: Home) -> tuple[LoadedProfile[Rig], LoadedProfile[Character]]:
     """Raises ProfileError; but a character of yesterday that is gone must not keep the booth dark."""
     last = recall(home) if _like_last(arguments) else None
     rig = load_rig(arguments.rig or (last.rig_given if last else DEFAULT_RIG), home)

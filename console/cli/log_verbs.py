@@ -14,8 +14,8 @@ from console.host.surroundings import for_people
 from console.logbook import report, runs
 from console.logbook.book import Book, Place
 from console.logbook.line import Line, coloured, plain
-from console.logbook.scan import Patience
-from console.logbook.source import Source
+from console.logbook.scan import ScanBudget
+from console.logbook.source import LogSource
 from profiles.errors import ProfileError
 from profiles.home import Home
 from profiles.loader import load_rig
@@ -85,12 +85,12 @@ def _print(services: list[str], run: Path, follow: bool) -> int:
         if book.end == book.start:
             print(f"{' and '.join(services)}: nothing has been written yet.", file=sys.stderr)
         if not follow:
-            _write(book, book.forward(book.start, None, Patience(0)))
+            _write(book, book.forward(book.start, None, ScanBudget(0)))
             return cmd.DONE
-        last = list(islice(book.backward(book.end, None, Patience(0)), _FIRST))
+        last = list(islice(book.backward(book.end, None, ScanBudget(0)), _FIRST))
         place = book.at_line(last[-1]) if last else book.end
         while True:
-            lines = [line for line in book.forward(place, None, Patience(0)) if line.whole]
+            lines = [line for line in book.forward(place, None, ScanBudget(0)) if line.whole]
             _write(book, iter(lines))
             place = _after(list(place), lines)
             time.sleep(_LOOK_S)
@@ -105,7 +105,7 @@ def _after(place: list[int], lines: list[Line]) -> Place:
     return tuple(place)
 
 
-def _still_there(source: Source, emptied: int, at: int) -> int:
+def _still_there(source: LogSource, emptied: int, at: int) -> int:
     """Where to go on reading; what is missing is told."""
     name = source.path.stem
     if source.emptied != emptied:

@@ -18,7 +18,7 @@ from msgspec import Struct
 from clients.chat import ChatModel
 from console.api import body_commands as body
 from console.api import commands as cmd
-from console.api.body_status import Row
+from console.api.body_status import PreflightRow
 from console.api.client import NoShow
 from console.body.device_check import connected
 from console.engines.fetch_space import disk, nearest_folder
@@ -32,7 +32,7 @@ from launchers.base import BaseLauncher
 from launchers.model_launcher import ModelLauncher
 from profiles.catalogue import Catalogue
 from profiles.home import PROGRAM, Home
-from profiles.loader import Loaded, load_character, load_rig
+from profiles.loader import LoadedProfile, load_character, load_rig
 from profiles.schema import Character, Rig
 from supervisors import redact
 from supervisors.errors import ServiceError
@@ -41,7 +41,7 @@ from supervisors.health import probes
 _WHO = re.compile(r"(\s*[A-Za-z][A-Za-z0-9+.-]*://).*@")
 
 
-class Origin(Struct, frozen=True, kw_only=True):
+class ValueOrigin(Struct, frozen=True, kw_only=True):
     """Where a value of the rig or the character was set; what is not listed is a default."""
 
     key: str
@@ -51,8 +51,8 @@ class Origin(Struct, frozen=True, kw_only=True):
 
 class Report(Struct, frozen=True, kw_only=True):
     ok: bool
-    rows: list[Row]
-    origins: list[Origin]
+    rows: list[PreflightRow]
+    origins: list[ValueOrigin]
 
 
 def check(arguments: Namespace) -> int:
@@ -93,47 +93,55 @@ async def _misfit(made: Mapping[str, BaseLauncher], character: Character) -> str
     return await misfit(made, None, character)
 
 
-def _machine(home: Home, rig: Loaded[Rig], character: Loaded[Character], misfit: str) -> list[Row]:
+def _machine(
+    home: Home, rig: LoadedProfile[Rig], character: LoadedProfile[Character], misfit: str
+) -> list[PreflightRow]:
     detail, _, mend = misfit.rpartition(": ")
     rows = [
-        Row(what="python", state="ok", detail=sys.version.split()[0]),
-        Row(what="rig", state="ok", detail=f"{rig.name} ({rig.file})"),
-        Row(what="character", state="fault", detail=detail, mend=mend)
+        PreflightRow(what="python", state="ok", detail=sys.version.split()[0]),
+        PreflightRow(what="rig", state="ok", detail=f"{rig.name} ({rig.file})"),
+        PreflightRow(what="character", state="fault", detail=detail, mend=mend)
         if misfit
-        else Row(what="character", state="ok", detail=f"{character.value.name} ({character.file})"),
+        else PreflightRow(what="character", state="ok", detail=f"{character.value.name} ({character.file})"),
     ]
     folder = nearest_folder(home)
     if not os.access(folder, os.W_OK):
-        rows.append(Row(what="home", state="fault", detail=f"{folder} cannot be written", mend="set GALACTUS_HOME"))
+        rows.append(
+            PreflightRow(what="home", state="fault", detail=f"{folder} cannot be written", mend="set GALACTUS_HOME")
+        )
     return rows
 
 
-def _show(show: ShowFile | None, arguments: Namespace) -> Row:
+def _show(show: ShowFile | None, arguments: Namespace) -> PreflightRow:
     if show is not None:
-        return Row(what="show", state="ok", detail=f"running (pid {show.pid})")
+        return PreflightRow(what="show", state="ok", detail=f"running (pid {show.pid})")
     if arguments.beep or arguments.sweep:
         detail = "not running: nothing was heard or moved"
-        return Row(what="show", state="missing", detail=detail, mend=f"start it with make show, then {PROGRAM} check")
-    return Row(what="show", state="ok", detail="not running: engines and devices were looked at, not tried")
+        return PreflightRow(
+            what="show", state="missing", detail=detail, mend=f"start it with make show, then {PROGRAM} check"
+        )
+    return PreflightRow(what="show", state="ok", detail="not running: engines and devices were looked at, not tried")
 
 
-async def _live(show: ShowFile, command: body.Preflight) -> list[Row]:
+async def _live(show: ShowFile, command: body.Preflight) -> list[PreflightRow]:
     """Everything tried once, by the show that has it open."""
     try:
         async with line(show, Home.from_environment()) as client:
-            return msgspec.convert(await client.call(command), list[Row])
+            return msgspec.convert(await client.call(command), list[PreflightRow])
     except cmd.CommandError as error:
-        return [Row(what="preflight", state="todo", detail=str(error), mend="check again in a while")]
+        return [PreflightRow(what="preflight", state="todo", detail=str(error), mend="check again in a while")]
     except NoShow as error:
-        return [Row(what="preflight", state="fault", detail=str(error), mend=f"{PROGRAM} stop")]
+        return [PreflightRow(what="preflight", state="fault", detail=str(error), mend=f"{PROGRAM} stop")]
 
 
-def _engine(launcher: BaseLauncher, rig: str, *, running: bool) -> list[Row]:
+def _engine(launcher: BaseLauncher, rig: str, *, running: bool) -> list[PreflightRow]:
     name, settings, shop = launcher.name, launcher.settings, launcher.workshop
     if launcher.keyless and not running:  # a show that runs has found it, or would not
-        return [Row(what=name, state="fault", detail=launcher.keyless.message, mend=launcher.keyless.hint)]
+        return [PreflightRow(what=name, state="fault", detail=launcher.keyless.message, mend=launcher.keyless.hint)]
     if (found := asyncio.run(launcher.look())) is not None:
-        return [Row(what=name, state=f.state, detail=f.detail, mend=f.mend) for f in found] + _port(launcher, running)
+        return [PreflightRow(what=name, state=f.state, detail=f.detail, mend=f.mend) for f in found] + _port(
+            launcher, running
+        )
     if settings.launch == "attach":
         return [asyncio.run(_attached(launcher)) if not running else _theirs(launcher)]
     fetch = f"{PROGRAM} models fetch --for-rig {rig}"
@@ -142,12 +150,12 @@ def _engine(launcher: BaseLauncher, rig: str, *, running: bool) -> list[Row]:
         ready = shop.environments.python(launcher.script) is not None
         state: Literal["ok", "missing"] = "ok" if ready else "missing"
         detail = f"environment {launcher.script} " + ("ready" if ready else "not made yet")
-        rows.append(Row(what=name, state=state, detail=detail, mend="" if ready else fetch))
+        rows.append(PreflightRow(what=name, state=state, detail=detail, mend="" if ready else fetch))
     if launcher.model:
         stored = shop.store.state(launcher.model)
         good = stored == "stored"
         rows.append(
-            Row(
+            PreflightRow(
                 what=name,
                 state="ok" if good else "missing",
                 detail=f"model {launcher.model} {stored}",
@@ -157,38 +165,38 @@ def _engine(launcher: BaseLauncher, rig: str, *, running: bool) -> list[Row]:
     return rows + _port(launcher, running)
 
 
-def _program(launcher: BaseLauncher) -> list[Row]:
+def _program(launcher: BaseLauncher) -> list[PreflightRow]:
     """A server program of this machine, and whether it runs here."""
     try:
         found, note = asyncio.run(launcher.chosen_binary())
     except ServiceError as error:
-        return [Row(what=launcher.name, state="fault", detail=error.message, mend=error.hint)]
+        return [PreflightRow(what=launcher.name, state="fault", detail=error.message, mend=error.hint)]
     detail = note or (f"program {found}" if found else "")
-    return [Row(what=launcher.name, state="ok", detail=detail)] if detail else []
+    return [PreflightRow(what=launcher.name, state="ok", detail=detail)] if detail else []
 
 
-def _theirs(launcher: BaseLauncher) -> Row:
-    return Row(what=launcher.name, state="ok", detail=f"somebody else's, at {launcher.settings.url}")
+def _theirs(launcher: BaseLauncher) -> PreflightRow:
+    return PreflightRow(what=launcher.name, state="ok", detail=f"somebody else's, at {launcher.settings.url}")
 
 
-async def _attached(launcher: BaseLauncher) -> Row:
+async def _attached(launcher: BaseLauncher) -> PreflightRow:
     """Asked as the show would: whether it is there, and lets us in. What it can do is found out by a show."""
     name, url, theirs = launcher.name, launcher.settings.url, launcher.theirs
     status = await probes.health(url + launcher.health_path, theirs.key if theirs else None)
     if status is None:
         mend = "start that server, or correct its address in the rig"
-        return Row(what=name, state="missing", detail=f"nothing answers at {url}", mend=mend)
+        return PreflightRow(what=name, state="missing", detail=f"nothing answers at {url}", mend=mend)
     if status in (401, 403) and theirs:
-        return Row(what=name, state="fault", detail=f"the server at {url} {theirs.locked}", mend=theirs.unlock)
+        return PreflightRow(what=name, state="fault", detail=f"the server at {url} {theirs.locked}", mend=theirs.unlock)
     return _theirs(launcher)
 
 
-def _port(launcher: BaseLauncher, running: bool) -> list[Row]:
+def _port(launcher: BaseLauncher, running: bool) -> list[PreflightRow]:
     port = launcher.settings.port
     if not port or running or launcher.settings.launch == "attach" or _free(port):
         return []
     mend = "stop the program that has it, or choose another port in the rig"
-    return [Row(what=launcher.name, state="fault", detail=f"port {port} is taken", mend=mend)]
+    return [PreflightRow(what=launcher.name, state="fault", detail=f"port {port} is taken", mend=mend)]
 
 
 def _free(port: int) -> bool:
@@ -201,9 +209,9 @@ def _free(port: int) -> bool:
     return True
 
 
-def _origins(rig: Loaded[Rig], character: Loaded[Character]) -> list[Origin]:
+def _origins(rig: LoadedProfile[Rig], character: LoadedProfile[Character]) -> list[ValueOrigin]:
     return [
-        Origin(key=f"{what}.{key}", value=_shown(loaded.given[key]), file=file)
+        ValueOrigin(key=f"{what}.{key}", value=_shown(loaded.given[key]), file=file)
         for what, loaded in (("rig", rig), ("character", character))
         for key, file in loaded.origins.items()
     ]
@@ -221,7 +229,7 @@ def _words(report: Report) -> str:
     for row in report.rows:
         lines.append(f"{marks[row.state]} {row.what:<11} {row.detail}" + (f"  →  {row.mend}" if row.mend else ""))
     lines.append("")
-    by_file: dict[str, list[Origin]] = {}
+    by_file: dict[str, list[ValueOrigin]] = {}
     for origin in report.origins:
         by_file.setdefault(origin.file, []).append(origin)
     for file, origins in by_file.items():

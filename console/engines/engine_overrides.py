@@ -15,7 +15,7 @@ from msgspec import Struct, structs
 from profiles.schema import Device, Engine
 
 
-class Choice(Struct, frozen=True, kw_only=True):
+class EngineOverride(Struct, frozen=True, kw_only=True):
     rig: tuple[str, str, str, int]
     """What the rig said then (see `own`): once it says something else, that counts."""
     engine: str
@@ -43,8 +43,8 @@ def own(engine: Engine) -> tuple[str, str, str, int]:
     return engine.engine, engine.model, engine.device, engine.context
 
 
-def choice(rig: Engine, engine: Engine, seat: int, pinned: bool = False) -> Choice:
-    return Choice(
+def choice(rig: Engine, engine: Engine, seat: int, pinned: bool = False) -> EngineOverride:
+    return EngineOverride(
         rig=own(rig),
         engine=engine.engine,
         model=engine.model,
@@ -55,15 +55,15 @@ def choice(rig: Engine, engine: Engine, seat: int, pinned: bool = False) -> Choi
     )
 
 
-def recall(folder: Path) -> dict[str, Choice]:
+def recall(folder: Path) -> dict[str, EngineOverride]:
     """By the engine's name; nothing when there is none, or none that can be read."""
     try:
-        return msgspec.json.decode(_file(folder).read_bytes(), type=dict[str, Choice])
+        return msgspec.json.decode(_file(folder).read_bytes(), type=dict[str, EngineOverride])
     except (OSError, msgspec.DecodeError):
         return {}
 
 
-def remember(folder: Path, choices: Mapping[str, Choice]) -> None:
+def remember(folder: Path, choices: Mapping[str, EngineOverride]) -> None:
     """Never raises: a full disk costs the memory of it, not the swap."""
     part = _file(folder).with_suffix(f".{os.getpid()}.part")
     with suppress(OSError):

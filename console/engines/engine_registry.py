@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from clients.chat import ChatModel
-from clients.http import Engine as Client
+from clients.http import EngineClient as Client
 from clients.speech import Speech
 from clients.whisper_server import WhisperServer
 from launchers.base import BaseLauncher

@@ -15,7 +15,7 @@ from conversation.cast import Cast
 from launchers.base import BaseLauncher
 from profiles.catalogue import Catalogue
 from profiles.home import Home
-from profiles.loader import Loaded
+from profiles.loader import LoadedProfile
 from profiles.schema import Rig
 from supervisors.spec import ServiceStatus
 from supervisors.states import ServiceState
@@ -24,7 +24,7 @@ from supervisors.states import ServiceState
 class EngineSet:
     """What swaps, forecasts, checks and commands share of the engines. It starts and stops none of them."""
 
-    def __init__(self, home: Home, rig: Loaded[Rig], catalogue: Catalogue, bus: Bus, cast: Cast) -> None:
+    def __init__(self, home: Home, rig: LoadedProfile[Rig], catalogue: Catalogue, bus: Bus, cast: Cast) -> None:
         """Raises ProfileError for an engine, a model or a device that the rig names and nobody has."""
         self.home, self.rig, self.catalogue, self.bus, self.cast = home, rig, catalogue, bus, cast
         self.began = monotonic()
@@ -33,7 +33,7 @@ class EngineSet:
         self.launchers = services.launchers(services.chosen(rig, self.choices), self.shop, catalogue)
         self.live = LiveEngines(self.launchers, frozenset(n for n, m in self.launchers.items() if m.settings.standby))
         self.meters = Meters()
-        self.senses = services.Senses(busy=self.live.busy, idle=self.idle, vram=self.meters.vram)
+        self.senses = services.EngineProbes(busy=self.live.busy, idle=self.idle, vram=self.meters.vram)
         self._readiness = services.Readiness(self.launchers)
         self._not_fetched: dict[str, int] = {}
         self.was_ready = False
@@ -90,10 +90,10 @@ class EngineSet:
     def pinned(self, name: str) -> bool:
         return name in self.choices and self.choices[name].pinned
 
-    def _choice(self, launcher: BaseLauncher, seat: int, pinned: bool) -> engine_overrides.Choice:
+    def _choice(self, launcher: BaseLauncher, seat: int, pinned: bool) -> engine_overrides.EngineOverride:
         return engine_overrides.choice(self.rig.value.engines[launcher.name], launcher.settings, seat, pinned)
 
-    def _choose(self, name: str, choice: engine_overrides.Choice) -> None:
+    def _choose(self, name: str, choice: engine_overrides.EngineOverride) -> None:
         self.choices = {**self.choices, name: choice}
         engine_overrides.remember(self.home.state(self.rig.name), self.choices)
 

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from console.api.body_status import Row
+from console.api.body_status import PreflightRow
 from console.host.disk_space import lacks, trial
 from launchers.base import BaseLauncher
 from profiles.catalogue import Catalogue
@@ -19,13 +19,13 @@ def nearest_folder(home: Home) -> Path:
     return next(p for p in (home.root, *home.root.parents) if p.exists())
 
 
-def disk(home: Home, made: Iterable[BaseLauncher], catalogue: Catalogue, folders: Sequence[Path]) -> Row:
+def disk(home: Home, made: Iterable[BaseLauncher], catalogue: Catalogue, folders: Sequence[Path]) -> PreflightRow:
     """`folders`: where the show writes; each is tried. And room for what is still to be fetched (each weight is for a
     moment there twice) and for the logs.
     """
     lacking = list(lacks(folders, trial).values())
     if bad := [lack for lack in lacking if not lack.low]:
-        return Row(what="disk", state="fault", detail="; ".join(lack.detail for lack in bad), mend=bad[0].mend)
+        return PreflightRow(what="disk", state="fault", detail="; ".join(lack.detail for lack in bad), mend=bad[0].mend)
     folder, need = nearest_folder(home), _LOGS_BYTES
     for launcher in made:
         store, environments = launcher.workshop.store, launcher.workshop.environments
@@ -38,8 +38,8 @@ def disk(home: Home, made: Iterable[BaseLauncher], catalogue: Catalogue, folders
     free = shutil.disk_usage(folder).free
     detail = f"{free / 1e9:.1f} GB free at {folder}"
     if free >= need and lacking:
-        return Row(what="disk", state="todo", detail=lacking[0].detail, mend=lacking[0].mend)
+        return PreflightRow(what="disk", state="todo", detail=lacking[0].detail, mend=lacking[0].mend)
     if free >= need:
-        return Row(what="disk", state="ok", detail=detail)
+        return PreflightRow(what="disk", state="ok", detail=detail)
     mend = f"make {need / 1e9:.1f} GB free there, or set GALACTUS_HOME to another disk"
-    return Row(what="disk", state="fault", detail=detail, mend=mend)
+    return PreflightRow(what="disk", state="fault", detail=detail, mend=mend)

@@ -17,7 +17,7 @@ from launchers.memory.placement import Placement, fell_back
 from supervisors.crash.crash_analysis import last_words
 from supervisors.health.probes import tree_rss
 from supervisors.service.group import ServiceGroup
-from supervisors.service.swap import Phase
+from supervisors.service.swap import SwapStep
 from supervisors.states import ServiceState
 
 AGAIN_S = 60.0
@@ -27,7 +27,7 @@ _GROWN_S = 1.0
 _BEGAN = (ServiceState.STARTING, ServiceState.LOADING)
 
 
-class Learner:
+class MeasurementRecorder:
     """`run` it beside the show."""
 
     def __init__(self, engines: EngineSet, group: ServiceGroup, forecaster: Forecaster, logs: Path) -> None:
@@ -49,7 +49,7 @@ class Learner:
                 seen = Measurement(after="ready", load_s=None if began is None else monotonic() - began)
                 self._queue.put_nowait((self._engines.launchers[event.name], None if event.adopted else seen))
             case SwapEnded(swapped=True, errors=()):  # what it did before it was in office only the swap has seen
-                load_s = (event.phases.get(Phase.LOAD, 0) + event.phases.get(Phase.TRY, 0)) / 1000
+                load_s = (event.phases.get(SwapStep.LOAD, 0) + event.phases.get(SwapStep.TRY, 0)) / 1000
                 self._queue.put_nowait((self._engines.launchers[event.name], Measurement(after="ready", load_s=load_s)))
             case TurnEnded(outcome=Outcome.COMPLETED):
                 self._after_turn(event)

@@ -10,7 +10,7 @@ from console.engines.service_meters import Meters
 from launchers.base import BaseLauncher
 from launchers.memory.estimate import for_launcher
 from launchers.memory.fit import Estimate, Fit, fits
-from launchers.memory.learned import Learned
+from launchers.memory.learned import MeasuredProfiles
 from profiles.home import Home
 from supervisors.meters import machine
 from supervisors.meters.ledger import Pool
@@ -26,7 +26,7 @@ _UNTOLD = "the driver does not tell how much of the GPU is free: the old one goe
 _BLIND = "what it takes is not known here: the old one goes first, a filler covers it"
 
 
-class Room(Struct, frozen=True, kw_only=True):
+class FreeMemory(Struct, frozen=True, kw_only=True):
     """What is free now, bytes."""
 
     ram: int
@@ -35,11 +35,11 @@ class Room(Struct, frozen=True, kw_only=True):
     """The GPU uses the machine's RAM."""
 
 
-class Forecast(Struct, frozen=True, kw_only=True):
+class SwapForecast(Struct, frozen=True, kw_only=True):
     """What an engine would take, and what that means for the one that runs."""
 
     need: Estimate
-    room: Room
+    room: FreeMemory
     freed_ram: int
     """What the one that runs would give back."""
     freed_vram: int
@@ -55,15 +55,15 @@ class Forecaster:
     """Asks the machine each time: what others use is not ours to remember."""
 
     def __init__(self, home: Home, meters: Meters, rss: Callable[[str], int]) -> None:
-        self.learned = Learned(home)
+        self.learned = MeasuredProfiles(home)
         self._known: dict[tuple[str, ...], tuple[float, Estimate]] = {}
         self._meters, self._rss = meters, rss
 
-    def room(self) -> Room:
+    def room(self) -> FreeMemory:
         devices = self._devices()
         free = max((pool.free for pool in devices), default=0)
         one_pool = bool(devices) and all(pool.device is not None and pool.device.unified for pool in devices)
-        return Room(ram=machine.look().ram_available, vram=free, one_pool=one_pool)
+        return FreeMemory(ram=machine.look().ram_available, vram=free, one_pool=one_pool)
 
     def gpu(self) -> str:
         """Its name; "" where there is none."""
@@ -96,14 +96,14 @@ class Forecaster:
             launcher, self.learned, device=self.device_of(launcher), free_vram=room.ram if room.one_pool else room.vram
         )
 
-    def forecast(self, wanted: BaseLauncher, before: BaseLauncher, others: Iterable[BaseLauncher] = ()) -> Forecast:
+    def forecast(self, wanted: BaseLauncher, before: BaseLauncher, others: Iterable[BaseLauncher] = ()) -> SwapForecast:
         """`others`: models that might be had instead. In a thread."""
         room, need = self.room(), self.need(wanted)
         freed_ram, freed_vram = self._rss(before.name), self._meters.vram(before.name) or 0
         untold = self.device_of(wanted) == "gpu" and not self._memory_is_told()
         if need is _UNKNOWN or untold:
             words = _UNTOLD if untold else _BLIND
-            return Forecast(
+            return SwapForecast(
                 need=need, room=room, freed_ram=freed_ram, freed_vram=freed_vram, beside=False, fits=True, words=words
             )
         beside = fits(need, room.ram, room.vram, one_pool=room.one_pool)
@@ -117,7 +117,7 @@ class Forecaster:
                 if instead.fits
                 else self._refusal(wanted, instead, others, _with(room, freed_ram, freed_vram))
             )
-        return Forecast(
+        return SwapForecast(
             need=need,
             room=room,
             freed_ram=freed_ram,
@@ -127,7 +127,7 @@ class Forecaster:
             words=words,
         )
 
-    def _refusal(self, wanted: BaseLauncher, fit: Fit, others: Iterable[BaseLauncher], room: Room) -> str:
+    def _refusal(self, wanted: BaseLauncher, fit: Fit, others: Iterable[BaseLauncher], room: FreeMemory) -> str:
         """`room`: also what the one that runs would give back."""
         small = [o for o in others if fits(self.need(o), room.ram, room.vram, one_pool=room.one_pool).fits]
         names = " or ".join(dict.fromkeys(launcher.model for launcher in small[:3]))
@@ -152,8 +152,8 @@ class Forecaster:
         return [pool for pool in ledger.devices if pool.device and not pool.device.lost] if ledger else []
 
 
-def _with(room: Room, ram: int, vram: int) -> Room:
-    return Room(ram=room.ram + ram, vram=room.vram + vram, one_pool=room.one_pool)
+def _with(room: FreeMemory, ram: int, vram: int) -> FreeMemory:
+    return FreeMemory(ram=room.ram + ram, vram=room.vram + vram, one_pool=room.one_pool)
 
 
 def _pause(beside: Fit, need: Estimate) -> str:

@@ -9,11 +9,11 @@ from console.api.commands import CommandError
 from console.api.events import Note, ServiceCrashed, SwapEnded
 from console.engines.engine_set import EngineSet
 from console.engines.memory_forecast import Forecaster
-from console.engines.memory_pressure import HYSTERESIS, Advice, Gauge, Pressure, neediest
+from console.engines.memory_pressure import HYSTERESIS, Advice, MemoryPool, Pressure, neediest
 from console.engines.swapper import Swapper, place
 from conversation.events import Event
 from profiles.errors import ProfileError
-from profiles.schema import Step
+from profiles.schema import LadderStep
 from supervisors.meters.ledger import Ledger, Pool
 
 _LOG = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ _LOOK_S = 0.5
 _NO_MEMORY = re.compile(r"out of memory|cudaMalloc failed|bad_alloc|failed to allocate", re.IGNORECASE)
 
 
-class Keeper:
+class MemoryGovernor:
     """`run` it; a rig without ladders has nothing that could be changed."""
 
     def __init__(self, engines: EngineSet, swapper: Swapper, forecaster: Forecaster) -> None:
@@ -73,7 +73,7 @@ class Keeper:
             return  # its driver does not tell
         if name not in self._pressures:
             self._pressures[name] = Pressure(self._engines.rig.value.memory, monotonic)
-        gauge = Gauge(pool.share, pool.free)
+        gauge = MemoryPool(pool.share, pool.free)
         match self._pressures[name].feel(gauge, idle=self._engines.idle()):
             case Advice.DOWN:
                 within = [n for n in self._engines.launchers if pool.device is None or pool.services.get(n)]
@@ -106,7 +106,7 @@ class Keeper:
                 self._raised[name] = monotonic()
                 return
 
-    async def _swap(self, name: str, step: Step, why: str) -> bool:
+    async def _swap(self, name: str, step: LadderStep, why: str) -> bool:
         self._engines.bus.publish(Note(text=f"{name} changes to {step.model}: {why}", level="warning"))
         self._changing = name
         try:
@@ -116,7 +116,7 @@ class Keeper:
         finally:
             self._changing = ""
 
-    def _freed(self, steps: dict[str, Step], pool: Pool | None) -> dict[str, int]:
+    def _freed(self, steps: dict[str, LadderStep], pool: Pool | None) -> dict[str, int]:
         """Bytes by service, in this pool; reads the heads of model files."""
         out = {}
         for name, step in steps.items():
@@ -127,7 +127,7 @@ class Keeper:
             out[name] = ram + vram if pool is None or unified else vram if pool.device else ram
         return out
 
-    def _neighbour(self, name: str, by: int) -> Step | None:
+    def _neighbour(self, name: str, by: int) -> LadderStep | None:
         """The nearest step in that direction whose model is here: no download in the midst of a shortage."""
         launcher = self._engines.launchers[name]
         settings = launcher.settings

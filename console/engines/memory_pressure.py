@@ -15,7 +15,7 @@ ROOM_S = 60.0
 """How long there must have been room before a larger model is tried again."""
 
 
-class Gauge(Struct, frozen=True):
+class MemoryPool(Struct, frozen=True):
     """One pool of memory: "RAM", or a GPU."""
 
     used: float
@@ -49,7 +49,7 @@ class Pressure:
         self._changed_at = self._clock()
         self._high, self._roomy_since = 0, None
 
-    def feel(self, gauge: Gauge, *, idle: bool, out_of_memory: bool = False) -> Advice:
+    def feel(self, gauge: MemoryPool, *, idle: bool, out_of_memory: bool = False) -> Advice:
         """`idle`: no visitor is being served; `out_of_memory`: an engine has already said so, which does not wait."""
         rules, now = self._rules, self._clock()
         too_much = gauge.used >= rules.act_at or gauge.free < rules.margin_mb * 1_000_000

@@ -9,9 +9,9 @@ from console.api.commands import USAGE, CommandError
 from console.api.events import Note
 from console.api.model_card import CardState, ModelCard
 from console.engines.engine_set import EngineSet
-from console.engines.measurement_recorder import Learner
+from console.engines.measurement_recorder import MeasurementRecorder
 from console.engines.memory_forecast import Forecaster
-from console.engines.memory_governor import Keeper
+from console.engines.memory_governor import MemoryGovernor
 from console.engines.swapper import Swapper
 from launchers.base import BaseLauncher
 from launchers.errors import FetchError
@@ -22,7 +22,7 @@ from supervisors.service.group import ServiceGroup
 ModelCommand = cmd.Swap | cmd.Forecast | cmd.Models | cmd.Fetch | cmd.Pin | cmd.Unload
 
 
-class ModelsDesk:
+class ModelHandler:
     """`run` swaps and fetches what is asked for, learns what engines take, and steps down when memory is low."""
 
     def __init__(self, engines: EngineSet, group: ServiceGroup, logs: Path) -> None:
@@ -30,8 +30,8 @@ class ModelsDesk:
         self._engines, self._group = engines, group
         self._forecaster = Forecaster(engines.home, engines.meters, lambda name: group[name].status.rss_bytes or 0)
         self._swapper = Swapper(engines, group, self._forecaster)
-        self._learner = Learner(engines, group, self._forecaster, logs)
-        self._keeper = Keeper(engines, self._swapper, self._forecaster)
+        self._learner = MeasurementRecorder(engines, group, self._forecaster, logs)
+        self._keeper = MemoryGovernor(engines, self._swapper, self._forecaster)
         self._queue: asyncio.Queue[str] = asyncio.Queue()
         self._fetching: dict[str, asyncio.Task[None] | None] = {}
         self._unloading: asyncio.Queue[str] = asyncio.Queue()

@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 
 from supervisors.health import probes
-from supervisors.meters.history import History
-from supervisors.meters.inferred import Deltas
+from supervisors.meters.history import MemoryHistory
+from supervisors.meters.inferred import InferredMemory
 from supervisors.meters.ledger import Ledger, draw_up
-from supervisors.meters.meter import CALM_S, FAST_S, Meter
-from supervisors.meters.readings import Reading
+from supervisors.meters.meter import CALM_S, FAST_S, MachineMeter
+from supervisors.meters.readings import MeterReading
 from supervisors.service.group import ServiceGroup
 from supervisors.spec import ServiceStatus
 from supervisors.states import ServiceState
@@ -29,14 +29,14 @@ class Meters:
     """`run` it; then `ledger` and `history` are up to date."""
 
     def __init__(self) -> None:
-        self.meter = Meter(self._on_reading)
-        self.history = History()
+        self.meter = MachineMeter(self._on_reading)
+        self.history = MemoryHistory()
         self.ledger: Ledger | None = None
         self.on_reading: Callable[[], None] = _ignore
         self._statuses: Callable[[], Sequence[Seated]] = tuple
-        self._deltas = Deltas()
+        self._deltas = InferredMemory()
         self._states: dict[str, ServiceState] = {}
-        self._before: Reading | None = None
+        self._before: MeterReading | None = None
         self._trees: dict[str, frozenset[int]] = {}
         self._trees_at = float("-inf")
 
@@ -56,7 +56,7 @@ class Meters:
     def crashed(self, service: str) -> None:
         self.history.mark(monotonic(), "crash", service)
 
-    def _on_reading(self, reading: Reading) -> None:
+    def _on_reading(self, reading: MeterReading) -> None:
         seats = self._statuses()
         changed = self._follow(reading, seats)
         if reading.devices and (changed or reading.at - self._trees_at >= _TREES_S):
@@ -71,7 +71,7 @@ class Meters:
         self._before = reading
         self.on_reading()
 
-    def _follow(self, reading: Reading, seats: Sequence[Seated]) -> bool:
+    def _follow(self, reading: MeterReading, seats: Sequence[Seated]) -> bool:
         """Whether a service, or an understudy of it, came or went since the last reading."""
         states = {seat: status.state for seat, status in seats}
         changed = states != self._states

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from clients.chat import ChatModel
 from console.api.events import ServiceChanged
-from console.engines.engine_overrides import Choice, own
+from console.engines.engine_overrides import EngineOverride, own
 from console.engines.engine_registry import LiveEngines
 from conversation.events import Event, StageFailed
 from conversation.stages import Stage
@@ -20,27 +20,29 @@ from devices.errors import DeviceError
 from devices.hot_key import code_of
 from devices.pan_tilt import head
 from launchers import registry
-from launchers.base import BaseLauncher, Workshop
+from launchers.base import BaseLauncher, LauncherContext
 from launchers.model_launcher import ModelLauncher
 from launchers.runtime.environments import Environments
 from launchers.store.model_store import ModelStore
 from profiles.catalogue import Catalogue
 from profiles.errors import ProfileError
 from profiles.home import Home
-from profiles.loader import Loaded, role_of
+from profiles.loader import LoadedProfile, role_of
 from profiles.schema import Character, Engine, Rig
 from supervisors.service.group import ServiceGroup
 from supervisors.shim.reaper import token_prefix
-from supervisors.spec import AttachedSpec, Places, ServiceSpec, ServiceStatus
+from supervisors.spec import AttachedSpec, ServicePaths, ServiceSpec, ServiceStatus
 
 _ROLES = {Stage.TRANSCRIBING: "stt", Stage.THINKING: "llm", Stage.SPEAKING: "tts"}
 
 
-def workshop(home: Home, catalogue: Catalogue) -> Workshop:
-    return Workshop(home, ModelStore(home, catalogue), Environments(home))
+def workshop(home: Home, catalogue: Catalogue) -> LauncherContext:
+    return LauncherContext(home, ModelStore(home, catalogue), Environments(home))
 
 
-def launchers(rig: Loaded[Rig], shop: Workshop, catalogue: Catalogue, *, keys: bool = True) -> dict[str, BaseLauncher]:
+def launchers(
+    rig: LoadedProfile[Rig], shop: LauncherContext, catalogue: Catalogue, *, keys: bool = True
+) -> dict[str, BaseLauncher]:
     """One per enabled engine, in the rig's order. Raises ProfileError, with `keys` also for a key that is missing."""
     _check_devices(rig.file, rig.value)
     engines = rig.value.engines.items()
@@ -72,17 +74,17 @@ def _kinds(beside: str, opener: str) -> list[str]:
     return sorted(p.stem for p in Path(beside).parent.glob("*.py") if f"\ndef {opener}(" in p.read_text("utf-8"))
 
 
-def chosen(rig: Loaded[Rig], choices: Mapping[str, Choice]) -> Loaded[Rig]:
+def chosen(rig: LoadedProfile[Rig], choices: Mapping[str, EngineOverride]) -> LoadedProfile[Rig]:
     """The rig with the models that its engines have now."""
     engines = {n: choices[n].applied(e) if n in choices else e for n, e in rig.value.engines.items()}
     return replace(rig, value=replace(rig.value, engines=engines))
 
 
 def still_valid(
-    choices: Mapping[str, Choice], rig: Loaded[Rig], shop: Workshop, catalogue: Catalogue
-) -> dict[str, Choice]:
+    choices: Mapping[str, EngineOverride], rig: LoadedProfile[Rig], shop: LauncherContext, catalogue: Catalogue
+) -> dict[str, EngineOverride]:
     """Without those of engines or models that are gone meanwhile."""
-    good: dict[str, Choice] = {}
+    good: dict[str, EngineOverride] = {}
     for name, choice in choices.items():
         with suppress(ProfileError, KeyError):
             if own(rig.value.engines[name]) != choice.rig:
@@ -92,7 +94,9 @@ def still_valid(
     return good
 
 
-def launcher(rig: Loaded[Rig], name: str, engine: Engine, shop: Workshop, catalogue: Catalogue) -> BaseLauncher:
+def launcher(
+    rig: LoadedProfile[Rig], name: str, engine: Engine, shop: LauncherContext, catalogue: Catalogue
+) -> BaseLauncher:
     """Of one engine, with other settings than the rig's if need be. Raises ProfileError."""
     role = role_of(name, engine)
     shop.withheld.update(key_variables(rig))
@@ -118,7 +122,7 @@ def _check_model(file: str, key: str, role: str, model_id: str, catalogue: Catal
         raise ProfileError(file, key, f'"{model_id}" is a model for {model.role}', hint)
 
 
-class Senses(Struct, frozen=True, kw_only=True):
+class EngineProbes(Struct, frozen=True, kw_only=True):
     """What a supervisor asks the show about the engine of a launcher."""
 
     busy: Callable[[BaseLauncher], Callable[[], bool]]
@@ -130,7 +134,10 @@ class Senses(Struct, frozen=True, kw_only=True):
 
 
 def specs(
-    rig: Loaded[Rig], made: Mapping[str, BaseLauncher], senses: Senses, choices: Mapping[str, Choice]
+    rig: LoadedProfile[Rig],
+    made: Mapping[str, BaseLauncher],
+    senses: EngineProbes,
+    choices: Mapping[str, EngineOverride],
 ) -> list[ServiceSpec | AttachedSpec]:
     """What to supervise."""
     return [
@@ -138,7 +145,9 @@ def specs(
     ]
 
 
-def spec(rig: Loaded[Rig], launcher: BaseLauncher, senses: Senses, seat: int) -> ServiceSpec | AttachedSpec:
+def spec(
+    rig: LoadedProfile[Rig], launcher: BaseLauncher, senses: EngineProbes, seat: int
+) -> ServiceSpec | AttachedSpec:
     engine = launcher.settings
     if engine.launch == "attach":
         theirs = launcher.theirs
@@ -184,15 +193,15 @@ async def misfit(made: Mapping[str, BaseLauncher], llm: ChatModel | None, charac
     return ""
 
 
-def key_variables(rig: Loaded[Rig]) -> frozenset[str]:
+def key_variables(rig: LoadedProfile[Rig]) -> frozenset[str]:
     """Those that hold keys for somebody else's servers, also for one that is not in use now."""
     return frozenset(engine.api_key_env for engine in rig.value.engines.values() if engine.api_key_env)
 
 
-def places(home: Home, rig: Loaded[Rig], logs: Path) -> Places:
+def places(home: Home, rig: LoadedProfile[Rig], logs: Path) -> ServicePaths:
     keys = key_variables(rig)
     name = rig.name
-    return Places(
+    return ServicePaths(
         home.state(name), logs, lambda service: home.socket(name, "shim", service), token_prefix(home.root, name), keys
     )
 

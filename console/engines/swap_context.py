@@ -14,7 +14,7 @@ from conversation.events import Event
 from conversation.stages import Stage
 from launchers.base import BaseLauncher
 from supervisors.kernel import read_ahead
-from supervisors.service.swap import Candidate, Phase
+from supervisors.service.swap import Candidate, SwapStep
 from supervisors.spec import ServiceSpec
 
 LINE_END_S = 60.0
@@ -28,8 +28,8 @@ _FREE = {
 """Stages in which the engine of a role is not needed yet, or no more: a turn may begin to wait for it there."""
 
 
-class Changeover:
-    """Fits supervisors.service.swap.Surroundings; for one swap of one service."""
+class SwapContext:
+    """Fits supervisors.service.swap.SwapEnvironment; for one swap of one service."""
 
     def __init__(
         self, engines: EngineSet, forecaster: Forecaster, ladder: Sequence[BaseLauncher], seat: int, beside: bool
@@ -48,7 +48,7 @@ class Changeover:
         spec = structs.replace(spec, stall_s=self._engines.rig.value.memory.swap_stall_s)
         return Candidate(label=label, spec=spec, beside=self._beside)
 
-    def tell(self, phase: Phase, label: str) -> None:
+    def tell(self, phase: SwapStep, label: str) -> None:
         model = (self._launchers[label] if label else self._before).model
         self._engines.bus.publish(SwapPhase(name=self._name, model=model, phase=phase))
 

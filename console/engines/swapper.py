@@ -11,21 +11,21 @@ from console.api.commands import NO_ENGINE, USAGE, CommandError
 from console.api.events import Note, SwapEnded, SwapPhase
 from console.engines import engine_overrides, services
 from console.engines.engine_set import EngineSet
-from console.engines.memory_forecast import Forecast, Forecaster
-from console.engines.swap_context import Changeover
+from console.engines.memory_forecast import Forecaster, SwapForecast
+from console.engines.swap_context import SwapContext
 from launchers.base import BaseLauncher
 from launchers.errors import FetchError
 from profiles.errors import ProfileError
 from profiles.schema import Device, Engine
 from supervisors.errors import ServiceError
 from supervisors.service.group import ServiceGroup
-from supervisors.service.swap import Swap, SwapResult
+from supervisors.service.swap import EngineSwap, SwapResult
 
 _LOG = logging.getLogger(__name__)
 LEAST_CONTEXT = 512
 
 
-class Wish(Struct, frozen=True):
+class SwapRequest(Struct, frozen=True):
     """Another model for a service."""
 
     service: str
@@ -34,7 +34,7 @@ class Wish(Struct, frozen=True):
 
 
 class _Asked(Struct, eq=False):
-    wish: Wish
+    wish: SwapRequest
     done: asyncio.Future[SwapEnded]
     here: bool = False
     """Its weights have been brought."""
@@ -60,7 +60,7 @@ class Swapper:
             self._queue.put_nowait(latest)
         return await asyncio.shield(latest.done)  # who asked may go; the swap goes on
 
-    def forecast(self, service: str, model: str, device: Device | None = None) -> Forecast:
+    def forecast(self, service: str, model: str, device: Device | None = None) -> SwapForecast:
         """What a swap would mean for the memory, and so for the visitors. Raises CommandError."""
         wanted = self._wanted(self._wish(service, model, device))
         return self._forecaster.forecast(wanted, self._engines.launchers[service], self.alternatives(service))
@@ -117,7 +117,7 @@ class Swapper:
         asked.done.set_exception(error)
         asked.done.exception()  # the client may have gone
 
-    def _check(self, wish: Wish) -> None:
+    def _check(self, wish: SwapRequest) -> None:
         self._wanted(wish)
         now = self._engines.launchers[wish.service].settings
         if (now.model, now.device) == (wish.model, wish.device) and wish.service not in self._latest:
@@ -127,11 +127,11 @@ class Swapper:
         """What a swap would start. Raises CommandError."""
         return self._wanted(self._wish(service, model, device))
 
-    def _wish(self, service: str, model: str, device: Device | None) -> Wish:
+    def _wish(self, service: str, model: str, device: Device | None) -> SwapRequest:
         engines = self._engines.rig.value.engines
-        return Wish(service, model, device or (engines[service].device if service in engines else "auto"))
+        return SwapRequest(service, model, device or (engines[service].device if service in engines else "auto"))
 
-    def _wanted(self, wish: Wish) -> BaseLauncher:
+    def _wanted(self, wish: SwapRequest) -> BaseLauncher:
         if self._engines.named(wish.service).settings.launch == "attach":
             raise CommandError(USAGE, f"{wish.service} is a server that somebody else runs; change its model there")
         rig = self._engines.rig.value.engines[wish.service]
@@ -151,7 +151,7 @@ class Swapper:
         engines.brief(made)
         return made
 
-    async def _one(self, wish: Wish) -> SwapEnded:
+    async def _one(self, wish: SwapRequest) -> SwapEnded:
         engines, name = self._engines, wish.service
         before, first = engines.launchers[name], self._wanted(wish)
         try:
@@ -161,8 +161,10 @@ class Swapper:
             if not forecast.fits:
                 raise CommandError(NO_ENGINE, forecast.words)
             seat = 2 if self._group[name].key == name else 1
-            change = Changeover(engines, self._forecaster, self._ladder(first, before, forecast), seat, forecast.beside)
-            result = await Swap(self._group, change, change.candidates).run()
+            change = SwapContext(
+                engines, self._forecaster, self._ladder(first, before, forecast), seat, forecast.beside
+            )
+            result = await EngineSwap(self._group, change, change.candidates).run()
         except BaseException:
             self._tell(name, "", "")
             raise
@@ -183,7 +185,7 @@ class Swapper:
         finally:
             bus.forget("progress", key)
 
-    def _ladder(self, first: BaseLauncher, before: BaseLauncher, forecast: Forecast) -> list[BaseLauncher]:
+    def _ladder(self, first: BaseLauncher, before: BaseLauncher, forecast: SwapForecast) -> list[BaseLauncher]:
         """Once more, with a smaller window, then the models of the rig's ladder that lie between; beside an engine that
         goes on, once more is enough.
         """

@@ -18,7 +18,7 @@ _PROBE = bytes(8192)
 _LOOK_S = 5.0
 
 
-class Lack(Struct, frozen=True):
+class DiskProblem(Struct, frozen=True):
     """What is wrong with a place, and what to do."""
 
     detail: str
@@ -35,9 +35,9 @@ def places(home: Home, rig: str, logs: Path) -> list[Path]:
     return found
 
 
-def lacks(folders: Iterable[Path], look: Callable[[Path], Lack | None]) -> dict[Path, Lack]:
+def lacks(folders: Iterable[Path], look: Callable[[Path], DiskProblem | None]) -> dict[Path, DiskProblem]:
     """What is wrong with each of these; the same of two on one disk is told once."""
-    found, told = dict[Path, Lack](), set[tuple[int, str]]()
+    found, told = dict[Path, DiskProblem](), set[tuple[int, str]]()
     for folder in folders:
         try:
             lack = look(folder)
@@ -55,7 +55,7 @@ def nearest(folder: Path) -> Path:
     return next(place for place in (folder, *folder.parents) if os.path.exists(place))  # which never raises
 
 
-def glance(folder: Path) -> Lack | None:
+def glance(folder: Path) -> DiskProblem | None:
     """Without writing: what the system says of the disk."""
     there = nearest(folder)
     try:
@@ -72,11 +72,11 @@ def glance(folder: Path) -> Lack | None:
     if not os.access(there, os.W_OK | os.X_OK):
         return words(OSError(errno.EACCES, ""), folder)
     if free < min(_FEW, _FEW_SHARE * disk.f_frsize * disk.f_blocks):
-        return Lack(f"the disk of {folder} is nearly full", "free some space there", low=True)
+        return DiskProblem(f"the disk of {folder} is nearly full", "free some space there", low=True)
     return None
 
 
-def trial(folder: Path) -> Lack | None:
+def trial(folder: Path) -> DiskProblem | None:
     """By writing: a quota, too, and whatever else nobody tells."""
     path = nearest(folder) / f".galactus-{os.getpid()}~"
     try:
@@ -94,26 +94,26 @@ def trial(folder: Path) -> Lack | None:
     return glance(folder)
 
 
-def words(error: OSError, folder: Path) -> Lack:
+def words(error: OSError, folder: Path) -> DiskProblem:
     """Why nothing can be written there."""
     elsewhere = "or set GALACTUS_HOME to another one"
     match error.errno:
         case errno.ENOSPC if _no_files_left(folder):
-            return Lack(f"the disk of {folder} can take no more files", f"delete some there, {elsewhere}")
+            return DiskProblem(f"the disk of {folder} can take no more files", f"delete some there, {elsewhere}")
         case errno.ENOSPC:
-            return Lack(f"the disk of {folder} is full", f"free some space there, {elsewhere}")
+            return DiskProblem(f"the disk of {folder} is full", f"free some space there, {elsewhere}")
         case errno.EDQUOT:
-            return Lack(f"your share of the disk of {folder} is used up", f"free some space there, {elsewhere}")
+            return DiskProblem(f"your share of the disk of {folder} is used up", f"free some space there, {elsewhere}")
         case errno.EROFS:
-            return Lack(f"the disk of {folder} can only be read", f"mount it for writing, {elsewhere}")
+            return DiskProblem(f"the disk of {folder} can only be read", f"mount it for writing, {elsewhere}")
         case errno.EACCES | errno.EPERM:
-            return Lack(f"{folder} cannot be written", f"give it to you, {elsewhere}")
+            return DiskProblem(f"{folder} cannot be written", f"give it to you, {elsewhere}")
         case errno.ENOTDIR | errno.EEXIST:
-            return Lack(f"{folder} is not a folder", f"remove it, {elsewhere}")
-    return Lack(f"{folder} cannot be written ({os.strerror(error.errno or 0)})", f"mend that disk, {elsewhere}")
+            return DiskProblem(f"{folder} is not a folder", f"remove it, {elsewhere}")
+    return DiskProblem(f"{folder} cannot be written ({os.strerror(error.errno or 0)})", f"mend that disk, {elsewhere}")
 
 
-def of_error(error: OSError, otherwise: Path) -> Lack:
+def of_error(error: OSError, otherwise: Path) -> DiskProblem:
     """The same for an error that has happened: its file says which disk."""
     name = error.filename if isinstance(error.filename, str) else ""
     return words(error, Path(name).absolute().parent if name else otherwise)
@@ -131,7 +131,7 @@ class RoomWatch:
 
     def __init__(self, folders: Iterable[Path], log: "EventLog", publish: Callable[[DiskChanged], None]) -> None:
         self._folders, self._log, self._publish = tuple(folders), log, publish
-        self._told: dict[Path, Lack] = {}
+        self._told: dict[Path, DiskProblem] = {}
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -139,12 +139,12 @@ class RoomWatch:
             self._tell(await asyncio.to_thread(lacks, self._folders, self._look))
             await asyncio.sleep(_LOOK_S)
 
-    def _look(self, folder: Path) -> Lack | None:
+    def _look(self, folder: Path) -> DiskProblem | None:
         """A glance costs nothing; what only shows in writing has shown in the log."""
         lack = glance(folder)
         return trial(folder) if lack is None and folder == self._log.folder and self._log.missed else lack
 
-    def _tell(self, now: dict[Path, Lack]) -> None:
+    def _tell(self, now: dict[Path, DiskProblem]) -> None:
         for folder in self._told.keys() - now.keys():
             self._publish(DiskChanged(folder=str(folder)))
         for folder, lack in now.items():

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from profiles.home import Home
-from profiles.loader import Loaded
+from profiles.loader import LoadedProfile
 from profiles.schema import Character, Rig
 
 
@@ -25,12 +25,12 @@ class LastShow(Struct, frozen=True, kw_only=True):
         return self.rig_file or self.rig
 
 
-def given(profile: Loaded[Rig] | Loaded[Character]) -> str:
+def given(profile: LoadedProfile[Rig] | LoadedProfile[Character]) -> str:
     """What finds this profile again from anywhere: its name, or its file."""
     return profile.name if Path(profile.file).stem == profile.name else profile.file
 
 
-def remember(home: Home, rig: Loaded[Rig], character: Loaded[Character]) -> None:
+def remember(home: Home, rig: LoadedProfile[Rig], character: LoadedProfile[Character]) -> None:
     """Never raises: a show without a memory is still a show.
 
     Not synced to the disk, which may take a second on a memory card: a power cut within half a minute of a change may

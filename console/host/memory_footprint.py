@@ -10,7 +10,7 @@ _LOOK_S, _PAUSE = 1.0, 5
 """After so many looks at a show that rests, code that was run once is let go as well."""
 
 
-class Trimmer:
+class HeapTrimmer:
     """Gives memory back in the pauses of an evening: what the start needed, and what each turn leaves behind.
 
     A start takes 20 MB that need not stay. A turn leaves some 10 MB of sound in cycles of objects, which Python would

@@ -67,7 +67,7 @@ class AlreadyRunning(Exception):
     """Another show of this rig holds the lock; `str()` says so plainly."""
 
 
-class Presence:
+class RunLock:
     """Holds the rig's lock while its block lasts. The kernel lets go of it however the show ends."""
 
     def __init__(self, home: Home, rig: str) -> None:
@@ -86,7 +86,7 @@ class Presence:
         self.lost = False
         """Another show has taken the lock, after its file had been taken away from us."""
 
-    def __enter__(self) -> "Presence":
+    def __enter__(self) -> "RunLock":
         self._folder.mkdir(parents=True, exist_ok=True)
         self._lock = self._open()
         other = _read(self._folder / "show.json")

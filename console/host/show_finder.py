@@ -54,7 +54,7 @@ def find(arguments: Namespace, home: Home) -> ShowFile | None:
     return show
 
 
-class Newborn(Struct, frozen=True):
+class PendingShow(Struct, frozen=True):
     """A show that has been started and does not answer yet."""
 
     child: subprocess.Popen[bytes]
@@ -63,7 +63,7 @@ class Newborn(Struct, frozen=True):
     """What it says before it dies."""
 
 
-def spawn(arguments: Namespace, home: Home) -> Newborn:
+def spawn(arguments: Namespace, home: Home) -> PendingShow:
     """Start a show in the background; quick. Raises ProfileError."""
     rig = load_rig(arguments.rig or DEFAULT_RIG, home)
     folder = home.state(rig.name)
@@ -74,7 +74,7 @@ def spawn(arguments: Namespace, home: Home) -> Newborn:
     argv = [sys.executable, str(CHECKOUT / "console.py"), "run", "--headless", "--rig", arguments.rig or DEFAULT_RIG]
     if arguments.character is not None:
         argv += ["--character", arguments.character]
-    return Newborn(_spawn(argv, words), folder, words)
+    return PendingShow(_spawn(argv, words), folder, words)
 
 
 async def start(arguments: Namespace, home: Home) -> tuple[ShowFile, bool]:
@@ -89,7 +89,7 @@ async def start(arguments: Namespace, home: Home) -> tuple[ShowFile, bool]:
         raise
 
 
-async def until_it_answers(newborn: Newborn) -> tuple[ShowFile, bool]:
+async def until_it_answers(newborn: PendingShow) -> tuple[ShowFile, bool]:
     """Its file, and whether it is the one we started. Raises CommandError."""
     deadline = time.monotonic() + _START_S
     while time.monotonic() < deadline:

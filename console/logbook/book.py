@@ -6,8 +6,8 @@ from pathlib import Path
 from types import TracebackType
 
 from console.logbook.line import Level, Line
-from console.logbook.scan import AtLeast, Patience, Scan, Unfinished, Wanted
-from console.logbook.source import Source
+from console.logbook.scan import AtLeast, LineFilter, LogScan, ScanBudget, Unfinished
+from console.logbook.source import LogSource
 
 Place = tuple[int, ...]
 """Of each log, how far; lines are told apart by it, also where clocks were put back."""
@@ -16,23 +16,23 @@ LATER = b"~"
 """Behind a time: everything of that moment lies before it."""
 
 
-class Filter:
+class FilteredBook:
     """The lines of a book that are wanted, each log scanned only as far as somebody looks."""
 
-    def __init__(self, sources: Sequence[Source], wanted: Wanted) -> None:
-        self._scans = [Scan(source, wanted) for source in sources]
+    def __init__(self, sources: Sequence[LogSource], wanted: LineFilter) -> None:
+        self._scans = [LogScan(source, wanted) for source in sources]
 
-    def before(self, source: Source, at: int, patience: Patience) -> Iterator[Line]:
+    def before(self, source: LogSource, at: int, patience: ScanBudget) -> Iterator[Line]:
         for begin in self._scans[source.number].before(at, patience):
             if (line := source.line(begin)) is not None:
                 yield line
 
-    def after(self, source: Source, at: int, patience: Patience) -> Iterator[Line]:
+    def after(self, source: LogSource, at: int, patience: ScanBudget) -> Iterator[Line]:
         for begin in self._scans[source.number].after(at, patience):
             if (line := source.line(begin)) is not None:
                 yield line
 
-    def count(self, patience: Patience, numbers: Iterable[int]) -> int:
+    def count(self, patience: ScanBudget, numbers: Iterable[int]) -> int:
         """Raises Unfinished."""
         return sum(self._scans[number].count(patience) for number in numbers)
 
@@ -45,9 +45,9 @@ class Book:
 
     def __init__(self, paths: dict[str, Path]) -> None:
         self.names = list(paths)
-        self.sources = [Source(path, number) for number, path in enumerate(paths.values())]
+        self.sources = [LogSource(path, number) for number, path in enumerate(paths.values())]
         self._open = list(self.sources)
-        self._levels: dict[Level, Filter] = {}
+        self._levels: dict[Level, FilteredBook] = {}
 
     def __enter__(self) -> "Book":
         self.refresh()
@@ -80,13 +80,13 @@ class Book:
     def end(self) -> Place:
         return tuple(source.end for source in self.sources)
 
-    def levels(self, least: Level) -> Filter | None:
+    def levels(self, least: Level) -> FilteredBook | None:
         """What has been found once is known for the evening."""
         if least is Level.ALL:
             return None
-        return self._levels.setdefault(least, Filter(self.sources, AtLeast(least)))
+        return self._levels.setdefault(least, FilteredBook(self.sources, AtLeast(least)))
 
-    def backward(self, place: Place, only: Filter | None, patience: Patience) -> Iterator[Line]:
+    def backward(self, place: Place, only: FilteredBook | None, patience: ScanBudget) -> Iterator[Line]:
         """The lines before a place, newest first. Raises Unfinished."""
         if only is None:
             parts = [source.backward(place[source.number]) for source in self._open]
@@ -94,7 +94,7 @@ class Book:
             parts = [only.before(source, place[source.number], patience) for source in self._open]
         return parts[0] if len(parts) == 1 else heapq.merge(*parts, key=order, reverse=True)
 
-    def forward(self, place: Place, only: Filter | None, patience: Patience) -> Iterator[Line]:
+    def forward(self, place: Place, only: FilteredBook | None, patience: ScanBudget) -> Iterator[Line]:
         """The lines from a place on. Raises Unfinished."""
         if only is None:
             parts = [source.forward(place[source.number]) for source in self._open]
@@ -138,4 +138,4 @@ def order(line: Line) -> tuple[bytes, int, int]:
     return line.stamp, line.source, line.at
 
 
-__all__ = ["LATER", "Book", "Filter", "Patience", "Place", "Unfinished", "order"]
+__all__ = ["LATER", "Book", "FilteredBook", "ScanBudget", "Place", "Unfinished", "order"]

@@ -16,7 +16,7 @@ _POINTS = 30
 LINES = 200
 
 
-class Told(Struct, frozen=True):
+class ReportLine(Struct, frozen=True):
     """One line of it."""
 
     kind: Kind
@@ -41,35 +41,35 @@ def when(report: CrashReport, form: str = "%H:%M:%S") -> str:
     return f"{at:{form}}" if at else _safe(report.wall)[:24]
 
 
-def told(report: CrashReport) -> Iterator[Told]:
+def told(report: CrashReport) -> Iterator[ReportLine]:
     """From what matters most to what is only sometimes needed."""
-    yield Told("title", headline(report))
-    yield Told("fact", when(report, "%Y-%m-%d %H:%M:%S"), "when")
+    yield ReportLine("title", headline(report))
+    yield ReportLine("fact", when(report, "%Y-%m-%d %H:%M:%S"), "when")
     if report.during:
-        yield Told("fact", _safe(report.during), "during")
-    yield Told("fact", _lasted(report.uptime_s), "ran for")
-    yield Told("fact", _times(report.restarts), "before")
+        yield ReportLine("fact", _safe(report.during), "during")
+    yield ReportLine("fact", _lasted(report.uptime_s), "ran for")
+    yield ReportLine("fact", _times(report.restarts), "before")
     if report.kernel:
-        yield Told("error", _safe(report.kernel), "kernel")
+        yield ReportLine("error", _safe(report.kernel), "kernel")
     if report.memory:
-        yield Told("fact", _curve(report.memory), "memory")
+        yield ReportLine("fact", _curve(report.memory), "memory")
     if any(size for _, size in report.vram):
-        yield Told("fact", _curve(report.vram), "VRAM")
-    yield Told("fact", str(report.pid), "pid")
-    yield Told("fact", " ".join(map(_safe, report.argv)), "command")
-    yield from (Told("fact", f"{_safe(k)}={_safe(v)}", "setting") for k, v in sorted(report.env.items()))
-    yield Told("fact", _safe(report.log), "log")
+        yield ReportLine("fact", _curve(report.vram), "VRAM")
+    yield ReportLine("fact", str(report.pid), "pid")
+    yield ReportLine("fact", " ".join(map(_safe, report.argv)), "command")
+    yield from (ReportLine("fact", f"{_safe(k)}={_safe(v)}", "setting") for k, v in sorted(report.env.items()))
+    yield ReportLine("fact", _safe(report.log), "log")
     if report.first_error:
-        yield Told("heading", "The first line that speaks of trouble")
+        yield ReportLine("heading", "The first line that speaks of trouble")
         yield from _marked(report.context or (report.first_error,), report.first_error)
     if report.tail:
-        yield Told("heading", f"Its last {len(report.tail)} lines")
+        yield ReportLine("heading", f"Its last {len(report.tail)} lines")
         yield from _marked(report.tail[-LINES:], report.first_error)
 
 
-def _marked(lines: tuple[str, ...], error: str) -> Iterator[Told]:
+def _marked(lines: tuple[str, ...], error: str) -> Iterator[ReportLine]:
     for line in lines:
-        yield Told("error" if line == error else "line", coloured(line.encode("utf-8", "replace")))
+        yield ReportLine("error" if line == error else "line", coloured(line.encode("utf-8", "replace")))
 
 
 def _lasted(seconds: float) -> str:

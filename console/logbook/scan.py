@@ -6,7 +6,7 @@ from time import monotonic
 from typing import Protocol
 
 from console.logbook.line import Level, level, split_stamp, troubled
-from console.logbook.source import Source
+from console.logbook.source import LogSource
 
 BLOCK = 256 << 10
 _LONGEST = 256 << 10
@@ -14,7 +14,7 @@ _KEPT = 1_000_000
 """Matches that are remembered; what is beyond is looked for again."""
 
 
-class Wanted(Protocol):
+class LineFilter(Protocol):
     def line(self, data: bytes) -> bool: ...
 
     def block(self, data: bytes) -> bool:
@@ -38,7 +38,7 @@ class Unfinished(Exception):
     """The time is up; ask again, and it goes on from here."""
 
 
-class Patience:
+class ScanBudget:
     """How long one call may look, in seconds; it always gets one block further."""
 
     def __init__(self, seconds: float) -> None:
@@ -52,27 +52,27 @@ class Patience:
         self._begun = True
 
 
-class Scan:
+class LogScan:
     """The lines of one log that are wanted. `before` and `after` raise Unfinished."""
 
-    def __init__(self, source: Source, wanted: Wanted) -> None:
+    def __init__(self, source: LogSource, wanted: LineFilter) -> None:
         self._source, self._wanted = source, wanted
         self._found: dict[int, array[int]] = {}
         self._growing: dict[int, tuple[int, array[int]]] = {}
         """The last blocks, whose lines may still change: where the log ended then, and what was in them."""
         self.matches = 0
 
-    def before(self, at: int, patience: Patience) -> Iterator[int]:
+    def before(self, at: int, patience: ScanBudget) -> Iterator[int]:
         """Begins of lines before `at`, newest first."""
         for number in range(min(at, self._source.end) // BLOCK, self._source.start // BLOCK - 1, -1):
             yield from (begin for begin in reversed(self._block(number, patience)) if begin < at)
 
-    def after(self, at: int, patience: Patience) -> Iterator[int]:
+    def after(self, at: int, patience: ScanBudget) -> Iterator[int]:
         """Begins of lines from `at` on."""
         for number in range(max(at, self._source.start) // BLOCK, self._source.end // BLOCK + 1):
             yield from (begin for begin in self._block(number, patience) if begin >= at)
 
-    def count(self, patience: Patience) -> int:
+    def count(self, patience: ScanBudget) -> int:
         """All of them; raises Unfinished until every block has been looked at."""
         return sum(1 for _ in self.before(self._source.end, patience))
 
@@ -82,7 +82,7 @@ class Scan:
         blocks = 1 + self._source.end // BLOCK - self._source.start // BLOCK
         return min(1.0, (len(self._found) + len(self._growing)) / max(1, blocks))
 
-    def _block(self, number: int, patience: Patience) -> "array[int]":
+    def _block(self, number: int, patience: ScanBudget) -> "array[int]":
         if (known := self._found.get(number)) is not None:
             return known
         end = self._source.end

@@ -18,7 +18,7 @@ class BadPattern(ValueError):
     """`str()` is one plain sentence."""
 
 
-class Pattern:
+class SearchPattern:
     """Small letters find large ones too. Raises BadPattern."""
 
     def __init__(self, text: str) -> None:

@@ -45,7 +45,7 @@ class _Piece:
         return os.pread(self.file, len(self.mark), max(0, self.size - _MARK)) == self.mark
 
 
-class Source:
+class LogSource:
     """`with Source(path, number) as source`; then `refresh` tells whether there is more, or less."""
 
     def __init__(self, path: Path, number: int = 0) -> None:
@@ -55,7 +55,7 @@ class Source:
         self.emptied = 0
         """How often a file was cut off under our hands."""
 
-    def __enter__(self) -> "Source":
+    def __enter__(self) -> "LogSource":
         self.refresh()
         return self
 

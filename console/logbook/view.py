@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 
 from msgspec import Struct
 
-from console.logbook.book import LATER, Book, Filter, Place, order
+from console.logbook.book import LATER, Book, FilteredBook, Place, order
 from console.logbook.line import Level, Line, level
-from console.logbook.repeats import Row, collapse
-from console.logbook.scan import Patience
-from console.logbook.search import Pattern
+from console.logbook.repeats import RepeatedLines, collapse
+from console.logbook.scan import ScanBudget
+from console.logbook.search import SearchPattern
 
 _EVER_S = 1e9
 EXCERPT = 1000
@@ -20,41 +20,41 @@ EXCERPT = 1000
 MOST_CHOSEN = 100_000
 
 
-class Window(Struct, frozen=True):
-    rows: tuple[Row, ...]
+class LogRows(Struct, frozen=True):
+    rows: tuple[RepeatedLines, ...]
     top: Place
     bottom: Place
 
 
-class View:
+class LogWindow:
     """`room` rows of a screen, of which a row of the log takes `height(row)`."""
 
     def __init__(self, book: Book) -> None:
         self.book = book
         self.room = 0
-        self.height: Callable[[Row], int] = _one
-        self.window = Window((), book.start, book.end)
+        self.height: Callable[[RepeatedLines], int] = _one
+        self.window = LogRows((), book.start, book.end)
         self.following = True
         self.cursor: Line | None = None
         self.level = Level.ALL
-        self.pattern: Pattern | None = None
+        self.pattern: SearchPattern | None = None
         self.hits: int | None = None
         """None: not counted yet."""
         self._mark: Line | None = None
-        self._matches: Filter | None = None
-        self._origin: tuple[bool, Window, Line | None] | None = None
+        self._matches: FilteredBook | None = None
+        self._origin: tuple[bool, LogRows, Line | None] | None = None
         self._still = book.end
         self._new = 0
 
     @property
-    def only(self) -> Filter | None:
+    def only(self) -> FilteredBook | None:
         return self.book.levels(self.level)
 
     @property
     def at_end(self) -> bool:
         return all(self.window.bottom[number] >= self.book.end[number] for number in self.book.chosen)
 
-    def refill(self, patience: Patience) -> None:
+    def refill(self, patience: ScanBudget) -> None:
         """The window as the logs are now."""
         self._become(None if self.following else self.window.top, patience)
 
@@ -69,7 +69,7 @@ class View:
             self._stop()
             self.cursor = self.window.rows[-1].first
 
-    def move(self, by: int, patience: Patience, *, select: bool = False) -> None:
+    def move(self, by: int, patience: ScanBudget, *, select: bool = False) -> None:
         """The cursor, row by row; below the last one it follows again."""
         self.pause()
         rows = self.window.rows
@@ -90,7 +90,7 @@ class View:
             self._stop()
             self.cursor = self.window.rows[row].first
 
-    def scroll(self, by: int, patience: Patience) -> None:
+    def scroll(self, by: int, patience: ScanBudget) -> None:
         """The window; the cursor keeps its place in it."""
         if by > 0 and (self.following or self.at_end):
             return self.follow()
@@ -99,15 +99,15 @@ class View:
         self._shift(by, patience)
         self.cursor = self.window.rows[min(at, len(self.window.rows) - 1)].first if self.window.rows else None
 
-    def to_start(self, patience: Patience) -> None:
+    def to_start(self, patience: ScanBudget) -> None:
         self._become(self.book.start, patience)
         self._stop(first=True)
 
-    def to_share(self, share: float, patience: Patience) -> None:
+    def to_share(self, share: float, patience: ScanBudget) -> None:
         self._become(self.book.at_share(share), patience)
         self._stop(first=True)
 
-    def to_time(self, stamp: bytes, source: int, patience: Patience) -> None:
+    def to_time(self, stamp: bytes, source: int, patience: ScanBudget) -> None:
         """The last words of a log that had been written by then in the middle of the window."""
         place = self.book.at_time(stamp + LATER)
         found = next(self.book.sources[source].backward(place[source]), None)
@@ -116,13 +116,13 @@ class View:
 
     # What
 
-    def choose(self, numbers: list[int], patience: Patience) -> None:
+    def choose(self, numbers: list[int], patience: ScanBudget) -> None:
         """Only these logs; what is being read stays where it is."""
         self.book.choose(numbers)
         self.hits = None
         self._keep_place(patience)
 
-    def filter(self, least: Level, patience: Patience) -> None:
+    def filter(self, least: Level, patience: ScanBudget) -> None:
         self.level = least
         self._keep_place(patience)
 
@@ -133,18 +133,18 @@ class View:
             self._origin = (self.following, self.window, self.cursor)
         self.following, self.window, self.cursor = self._origin
         if text:
-            self.pattern = Pattern(text)
-            self._matches = Filter(self.book.sources, self.pattern)
+            self.pattern = SearchPattern(text)
+            self._matches = FilteredBook(self.book.sources, self.pattern)
 
     def found(self) -> None:
         """The search stands; the next one begins from here."""
         self._origin = None
 
-    def nearest(self, patience: Patience) -> bool:
+    def nearest(self, patience: ScanBudget) -> bool:
         """To the hit that is the last to be seen here, else the next one above, else below."""
         return self._seek(self.window.bottom, -1, patience) or self._seek(self.window.bottom, 1, patience)
 
-    def next_hit(self, direction: int, patience: Patience) -> bool:
+    def next_hit(self, direction: int, patience: ScanBudget) -> bool:
         """-1 = older, 1 = newer. False: there is none."""
         if self.cursor is None or not self.window.rows:
             return direction < 0 and self._seek(self.window.bottom, -1, patience)
@@ -154,7 +154,7 @@ class View:
             place[row.first.source] = row.last.end
         return self._seek(tuple(place), direction, patience)
 
-    def count(self, patience: Patience) -> None:
+    def count(self, patience: ScanBudget) -> None:
         """`hits`, once all has been looked at."""
         if self._matches is not None and self.hits is None:
             self.hits = self._matches.count(patience, self.book.chosen)
@@ -170,7 +170,7 @@ class View:
             yield from (row.first for row in self.window.rows[-1:])
             return
         first, last = sorted((self._mark or self.cursor, self.cursor), key=order)
-        for number, line in enumerate(self.book.forward(self.book.at_line(first), self.only, Patience(_EVER_S))):
+        for number, line in enumerate(self.book.forward(self.book.at_line(first), self.only, ScanBudget(_EVER_S))):
             if order(line) > order(last) or number >= MOST_CHOSEN:
                 return
             if order(line) >= order(first):
@@ -180,7 +180,7 @@ class View:
         """What is selected, else the lines above the end of the window."""
         if self._mark is not None:
             return list(self.chosen_lines())
-        lines = self.book.backward(self.window.bottom, self.only, Patience(_EVER_S))
+        lines = self.book.backward(self.window.bottom, self.only, ScanBudget(_EVER_S))
         return [line for _, line in zip(range(EXCERPT), lines, strict=False)][::-1]
 
     # For drawing
@@ -210,22 +210,22 @@ class View:
 
     # How
 
-    def _become(self, top: Place | None, patience: Patience) -> None:
+    def _become(self, top: Place | None, patience: ScanBudget) -> None:
         self.window = self._filled(top, patience)
 
-    def _filled(self, top: Place | None, patience: Patience) -> Window:
+    def _filled(self, top: Place | None, patience: ScanBudget) -> LogRows:
         """From a place on; from the end backward where nothing is left to fill it."""
         only = self.only
         if top is not None:
             top = self.book.within(top)
             rows = collapse(self.book.forward(top, only, patience), self.room, self.height)
             if sum(map(self.height, rows)) >= self.room:
-                return Window(tuple(rows), top, _after(top, rows))
+                return LogRows(tuple(rows), top, _after(top, rows))
         end = self.book.end
         rows = collapse(self.book.backward(end, only, patience), self.room, self.height, backward=True)
-        return Window(tuple(rows), _before(end, rows), end)
+        return LogRows(tuple(rows), _before(end, rows), end)
 
-    def _shift(self, by: int, patience: Patience) -> None:
+    def _shift(self, by: int, patience: ScanBudget) -> None:
         top, only = self.window.top, self.only
         if by < 0:
             rows = collapse(self.book.backward(top, only, patience), -by, _one, backward=True)
@@ -240,7 +240,7 @@ class View:
         if first:
             self.cursor, self._mark = (self.window.rows[0].first if self.window.rows else None), None
 
-    def _go_to(self, line: Line, patience: Patience) -> None:
+    def _go_to(self, line: Line, patience: ScanBudget) -> None:
         """The cursor on it, and it in the middle, if it is not to be seen already."""
         if self.following or not any(line in row for row in self.window.rows):
             place = self.book.at_line(line)
@@ -249,14 +249,14 @@ class View:
         self._stop()
         self.cursor, self._mark = line, None
 
-    def _keep_place(self, patience: Patience) -> None:
+    def _keep_place(self, patience: ScanBudget) -> None:
         self._mark = self._origin = None
         if self.following or self.cursor is None or self.cursor.source not in self.book.chosen:
             return self.follow()
-        line, self.window = self.cursor, Window((), self.window.top, self.window.bottom)
+        line, self.window = self.cursor, LogRows((), self.window.top, self.window.bottom)
         self._go_to(line, patience)
 
-    def _seek(self, place: Place, direction: int, patience: Patience) -> bool:
+    def _seek(self, place: Place, direction: int, patience: ScanBudget) -> bool:
         assert self._matches is not None
         look = self._matches.before if direction < 0 else self._matches.after
         found = []
@@ -272,18 +272,18 @@ class View:
         return self.level is Level.ALL or level(line.data) >= self.level
 
 
-def _one(row: Row) -> int:
+def _one(row: RepeatedLines) -> int:
     return 1
 
 
-def _before(place: Place, rows: list[Row]) -> Place:
+def _before(place: Place, rows: list[RepeatedLines]) -> Place:
     top = list(place)
     for row in reversed(rows):
         top[row.first.source] = row.first.at
     return tuple(top)
 
 
-def _after(place: Place, rows: list[Row]) -> Place:
+def _after(place: Place, rows: list[RepeatedLines]) -> Place:
     bottom = list(place)
     for row in rows:
         bottom[row.last.source] = row.last.end

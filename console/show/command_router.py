@@ -10,9 +10,9 @@ import msgspec
 from console.api import commands as cmd
 from console.api.bus import Bus
 from console.api.events import Held, ShowHalted, ShowResumed
-from console.body.body_handler import BodyDesk
+from console.body.body_handler import BodyHandler
 from console.engines.engine_set import EngineSet
-from console.engines.model_handler import ModelsDesk
+from console.engines.model_handler import ModelHandler
 from console.engines.services import misfit
 from console.show.status import status
 from conversation.audio import HEARING_RATE, Samples, from_bytes
@@ -25,7 +25,7 @@ from conversation.turn_context import Request
 from devices.audio.microphone_clip import ClipMicrophone
 from devices.jaw.jaw_player import JawPlayer
 from profiles.errors import ProfileError
-from profiles.loader import Loaded, load_character
+from profiles.loader import LoadedProfile, load_character
 from profiles.schema import Character
 from supervisors.service.group import ServiceGroup
 
@@ -38,11 +38,11 @@ class Playing(Protocol):
 
     def stop(self, reason: str) -> None: ...
 
-    def play(self, character: Loaded[Character]) -> None: ...
+    def play(self, character: LoadedProfile[Character]) -> None: ...
 
 
-class Operator:
-    """Fits `console.api.server.Operated`."""
+class CommandRouter:
+    """Fits `console.api.server.CommandExecutor`."""
 
     def __init__(
         self,
@@ -51,8 +51,8 @@ class Operator:
         loop: ConversationLoop,
         group: ServiceGroup,
         jaw: JawPlayer,
-        models: ModelsDesk,
-        body: BodyDesk,
+        models: ModelHandler,
+        body: BodyHandler,
     ) -> None:
         self._show, self._engines = show, engines
         self._loop, self._group, self._jaw = loop, group, jaw

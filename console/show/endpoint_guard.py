@@ -11,41 +11,41 @@ from typing import Protocol
 
 from console.api.server import OperatorServer
 from console.host import last_show
-from console.host.run_lock import STOP_SIGNAL, Presence, ShowFile
+from console.host.run_lock import STOP_SIGNAL, RunLock, ShowFile
 from devices.estop import EmergencyStop
-from devices.watch import Watch
-from profiles.loader import Loaded
+from devices.watch import SignalThread
+from profiles.loader import LoadedProfile
 from profiles.schema import Character, Rig
 
 _LOG = logging.getLogger(__name__)
 
 
-class Found(Protocol):
+class FoundShow(Protocol):
     """The show, as far as others must know it to find it."""
 
-    rig: Loaded[Rig]
+    rig: LoadedProfile[Rig]
     logs: Path
 
     @property
-    def character(self) -> Loaded[Character]: ...
+    def character(self) -> LoadedProfile[Character]: ...
 
     def stop(self, reason: str) -> None: ...
 
 
-class Lookout:
+class EndpointGuard:
     """While its block lasts. Enter it in the main thread, or no signal is heard; it needs a running event loop."""
 
-    def __init__(self, show: Found, presence: Presence) -> None:
+    def __init__(self, show: FoundShow, presence: RunLock) -> None:
         self._show, self._presence = show, presence
         self._loop = asyncio.get_running_loop()
         self._server: OperatorServer | None = None
         self._emergency: EmergencyStop | None = None
         self._stopped_early = self._unconfirmed = False
         self._missed = ""
-        self._told: tuple[Path, Path, Loaded[Character]] | None = None
+        self._told: tuple[Path, Path, LoadedProfile[Character]] | None = None
         self._turn = threading.Lock()
         """The loop and the thread both tell where the show is; the older word must not be written last."""
-        self._watch = Watch(STOP_SIGNAL, self._stop, self._look)
+        self._watch = SignalThread(STOP_SIGNAL, self._stop, self._look)
 
     def mind(self, emergency: EmergencyStop) -> None:
         """What a signal stops from now on; one that came before there were motors counts, too."""
@@ -64,7 +64,7 @@ class Lookout:
             if first:
                 raise
 
-    def __enter__(self) -> "Lookout":
+    def __enter__(self) -> "EndpointGuard":
         self._watch.__enter__()
         if self._watch.hears:
             self._presence.take_signal()

@@ -17,30 +17,30 @@ from console.api.events import (
     ShowStopping,
 )
 from console.api.server import OperatorServer
-from console.body.body_handler import BodyDesk
-from console.body.camera_service import Eyes
+from console.body.body_handler import BodyHandler
+from console.body.camera_service import CameraService
 from console.body.device_set import Booth, open_booth
 from console.engines import engine_overrides, services
 from console.engines.engine_set import EngineSet
-from console.engines.model_handler import ModelsDesk
+from console.engines.model_handler import ModelHandler
 from console.host import last_show
 from console.host.disk_space import RoomWatch, places
 from console.host.event_log import EventLog
-from console.host.memory_footprint import Trimmer
-from console.host.run_lock import Presence
+from console.host.memory_footprint import HeapTrimmer
+from console.host.run_lock import RunLock
 from console.host.show_log import show_log
 from console.host.stop_marks import StopMarks
-from console.show.command_router import Operator
-from console.show.endpoint_guard import Lookout
-from console.show.telemetry_sampler import Sampler
+from console.show.command_router import CommandRouter
+from console.show.endpoint_guard import EndpointGuard
+from console.show.telemetry_sampler import TelemetrySampler
 from conversation.cast import Cast
 from conversation.loop import ConversationLoop
-from conversation.text.reply import Habits
-from conversation.turn_context import Stagehands
+from conversation.text.reply import ModelHabits
+from conversation.turn_context import TurnDependencies
 from devices.sound.speech_detector import SileroDetector
 from profiles.catalogue import Catalogue
 from profiles.home import Home
-from profiles.loader import Loaded
+from profiles.loader import LoadedProfile
 from profiles.schema import Character, Rig
 from supervisors.crash.crash_report import CrashReport
 from supervisors.service.group import ServiceGroup
@@ -53,18 +53,20 @@ _LOG = logging.getLogger(__name__)
 class Show:
     """One rig, one character, until `stop` is called. Everything is opened in `run` and closed by it."""
 
-    def __init__(self, home: Home, rig: Loaded[Rig], character: Loaded[Character], catalogue: Catalogue) -> None:
+    def __init__(
+        self, home: Home, rig: LoadedProfile[Rig], character: LoadedProfile[Character], catalogue: Catalogue
+    ) -> None:
         self.home, self.rig = home, rig
         self.logs = home.logs / f"{datetime.now():%Y%m%d-%H%M%S}-{rig.name}-{os.getpid()}"
         self.bus = Bus()
         self.cast = Cast(character)
         self.engines = EngineSet(home, rig, catalogue, self.bus, self.cast)
-        self._habits = Habits()
+        self._habits = ModelHabits()
         self._stopping = asyncio.Event()
-        self._lookout: Lookout
+        self._lookout: EndpointGuard
 
     @property
-    def character(self) -> Loaded[Character]:
+    def character(self) -> LoadedProfile[Character]:
         return self.cast.character
 
     def stop(self, reason: str) -> None:
@@ -76,8 +78,8 @@ class Show:
     async def run(self) -> None:
         """Raises AlreadyRunning, OSError (no room for the log)."""
         async with AsyncExitStack() as stack:
-            presence = stack.enter_context(Presence(self.home, self.rig.name))
-            self._lookout = stack.enter_context(Lookout(self, presence))
+            presence = stack.enter_context(RunLock(self.home, self.rig.name))
+            self._lookout = stack.enter_context(EndpointGuard(self, presence))
             log = self._logged(stack)
             marks = StopMarks(self.home.state(self.rig.name))
             was_halted = marks.halted
@@ -85,10 +87,10 @@ class Show:
             detector = SileroDetector()
             loop = ConversationLoop(lambda: self._hands(booth, detector), booth.microphone)
             group = await self._supervised(stack)
-            desk = ModelsDesk(self.engines, group, self.logs)
-            eyes = Eyes(self.rig.value, self.engines.shop.environments, self.bus, booth.head)
-            body = BodyDesk(self.engines, booth, eyes, self.logs)
-            operator = Operator(self, self.engines, loop, group, booth.jaw, desk, body)
+            desk = ModelHandler(self.engines, group, self.logs)
+            eyes = CameraService(self.rig.value, self.engines.shop.environments, self.bus, booth.head)
+            body = BodyHandler(self.engines, booth, eyes, self.logs)
+            operator = CommandRouter(self, self.engines, loop, group, booth.jaw, desk, body)
             place = partial(self.home.socket, self.rig.name, "show")
             server = OperatorServer(place(), operator, place)
             room = RoomWatch(places(self.home, self.rig.name, self.logs), log, self.bus.publish)
@@ -97,11 +99,11 @@ class Show:
                 forever = (
                     server.serve(listening),
                     loop.run(),
-                    Sampler(self.bus, booth, group, self.engines.meters, self.rig.value.memory).run(),
+                    TelemetrySampler(self.bus, booth, group, self.engines.meters, self.rig.value.memory).run(),
                     self.engines.meters.run(group),
                     desk.run(),
                     room.run(),
-                    Trimmer(self.engines.idle, self._loading, lambda: loop.turns).run(),
+                    HeapTrimmer(self.engines.idle, self._loading, lambda: loop.turns).run(),
                     booth.keys.run(operator, self.warn),
                     eyes.run(),
                 )
@@ -163,9 +165,9 @@ class Show:
         if group.reaped:
             self.warn(f"{len(group.reaped)} processes of an earlier show were still there and have been ended")
 
-    def _hands(self, booth: Booth, detector: SileroDetector) -> Stagehands:
+    def _hands(self, booth: Booth, detector: SileroDetector) -> TurnDependencies:
         """Made again for each turn: the character may have changed."""
-        return Stagehands(
+        return TurnDependencies(
             engines=self.engines.live,
             character=self.character.value,
             history=self.cast.history,
@@ -177,7 +179,7 @@ class Show:
             habits=self._habits,
         )
 
-    def play(self, character: Loaded[Character]) -> None:
+    def play(self, character: LoadedProfile[Character]) -> None:
         """Change the character between two turns; one that runs ends in the old one's voice."""
         self.cast.play(character)
         self.engines.brief_all()

@@ -6,7 +6,7 @@ from time import monotonic
 import psutil  # type: ignore[import-untyped]
 
 from console.api.bus import Bus
-from console.api.telemetry_types import DeviceMemory, History, JawReading, Levels, Memory
+from console.api.telemetry_types import DeviceMemory, JawReading, Levels, Memory, MemoryTrace
 from console.body.device_set import Booth
 from console.engines.service_meters import Meters
 from conversation.events import Event, StageEntered
@@ -15,7 +15,7 @@ from devices.sound.levels import NoiseFloor
 from profiles.schema import MemoryRules
 from supervisors.meters import history
 from supervisors.meters.ledger import Pool
-from supervisors.meters.readings import Reading
+from supervisors.meters.readings import MeterReading
 from supervisors.service.group import ServiceGroup
 
 _MOVING_S, _LIVE_S, _QUIET_S = 0.05, 0.2, 1.0
@@ -26,7 +26,7 @@ _COLUMNS, _HISTORY_S = 60, 10.0
 """A column of the history is as long as the time between two of them; a mark is told at once."""
 
 
-class Sampler:
+class TelemetrySampler:
     """20 Hz while a turn runs, 5 Hz while a live microphone is open, else 1 Hz; sends only what changed."""
 
     def __init__(self, bus: Bus, booth: Booth, group: ServiceGroup, meters: Meters, rules: MemoryRules) -> None:
@@ -37,7 +37,7 @@ class Sampler:
         self._levels: Levels | None = None
         self._jaw: JawReading | None = None
         self._memory: Memory | None = None
-        self._measured: tuple[Reading | None, bool] = None, False
+        self._measured: tuple[MeterReading | None, bool] = None, False
         self._memory_at = self._pulse_at = self._history_at = float("-inf")
         self._marks = 0
         self._me = psutil.Process()
@@ -129,7 +129,7 @@ class Sampler:
             self._memory = memory
             self._bus.telemetry("memory", "", memory)
 
-    def _memory_now(self, reading: Reading, stale: bool) -> Memory:
+    def _memory_now(self, reading: MeterReading, stale: bool) -> Memory:
         """Rounded, so that what only trembles is not sent."""
         machine, ledger = reading.machine, self._meters.ledger
         return Memory(
@@ -175,11 +175,11 @@ def trembles(before: Memory, now: Memory) -> bool:
     return calm and abs((before.cpu_pct or 0) - (now.cpu_pct or 0)) < _POINTS
 
 
-def _history(kept: history.History, now: float) -> History:
+def _history(kept: history.MemoryHistory, now: float) -> MemoryTrace:
     moments = kept.columns(now, _COLUMNS)
     own = any(moment is not None and moment.vram is not None for moment in moments)
     ages = [(int(_COLUMNS * (1 - (now - mark.at) / history.KEPT_S)), mark) for mark in kept.marks]
-    return History(
+    return MemoryTrace(
         ram=tuple(_percent(moment.ram if moment else None) for moment in moments),
         vram=tuple(_percent(moment.vram if moment else None) for moment in moments) if own else (),
         marks=tuple((min(n, _COLUMNS - 1), mark.kind, mark.service) for n, mark in ages if n >= 0),

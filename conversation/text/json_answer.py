@@ -27,7 +27,7 @@ _ROLES = "role from speaker author sender".split()
 _OTHERS = frozenset("user human visitor system developer tool function".split())
 
 
-class Balance:
+class BracketBalance:
     """Tells when the bracket that was fed first is closed; brackets in strings do not count."""
 
     def __init__(self) -> None:

@@ -4,9 +4,9 @@ import re
 import unicodedata
 from collections.abc import Callable
 
-from conversation.text.line_prefixes import Verdict, announces_riddle, is_label, within
+from conversation.text.line_prefixes import PrefixVerdict, announces_riddle, is_label, within
 from conversation.text.markup_characters import is_emphasis, sayable
-from conversation.text.spoken_text_buffer import PAUSES, Said
+from conversation.text.spoken_text_buffer import PAUSES, SpokenTextBuffer
 
 _PAIRS = {"(": ")", "[": "]", "{": "}", "<": ">"}
 _LONGEST = 80
@@ -32,7 +32,7 @@ class LineModes:
         self._held = ""
         self._riddle = False
         """Its "Q:" was said; "A:" may follow."""
-        self._said = Said()
+        self._said = SpokenTextBuffer()
 
     @property
     def next_word(self) -> str:
@@ -95,18 +95,18 @@ class LineModes:
 
     def _may_matter(self, char: str) -> bool:
         fresh = self._said.gap or not self._said.last.isalnum()
-        return fresh and self._judge_word(char) is Verdict.WAIT
+        return fresh and self._judge_word(char) is PrefixVerdict.WAIT
 
-    def _judge_word(self, held: str) -> Verdict:
+    def _judge_word(self, held: str) -> PrefixVerdict:
         """Whether `held` may be the beginning of an address, or of a label within a line."""
         plain = held.lower().replace("：", ":")
         if any(address.startswith(plain) for address in _ADDRESSES):
-            return Verdict.WAIT
+            return PrefixVerdict.WAIT
         if not held[0].isupper() or (self._said.last and self._said.last not in '.!?…"”:'):
-            return Verdict.TEXT
+            return PrefixVerdict.TEXT
         if any(label.startswith(plain) for label in ((_OURS, *_ANSWERS) if self._riddle else (_OURS,))):
-            return Verdict.MARK if plain.endswith(":") else Verdict.WAIT
-        return within(held) if self._said.last else Verdict.TEXT
+            return PrefixVerdict.MARK if plain.endswith(":") else PrefixVerdict.WAIT
+        return within(held) if self._said.last else PrefixVerdict.TEXT
 
     def _in_word(self, char: str) -> None:
         self._held += char
@@ -114,14 +114,14 @@ class LineModes:
             self._mode = self._in_address
             return
         verdict = self._judge_word(self._held)
-        if verdict is Verdict.MARK:
+        if verdict is PrefixVerdict.MARK:
             ours, self._held, self._mode = self._held.lower().startswith(_OURS[:-1]), "", self._at_line
             self._riddle, self.ended = False, ours and bool(self._said.last)
-        elif verdict is Verdict.QUESTION:
+        elif verdict is PrefixVerdict.QUESTION:
             self._question()
-        elif verdict is Verdict.VISITOR:
+        elif verdict is PrefixVerdict.VISITOR:
             self._end_turn()
-        elif verdict is Verdict.TEXT:
+        elif verdict is PrefixVerdict.TEXT:
             held, self._held = self._held, ""
             self._no_label(held)
 

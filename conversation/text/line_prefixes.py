@@ -53,7 +53,7 @@ _MAY_BE_PERSON = _beginnings(_PEOPLE | _VISITORS | _WHICH)
 _MAY_BE_WITHIN = _beginnings(_INLINE | _PEOPLE | _WHICH | _QUESTIONS)
 
 
-class Verdict(Enum):
+class PrefixVerdict(Enum):
     WAIT = "it may still become a mark or a label"
     TEXT = "ordinary text"
     MARK = "a mark to leave out; the line goes on"
@@ -71,12 +71,12 @@ class LineStart:
         self._known = self._own | _VISITORS | _PEOPLE | _QUESTIONS | {"you"}
         self._may_be_known = _beginnings(self._known)
 
-    def judge(self, line: str, first: bool) -> Verdict:
+    def judge(self, line: str, first: bool) -> PrefixVerdict:
         """`line` without leading space, at least one character; `first` = nothing was said yet."""
         head = line[0]
         if head == ">" or line.startswith("**"):
-            return Verdict.MARK
-        if head in _WRAPS and (verdict := self._wrapped(line)) is not Verdict.TEXT:
+            return PrefixVerdict.MARK
+        if head in _WRAPS and (verdict := self._wrapped(line)) is not PrefixVerdict.TEXT:
             return verdict
         if head in "-+•*–#=":
             return self._mark(line)
@@ -84,67 +84,73 @@ class LineStart:
             return self._number(line, first)
         if head.isalpha():
             return self._label(line, first)
-        return Verdict.TEXT
+        return PrefixVerdict.TEXT
 
     @staticmethod
-    def _wrapped(line: str) -> Verdict:
+    def _wrapped(line: str) -> PrefixVerdict:
         """ "*User*:", "[Visitor]:", "@human:" """
         inner = line.lstrip(_WRAPS).replace("：", ":")
         if _WRAPPED.match(inner):
-            return Verdict.VISITOR
+            return PrefixVerdict.VISITOR
         wait = _MAYBE_WRAPPED.fullmatch(inner) and any(_starts(name, inner) for name in _BARE) and len(line) < 20
-        return Verdict.WAIT if wait else Verdict.TEXT
+        return PrefixVerdict.WAIT if wait else PrefixVerdict.TEXT
 
-    def _mark(self, line: str) -> Verdict:
+    def _mark(self, line: str) -> PrefixVerdict:
         if _MARK.match(line):
-            return Verdict.MARK if line[0] == "#" else Verdict.ITEM
+            return PrefixVerdict.MARK if line[0] == "#" else PrefixVerdict.ITEM
         if _RULE.match(line):
-            return Verdict.WAIT if not line.strip("-=") else Verdict.MARK if line[-1].isspace() else Verdict.TEXT
-        return Verdict.WAIT if len(line) == 1 or not line.strip("#") and len(line) < 7 else Verdict.TEXT
+            return (
+                PrefixVerdict.WAIT
+                if not line.strip("-=")
+                else PrefixVerdict.MARK
+                if line[-1].isspace()
+                else PrefixVerdict.TEXT
+            )
+        return PrefixVerdict.WAIT if len(line) == 1 or not line.strip("#") and len(line) < 7 else PrefixVerdict.TEXT
 
     @staticmethod
-    def _number(line: str, first: bool) -> Verdict:
+    def _number(line: str, first: bool) -> PrefixVerdict:
         """ "1. Bones" is a list; "7. I counted them." at the very beginning is an answer."""
         if found := _NUMBERED.match(line):
-            return Verdict.ITEM if not first or int(found[1]) == 1 else Verdict.TEXT
-        return Verdict.WAIT if re.fullmatch(r"\d{1,2}[.)]?", line) else Verdict.TEXT
+            return PrefixVerdict.ITEM if not first or int(found[1]) == 1 else PrefixVerdict.TEXT
+        return PrefixVerdict.WAIT if re.fullmatch(r"\d{1,2}[.)]?", line) else PrefixVerdict.TEXT
 
-    def _label(self, line: str, first: bool) -> Verdict:
+    def _label(self, line: str, first: bool) -> PrefixVerdict:
         label, colon, after = line.replace("：", ":").partition(":")
         label = _ASIDE.sub("", label)
         words = label.split()
         if len(label) > _LONGEST_LABEL or label.endswith("  ") or "\n" in label:
             bare = label.strip("*_# \n").casefold()
-            return Verdict.VISITOR if not first and bare in _BARE and label.endswith("\n") else Verdict.TEXT
+            return PrefixVerdict.VISITOR if not first and bare in _BARE and label.endswith("\n") else PrefixVerdict.TEXT
         may_be = self._may_be_label(label, words, first)
         if not colon:
-            return Verdict.WAIT if may_be else Verdict.TEXT
+            return PrefixVerdict.WAIT if may_be else PrefixVerdict.TEXT
         if not after:
-            return Verdict.WAIT
+            return PrefixVerdict.WAIT
         plain = _COUNT.sub("", label.casefold()).strip()
         if plain == "you" and not first:
-            return Verdict.VISITOR
+            return PrefixVerdict.VISITOR
         if after[0].isdigit() or not may_be:
-            return Verdict.TEXT
+            return PrefixVerdict.TEXT
         if plain in _QUESTIONS:
-            return Verdict.QUESTION
+            return PrefixVerdict.QUESTION
         if plain in _FIELDS and "\n" not in after and not after.strip()[:1].isupper():
-            return Verdict.TEXT if after.strip() else Verdict.WAIT
+            return PrefixVerdict.TEXT if after.strip() else PrefixVerdict.WAIT
         if plain in _VISITORS:
-            return Verdict.VISITOR
+            return PrefixVerdict.VISITOR
         if _is_person(plain):
             return self._person(plain, label, after, first)
-        return Verdict.MARK if plain in self._own or (first and len(words) > 1) else Verdict.TEXT
+        return PrefixVerdict.MARK if plain in self._own or (first and len(words) > 1) else PrefixVerdict.TEXT
 
     @staticmethod
-    def _person(plain: str, label: str, after: str, first: bool) -> Verdict:
+    def _person(plain: str, label: str, after: str, first: bool) -> PrefixVerdict:
         if not after.strip():
-            return Verdict.VISITOR if "\n" in after and not first else Verdict.WAIT
+            return PrefixVerdict.VISITOR if "\n" in after and not first else PrefixVerdict.WAIT
         if after.strip()[0].islower() and (first or plain not in _GUESTS):
-            return Verdict.TEXT
+            return PrefixVerdict.TEXT
         if not first or plain in _GUESTS:
-            return Verdict.VISITOR
-        return Verdict.MARK if " " in plain and label.istitle() else Verdict.TEXT
+            return PrefixVerdict.VISITOR
+        return PrefixVerdict.MARK if " " in plain and label.istitle() else PrefixVerdict.TEXT
 
     def _may_be_label(self, label: str, words: list[str], first: bool) -> bool:
         """Known labels in any letters; at the very beginning also a name, which is written with capitals."""
@@ -172,7 +178,7 @@ def _may_become_person(label: str) -> bool:
     return noun in _MAY_BE_PERSON
 
 
-def within(held: str) -> Verdict:
+def within(held: str) -> PrefixVerdict:
     """What the first characters of a sentence within a line are, which begin with a capital letter: "Visitor 2:" or
     "Man: Who" is somebody else's turn.
     """
@@ -180,18 +186,18 @@ def within(held: str) -> Verdict:
     plain = _COUNT.sub("", _ASIDE.sub("", label.casefold()))
     if not colon:
         may_be = plain in _MAY_BE_WITHIN or (_may_become_person(plain) and not plain.startswith(("a ", "an ")))
-        return Verdict.WAIT if may_be and len(label) <= _LONGEST_LABEL else Verdict.TEXT
+        return PrefixVerdict.WAIT if may_be and len(label) <= _LONGEST_LABEL else PrefixVerdict.TEXT
     if plain in _INLINE:
-        return Verdict.VISITOR
+        return PrefixVerdict.VISITOR
     if plain == "q":
-        return Verdict.QUESTION
+        return PrefixVerdict.QUESTION
     if not (plain in _QUESTIONS or _is_person(plain)) or (after and not after[0].isspace()):
-        return Verdict.TEXT
+        return PrefixVerdict.TEXT
     if not after.strip():
-        return Verdict.WAIT if len(after) < 3 else Verdict.TEXT
+        return PrefixVerdict.WAIT if len(after) < 3 else PrefixVerdict.TEXT
     if not after.strip()[0].isupper():
-        return Verdict.TEXT
-    return Verdict.QUESTION if plain in _QUESTIONS else Verdict.VISITOR
+        return PrefixVerdict.TEXT
+    return PrefixVerdict.QUESTION if plain in _QUESTIONS else PrefixVerdict.VISITOR
 
 
 def is_label(words: str) -> bool:

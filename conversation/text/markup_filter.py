@@ -3,7 +3,7 @@
 import re
 
 from conversation.text.line_modes import LineModes
-from conversation.text.line_prefixes import LineStart, Verdict
+from conversation.text.line_prefixes import LineStart, PrefixVerdict
 from conversation.text.spoken_text_buffer import PAUSES
 from conversation.text.unwrapper import Unwrapper
 
@@ -76,7 +76,9 @@ class SpeakableStream(LineModes):
             held, mode, self._held, self._mode = self._held, self._mode, "", self._in_text
             if mode == self._at_line:
                 verdict = self._line_start.judge(held + " \n", not self._said.last)
-                self._replay("" if verdict in (Verdict.MARK, Verdict.VISITOR, Verdict.QUESTION) else held)
+                self._replay(
+                    "" if verdict in (PrefixVerdict.MARK, PrefixVerdict.VISITOR, PrefixVerdict.QUESTION) else held
+                )
             elif mode in (self._in_address, self._in_hash, self._after_words, self._in_link):
                 self._replay(held[-1] if mode == self._in_address and held[-1] in PAUSES else "")
             elif mode == self._in_word:
@@ -91,20 +93,20 @@ class SpeakableStream(LineModes):
             return self._line_end(char)
         self._held += char
         verdict = self._line_start.judge(self._held, not self._said.last)
-        if verdict is Verdict.WAIT:
+        if verdict is PrefixVerdict.WAIT:
             return
         held, self._held = self._held, ""
-        if verdict is Verdict.TEXT:
+        if verdict is PrefixVerdict.TEXT:
             self._said.pause(".")
             self._replay(held)
-        elif verdict is Verdict.VISITOR:
+        elif verdict is PrefixVerdict.VISITOR:
             self.ended = bool(self._said.last)
             self._mode = self._in_skipped_line
-        elif verdict is Verdict.QUESTION:
+        elif verdict is PrefixVerdict.QUESTION:
             self._held = held
             self._question()
         else:
-            if verdict is Verdict.ITEM:
+            if verdict is PrefixVerdict.ITEM:
                 self._said.lines = 2
                 self._said.pause(",")
             rest = "" if held.startswith((">", "**")) else re.sub(r"^(?:[^:：]*[:：]|\S+\s)", "", held, count=1)

@@ -104,7 +104,7 @@ class Reply:
         return ConversationError(Stage.THINKING, "the model said nothing that can be spoken", "ask again")
 
 
-class Habits:
+class ModelHabits:
     """How each model answers, remembered as long as the show lasts."""
 
     def __init__(self) -> None:

@@ -3,7 +3,7 @@
 PAUSES = ",.;:!?…"
 
 
-class Said:
+class SpokenTextBuffer:
     """Collects characters; `last` is the last visible one, `tail` the last few."""
 
     def __init__(self) -> None:

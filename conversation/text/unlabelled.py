@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from conversation.text.json_answer import Balance, is_others, words_in
+from conversation.text.json_answer import BracketBalance, is_others, words_in
 from conversation.text.wrappings import PLANS, SAID, THINKS, Maybe, answer_label, label
 
 _JSON = re.compile(
@@ -73,7 +73,7 @@ class Unlabelled:
         self._line_begins = True
         self._thought_before = False
         self._fenced = self._began = False
-        self._balance: Balance | None = None
+        self._balance: BracketBalance | None = None
 
     @property
     def in_json(self) -> bool:
@@ -209,7 +209,7 @@ class Unlabelled:
             if self._balance.feed(char):
                 self._balance = None
         elif char in "{[":
-            self._balance = Balance()
+            self._balance = BracketBalance()
             self._balance.feed(char)
         elif char == "\n" or (char == ":" and self._answer_label.search(self._tail)):
             return self._end_action()
@@ -240,7 +240,7 @@ class Unlabelled:
         """functions.name({…}), to=functions.name … {…}"""
         self._held += char
         if self._balance is None and char in "{[(":
-            self._balance = Balance()
+            self._balance = BracketBalance()
         if self._balance is not None and self._balance.feed(char):
             said = _SAYS.fullmatch(self._held)
             self._held, self._balance, self._mode = "", None, self._in_text
@@ -255,7 +255,7 @@ class Unlabelled:
         if _CALL.match(self._held) and self._line_begins:
             return self._begin_call()
         if _JSON.match(self._held) or (not self._began and _STRINGS.fullmatch(self._held)):
-            self._mode, self._balance = self._in_json, Balance()
+            self._mode, self._balance = self._in_json, BracketBalance()
             for held in self._held:
                 self._balance.feed(held)
             return ""

@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable
 
 from conversation.text.entities import STARTS, Entities
-from conversation.text.json_answer import Balance
+from conversation.text.json_answer import BracketBalance
 from conversation.text.unlabelled import ASIDE, Unlabelled
-from conversation.text.wrappings import TAG_OPENERS, Kind, Maybe, Tag, is_word, scan
+from conversation.text.wrappings import TAG_OPENERS, Maybe, Tag, WrappingKind, is_word, scan
 
 _MUSING = re.compile(
     r"""^analysis[A-Z]
@@ -48,7 +48,7 @@ class Unwrapper:
         self._tag = self._held = self._tail = self._opening = ""
         self._entities = Entities()
         self._depth, self._stray, self._channel = 0, False, False
-        self._balance: Balance | None = None
+        self._balance: BracketBalance | None = None
         self._quoted = self._named = self._to_the_end = self._mused_late = False
 
     @property
@@ -146,27 +146,27 @@ class Unwrapper:
         out, before = self._inner.let_go() if self._mode == self._in_text else "", self.taken_back
         if self._mode == self._in_role:
             self._take_role()
-        if tag.kind is Kind.THOUGHT and tag.closing:
+        if tag.kind is WrappingKind.THOUGHT and tag.closing:
             self._end_thought(out)
-        elif tag.kind is Kind.THOUGHT:
+        elif tag.kind is WrappingKind.THOUGHT:
             out += self._release() if self._mused_late else ""
             self._begin_thought()
         elif self._mode == self._in_thought and not self._channel:
             return ""
-        elif tag.kind is Kind.PERHAPS:
+        elif tag.kind is WrappingKind.PERHAPS:
             self._held, self._mode, self._depth = "", self._in_doubt, 1
         elif self._mode == self._in_call:
             self._tag_in_call(tag)
-        elif tag.kind in (Kind.TOOL, Kind.CODE):
+        elif tag.kind in (WrappingKind.TOOL, WrappingKind.CODE):
             self._begin_call(tag)
-        elif tag.kind is Kind.ANSWER:
+        elif tag.kind is WrappingKind.ANSWER:
             if not tag.closing and not self._asked():
                 self._take_back(out)
-        elif tag.kind is Kind.CHANNEL:
+        elif tag.kind is WrappingKind.CHANNEL:
             self._held, self._mode = "", self._in_header
-        elif tag.kind is Kind.MESSAGE:
+        elif tag.kind is WrappingKind.MESSAGE:
             self._begin_message()
-        elif tag.kind is not Kind.NOTHING:
+        elif tag.kind is not WrappingKind.NOTHING:
             out += self._turn(tag, out)
         return "\n" if self.taken_back != before else out + "\n"
 
@@ -180,13 +180,13 @@ class Unwrapper:
         out = ""
         if self._mode == self._in_thought:
             self._end_thought()
-        elif self._mode == self._in_doubt and tag.kind is Kind.END:
+        elif self._mode == self._in_doubt and tag.kind is WrappingKind.END:
             out = self._release()
         if self._spoke() or any(c.isalnum() for c in before + out):
             self.ended = True
-        elif tag.kind is Kind.VISITOR and not tag.closing:
+        elif tag.kind is WrappingKind.VISITOR and not tag.closing:
             self._mode = self._in_other_turn
-        elif tag.kind is Kind.ROLE:
+        elif tag.kind is WrappingKind.ROLE:
             self._held, self._mode = "", self._in_role
         elif self._mode != self._in_doubt:
             self._mode = self._in_text
@@ -216,7 +216,7 @@ class Unwrapper:
         header, self._held = self._held.lower(), ""
         self._mode = self._in_text
         if "to=" in header:
-            self._begin_call(Tag(Kind.TOOL, False))
+            self._begin_call(Tag(WrappingKind.TOOL, False))
         elif header.strip().startswith("final"):
             self._take_back()
         else:
@@ -285,14 +285,19 @@ class Unwrapper:
     def _begin_call(self, tag: Tag) -> None:
         if not tag.closing and self._mode in (self._in_text, self._in_doubt):
             self._mode, self._depth, self._called, self._held = self._in_call, 1, True, ""
-            self._balance, self._named, self._to_the_end = None, tag.square, tag.kind is Kind.CODE
+            self._balance, self._named, self._to_the_end = None, tag.square, tag.kind is WrappingKind.CODE
 
     def _tag_in_call(self, tag: Tag) -> None:
-        if tag.kind is Kind.TOOL:
+        if tag.kind is WrappingKind.TOOL:
             self._depth += -1 if tag.closing else 1
-        if self._depth <= 0 or tag.kind in (Kind.END, Kind.ROLE, Kind.OURS, Kind.VISITOR):
+        if self._depth <= 0 or tag.kind in (
+            WrappingKind.END,
+            WrappingKind.ROLE,
+            WrappingKind.OURS,
+            WrappingKind.VISITOR,
+        ):
             self._mode = self._in_text
-        if tag.kind in (Kind.END, Kind.ROLE, Kind.OURS, Kind.VISITOR):
+        if tag.kind in (WrappingKind.END, WrappingKind.ROLE, WrappingKind.OURS, WrappingKind.VISITOR):
             self._turn(tag, "")
 
     def _in_call(self, char: str) -> str:
@@ -301,7 +306,7 @@ class Unwrapper:
             return ""
         if self._balance is None:
             if char in "{[" and (self._named or not self._held.strip()):
-                self._balance = Balance()
+                self._balance = BracketBalance()
             self._held = (self._held + char)[-_TAIL:]
         if self._balance is not None and self._balance.feed(char):
             self._balance, self._held = None, "x"

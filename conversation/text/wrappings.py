@@ -6,7 +6,7 @@ from enum import Enum
 from msgspec import Struct
 
 
-class Kind(Enum):
+class WrappingKind(Enum):
     THOUGHT = "notes of the model's own"
     ANSWER = "what is meant for the visitor"
     TOOL = "a call of a function"
@@ -22,7 +22,7 @@ class Kind(Enum):
 
 
 class Tag(Struct, frozen=True):
-    kind: Kind
+    kind: WrappingKind
     closing: bool
     square: bool = False
 
@@ -33,38 +33,38 @@ class Maybe(Enum):
 
 
 _OPENING = {
-    Kind.THOUGHT: """think thinking thought thoughts reasoning reason reflection reflect seed:think seed_think analysis
-        rationale scratchpad inner_monologue internal_monologue inner_thoughts internal_thoughts reasoning_content
-        monologue internal planning plan notes cot
+    WrappingKind.THOUGHT: """think thinking thought thoughts reasoning reason reflection reflect seed:think seed_think
+        analysis rationale scratchpad inner_monologue internal_monologue inner_thoughts internal_thoughts
+        reasoning_content monologue internal planning plan notes cot
         chain_of_thought thought_process thinking_process reasoning_process mm:think antml:thinking longcat_think
         begin_of_thought start_thinking start_of_thought think_start inner_prefix unused94 seed:cot_budget_reflect""",
-    Kind.ANSWER: """answer response final final_answer final_response reply output solution begin_of_solution
+    WrappingKind.ANSWER: """answer response final final_answer final_response reply output solution begin_of_solution
         begin_of_answer start_response start_text""",
-    Kind.TOOL: """tool_call tool_calls function_call function_calls function functions invoke parameter tool_use tool
-        tools tool_input use_tool execute toolcall tool_code minimax:tool_call antml:invoke antml:function_calls
+    WrappingKind.TOOL: """tool_call tool_calls function_call function_calls function functions invoke parameter tool_use
+        tool tools tool_input use_tool execute toolcall tool_code minimax:tool_call antml:invoke antml:function_calls
         antml:parameter
         action action_input tool_response tool_result tool_results tool_output function_result function_results
         available_tools start_action tools_prefix tool_calls_section_begin tool_call_begin tool_calls_begin
         tool_outputs_begin tool_output_begin""",
-    Kind.CODE: "python_tag",
-    Kind.END: """im_end im_sep eot_id eom_id eot eos endoftext end_of_text end_of_turn end_of_turn_token end_of_sentence
-        end_of_message end_of_utterance end_of_document endofprompt endofuser endofassistant end return s bos
-        begin_of_text
+    WrappingKind.CODE: "python_tag",
+    WrappingKind.END: """im_end im_sep eot_id eom_id eot eos endoftext end_of_text end_of_turn end_of_turn_token
+        end_of_sentence end_of_message end_of_utterance end_of_document endofprompt endofuser endofassistant end
+        return s bos begin_of_text
         begin_of_sentence startoftext message_end turn_end eod sep sys observation call unk pad sop role_sep \\s""",
-    Kind.ROLE: """im_start turn_start role_start start_header_id header_start start_of_turn start_of_role
+    WrappingKind.ROLE: """im_start turn_start role_start start_header_id header_start start_of_turn start_of_role
         start_of_turn_token start extra_id_1 special_11""",
-    Kind.OURS: "assistant model bot chatbot_token",
-    Kind.VISITOR: "user human visitor system developer user_token system_token ipython inst system_prompt",
-    Kind.CHANNEL: "channel",
-    Kind.MESSAGE: "message",
-    Kind.NOTHING: """constrain end_header_id header_end im_middle end_of_role args call_id tool_sep
+    WrappingKind.OURS: "assistant model bot chatbot_token",
+    WrappingKind.VISITOR: "user human visitor system developer user_token system_token ipython inst system_prompt",
+    WrappingKind.CHANNEL: "channel",
+    WrappingKind.MESSAGE: "message",
+    WrappingKind.NOTHING: """constrain end_header_id header_end im_middle end_of_role args call_id tool_sep
         tool_call_argument_begin""",
 }
 _CLOSING = {
-    Kind.THOUGHT: "end_of_thought end_thinking think_end inner_suffix unused95",
-    Kind.ANSWER: "end_of_solution end_of_answer end_response end_text",
-    Kind.TOOL: """tool_calls_section_end tool_call_end tool_calls_end tool_outputs_end tool_output_end end_action
-        tools_suffix""",
+    WrappingKind.THOUGHT: "end_of_thought end_thinking think_end inner_suffix unused95",
+    WrappingKind.ANSWER: "end_of_solution end_of_answer end_response end_text",
+    WrappingKind.TOOL: """tool_calls_section_end tool_call_end tool_calls_end tool_outputs_end tool_output_end
+        end_action tools_suffix""",
 }
 _TAGS = {name: Tag(kind, False) for kind, names in _OPENING.items() for name in names.split()}
 _TAGS |= {name: Tag(kind, True) for kind, names in _CLOSING.items() for name in names.split()}
@@ -73,11 +73,11 @@ _SQUARE = frozenset(
     call_id system_prompt scratchpad internal analysis monologue user system assistant human end eos eot""".split()
 )
 _PARTS = {
-    Kind.THOUGHT: """think thinking thinks thought thoughts reasoning scratchpad monologue reflection deliberation
-        cot""",
-    Kind.VISITOR: "user human visitor prompter system developer question query instruction",
-    Kind.OURS: "assistant bot model chatbot",
-    Kind.END: "eos eot eom eod eoa pad unk sop gmask bos sep separator end endof",
+    WrappingKind.THOUGHT: """think thinking thinks thought thoughts reasoning scratchpad monologue reflection
+        deliberation cot""",
+    WrappingKind.VISITOR: "user human visitor prompter system developer question query instruction",
+    WrappingKind.OURS: "assistant bot model chatbot",
+    WrappingKind.END: "eos eot eom eod eoa pad unk sop gmask bos sep separator end endof",
 }
 _PART = {part: kind for kind, parts in _PARTS.items() for part in parts.split()}
 _WORD = re.compile(r"(?:end|start|begin)(?=[a-z])|(?<=end)of|(?<=start)of|(?<=begin)of|[a-z]+")
@@ -91,10 +91,10 @@ _FOR_WORDS = frozenset("{«‹《⟨【")
 TAG_OPENERS = frozenset(_CLOSERS)
 _LONGEST = 120
 _GEMMA = {
-    "<|channel>": Tag(Kind.THOUGHT, False),
-    "<channel|>": Tag(Kind.THOUGHT, True),
-    "<|turn>": Tag(Kind.ROLE, False),
-    "<turn|>": Tag(Kind.END, False),
+    "<|channel>": Tag(WrappingKind.THOUGHT, False),
+    "<channel|>": Tag(WrappingKind.THOUGHT, True),
+    "<|turn>": Tag(WrappingKind.ROLE, False),
+    "<turn|>": Tag(WrappingKind.END, False),
 }
 
 
@@ -117,8 +117,8 @@ def scan(text: str) -> Tag | Maybe:
         if tag is None or inside.rstrip().endswith("/"):
             return Maybe.NO
         return Tag(tag.kind, True) if inside.lstrip("| \t").startswith("/") else tag
-    if text[-1] == "\n" and inside.startswith("/") and name in _TAGS and _TAGS[name].kind is Kind.THOUGHT:
-        return Tag(Kind.THOUGHT, True)  # </think without its bracket
+    if text[-1] == "\n" and inside.startswith("/") and name in _TAGS and _TAGS[name].kind is WrappingKind.THOUGHT:
+        return Tag(WrappingKind.THOUGHT, True)  # </think without its bracket
     if "\n" in text or len(text) > _LONGEST:
         return Maybe.NO
     known = name in _TAGS or name == "turn" or _by_parts(name, "|" in inside) is not None
@@ -133,10 +133,10 @@ def _square(text: str, inside: str, name: str, whole: bool) -> Tag | Maybe:
         plain = inside.lstrip("/").lower()
         return Maybe.WAIT if any(tag.startswith(plain) for tag in _SQUARE) else Maybe.NO
     known = inside.lstrip("/").lower() in _SQUARE
-    if not known or (text[0] in _FOR_WORDS and _TAGS[name].kind is not Kind.THOUGHT):
+    if not known or (text[0] in _FOR_WORDS and _TAGS[name].kind is not WrappingKind.THOUGHT):
         return Maybe.NO
     if not closing and name != "inst" and (text[0] in _FOR_WORDS or not inside.isupper()):
-        return Tag(Kind.PERHAPS, False, square=True) if name == "think" else Maybe.NO
+        return Tag(WrappingKind.PERHAPS, False, square=True) if name == "think" else Maybe.NO
     return Tag(_TAGS[name].kind, closing, square=True)
 
 
@@ -147,15 +147,15 @@ def _by_parts(name: str, barred: bool) -> Tag | None:
     words = _WORD.findall(name)
     kinds = [_PART[word] for word in words if word in _PART]
     closing = "end" in words or "stop" in words
-    if Kind.THOUGHT in kinds:
-        return Tag(Kind.THOUGHT, closing)
+    if WrappingKind.THOUGHT in kinds:
+        return Tag(WrappingKind.THOUGHT, closing)
     if words and words[0] in _CALLED and "_" in name:
-        return Tag(Kind.TOOL, closing)
+        return Tag(WrappingKind.TOOL, closing)
     if len(words) > 1 and words[0] in _OF_OTHERS and _SAYS.issuperset(words[1:]):
-        return Tag(Kind.VISITOR, False)
+        return Tag(WrappingKind.VISITOR, False)
     if not (barred or name.startswith("_")) or not (kinds or closing):
         return None
-    return Tag(Kind.END if closing or Kind.END in kinds else kinds[0], False)
+    return Tag(WrappingKind.END if closing or WrappingKind.END in kinds else kinds[0], False)
 
 
 _NOUN_FOLLOWS = re.compile(r"(?i)\b(?:an?|the|this|that|my|your|his|her|our|their|no|any|every|some|of)$")
@@ -167,13 +167,13 @@ def is_word(tag: Tag, text: str, before: str | None, quoted: bool) -> bool:
     """
     line = (before or "").rpartition("\n")[2]
     words = line.rstrip(" ")
-    if tag.kind is Kind.PERHAPS:
+    if tag.kind is WrappingKind.PERHAPS:
         return quoted or bool(words) or before is None
     if quoted or before is None or not text[1].isalpha() or not line.endswith(" "):
         return quoted
-    if tag.kind in (Kind.VISITOR, Kind.OURS):
+    if tag.kind in (WrappingKind.VISITOR, WrappingKind.OURS):
         return words[-1:].isalnum()
-    return tag.kind in (Kind.ANSWER, Kind.TOOL) and bool(_NOUN_FOLLOWS.search(words))
+    return tag.kind in (WrappingKind.ANSWER, WrappingKind.TOOL) and bool(_NOUN_FOLLOWS.search(words))
 
 
 _MARKUP = r"[\s*_#>(\d.)\-]*"

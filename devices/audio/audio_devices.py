@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 from msgspec import Struct, structs
 
 from devices.audio import device_names, miniaudio_streams
-from devices.audio.device_names import Match, Row
+from devices.audio.device_names import DeviceEntry, Match
 from devices.audio.microphone_clip import RecordedVisitor, recorded_visitors
 from devices.audio.microphone_miniaudio import MiniaudioMicrophone
 from devices.audio.microphone_sounddevice import SounddeviceMicrophone
-from devices.audio.sound_device import Inlet, OnChange, Outlet, SoundDevice
+from devices.audio.sound_device import InputDevice, OnChange, OutputDevice, SoundDevice
 from devices.audio.speaker_miniaudio import MiniaudioSpeaker
 from devices.audio.speaker_sounddevice import SounddeviceSpeaker
 from devices.audio.switching import AnyInlet, NullOutlet, RecordedInlet, SwitchingMicrophone, SwitchingSpeaker
@@ -38,7 +38,7 @@ AnySpeaker = SwitchingSpeaker
 AnyMicrophone = SwitchingMicrophone
 
 
-class Found(Struct, frozen=True):
+class AudioDevice(Struct, frozen=True):
     """A device of the operating system, and how to open it."""
 
     name: str
@@ -51,7 +51,7 @@ class Found(Struct, frozen=True):
     channels: int = 1
 
 
-class Listed(Struct, frozen=True):
+class NamedDevice(Struct, frozen=True):
     """A device that may be chosen by its name."""
 
     name: str
@@ -64,14 +64,14 @@ class Listed(Struct, frozen=True):
     """It hears a speaker, and is used by its full name alone."""
 
 
-def devices(kind: str) -> list[Listed]:
+def devices(kind: str) -> list[NamedDevice]:
     """All `kind` ("input" or "output") devices that are there now, the default first, monitors late; last the
     stand-in, which always is. Takes 5 to 20 ms. PortAudio's own list is as old as the program and is not asked.
     """
     rows = _answer(lambda: miniaudio_streams.rows(kind))
     chosen = device_names.default(kind, rows)
     listed = [
-        Listed(
+        NamedDevice(
             label,
             row.backend,
             row is chosen,
@@ -82,17 +82,19 @@ def devices(kind: str) -> list[Listed]:
     ]
     listed.sort(key=lambda row: (row.monitor, not row.default))
     stand_in = (
-        Listed("recorded", "recorded", simulated=True) if kind == "input" else Listed("null", "null", False, True)
+        NamedDevice("recorded", "recorded", simulated=True)
+        if kind == "input"
+        else NamedDevice("null", "null", False, True)
     )
     return [*listed, stand_in]
 
 
-def find(kind: str, wanted: str) -> Found | None:
+def find(kind: str, wanted: str) -> AudioDevice | None:
     """The default ("auto") or the named `kind` ("input" or "output") device; None if there is none."""
     return next(iter(find_all(kind, wanted)), None)
 
 
-def find_all(kind: str, wanted: str) -> list[Found]:
+def find_all(kind: str, wanted: str) -> list[AudioDevice]:
     """Every way to reach that device, the best first; one that was plugged in again may open by the second alone. A
     part of a name will do where no device has all of it (see device_names).
     """
@@ -126,7 +128,7 @@ def _label(role: str, wanted: str, found: Sequence[SoundDevice], stand_in: Sound
     return found[0].name if found else stand_in.name if wanted == "auto" else wanted
 
 
-def outlets(wanted: str, rate: int) -> list[Outlet]:
+def outlets(wanted: str, rate: int) -> list[OutputDevice]:
     """Those that play `rate` and answer to `wanted`, none of them open."""
     if wanted == "null":
         return [NullOutlet()]
@@ -140,23 +142,23 @@ def inlets(wanted: str) -> list[AnyInlet]:
     return [_inlet(found) for found in find_all("input", wanted)]
 
 
-def _outlet(found: Found, rate: int) -> Outlet:
-    outlet: Outlet = MiniaudioSpeaker(found.name, found.driver, found.key, rate)
+def _outlet(found: AudioDevice, rate: int) -> OutputDevice:
+    outlet: OutputDevice = MiniaudioSpeaker(found.name, found.driver, found.key, rate)
     if found.driver == "PortAudio":
         outlet = SounddeviceSpeaker(found.name, found.key, found.rate, rate)
     outlet.identity = found.identity
     return outlet
 
 
-def _inlet(found: Found) -> Inlet:
-    inlet: Inlet = MiniaudioMicrophone(found.name, found.driver, found.key)
+def _inlet(found: AudioDevice) -> InputDevice:
+    inlet: InputDevice = MiniaudioMicrophone(found.name, found.driver, found.key)
     if found.driver == "PortAudio":
         inlet = SounddeviceMicrophone(found.name, found.key, found.rate, _channels(found))
     inlet.identity = found.identity
     return inlet
 
 
-def _channels(found: Found) -> int:
+def _channels(found: AudioDevice) -> int:
     """To open. What leads to a server, which mixes, says that it has as many as anybody may want."""
     most = miniaudio_streams.USUAL if found.name in _SERVERS else miniaudio_streams.MOST
     return max(1, min(found.channels, most))
@@ -191,7 +193,7 @@ def _quiet_libraries() -> Iterator[None]:
         os.close(null)
 
 
-def _default(kind: str) -> list[Found]:
+def _default(kind: str) -> list[AudioDevice]:
     """Where the system's default is a monitor, or the place of a card that is missing, the first real one."""
     rows = miniaudio_streams.rows(kind)
     row = device_names.default(kind, rows)
@@ -199,15 +201,15 @@ def _default(kind: str) -> list[Found]:
         return [] if rows else _portaudio(kind)
     identity = row.id or row.name
     if not row.default and any(other.default for other in rows):
-        return [Found(row.name, row.backend, row.key, LIVE_RATE, identity)]
+        return [AudioDevice(row.name, row.backend, row.key, LIVE_RATE, identity)]
     role = "microphone" if kind == "input" else "speaker"
     # a server moves a stream without a name to another device, the last microphone that is pulled out to a monitor
     key = row.key if kind == "input" and row.default and row.id else None
-    ours = Found(f"default {role} ({row.backend})", row.backend, key, LIVE_RATE, identity)
+    ours = AudioDevice(f"default {role} ({row.backend})", row.backend, key, LIVE_RATE, identity)
     return [*(structs.replace(way, identity=identity) for way in _portaudio(kind)), ours]
 
 
-def _named(kind: str, wanted: str) -> list[Found]:
+def _named(kind: str, wanted: str) -> list[AudioDevice]:
     ours = device_names.match(kind, wanted, miniaudio_streams.rows(kind))
     ways = [] if ours is None else [(ours.rank, _found(ours))]
     if ours is None or ours.label == ours.row.name:  # which of two twins one is, PortAudio does not know
@@ -216,29 +218,29 @@ def _named(kind: str, wanted: str) -> list[Found]:
     return exact or [found for _, found in sorted(ways, key=lambda way: way[0])]
 
 
-def _found(match: Match) -> Found:
+def _found(match: Match) -> AudioDevice:
     row = match.row
-    return Found(match.label, row.backend, row.key, LIVE_RATE, row.id or match.label)
+    return AudioDevice(match.label, row.backend, row.key, LIVE_RATE, row.id or match.label)
 
 
-def _portaudio(kind: str) -> list[Found]:
+def _portaudio(kind: str) -> list[AudioDevice]:
     """Its default device. Raises nothing."""
     rows, rates = _portaudio_rows(kind)
     return [_by_portaudio(row, row.name, rates) for row in rows if row.default and not device_names.hears_us(kind, row)]
 
 
-def _portaudio_named(kind: str, wanted: str) -> list[tuple[int, Found]]:
+def _portaudio_named(kind: str, wanted: str) -> list[tuple[int, AudioDevice]]:
     rows, rates = _portaudio_rows(kind)
     found = device_names.match(kind, wanted, rows)
     return [] if found is None else [(found.rank, _by_portaudio(found.row, found.label, rates))]
 
 
-def _by_portaudio(row: Row, label: str, rates: dict[int, tuple[int, int]]) -> Found:
+def _by_portaudio(row: DeviceEntry, label: str, rates: dict[int, tuple[int, int]]) -> AudioDevice:
     rate, channels = rates[row.key]
-    return Found(label, "PortAudio", row.key, rate, label, channels)
+    return AudioDevice(label, "PortAudio", row.key, rate, label, channels)
 
 
-def _portaudio_rows(kind: str) -> tuple[list[Row], dict[int, tuple[int, int]]]:
+def _portaudio_rows(kind: str) -> tuple[list[DeviceEntry], dict[int, tuple[int, int]]]:
     """Its devices, and the rate and channels of each. Its list is as old as the program: when a card has come or gone
     since, its numbers may mean others, but for those that lead to a sound server.
     """
@@ -253,7 +255,7 @@ def _portaudio_rows(kind: str) -> tuple[list[Row], dict[int, tuple[int, int]]]:
     except (ValueError, sounddevice.PortAudioError):
         return [], {}
     ways = [info for info in infos if info[f"max_{kind}_channels"] > 0 and (now == then or info["name"] in _SERVERS)]
-    rows = [Row(info["name"], "PortAudio", info["index"], info["index"] == default) for info in ways]
+    rows = [DeviceEntry(info["name"], "PortAudio", info["index"], info["index"] == default) for info in ways]
     return rows, {i["index"]: (int(i["default_samplerate"]), i[f"max_{kind}_channels"]) for i in ways}
 
 

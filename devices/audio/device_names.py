@@ -36,7 +36,7 @@ _MONITOR = re.compile(
 """What hears a speaker, by its name in lower case; asked where no id tells."""
 
 
-class Row(Struct, frozen=True):
+class DeviceEntry(Struct, frozen=True):
     """One of the devices that the operating system offers now."""
 
     name: str
@@ -61,13 +61,13 @@ class Row(Struct, frozen=True):
 
 
 class Match(Struct, frozen=True):
-    row: Row
+    row: DeviceEntry
     label: str
     rank: int
     """0 exact .. 3 only its words."""
 
 
-def labels(rows: Sequence[Row]) -> list[str]:
+def labels(rows: Sequence[DeviceEntry]) -> list[str]:
     """A name for each that no other has: twins are numbered in the order of their ids, "USB PnP #2"."""
     seen = Counter(folded(row.name) for row in rows)
     numbered: Counter[str] = Counter()
@@ -80,7 +80,7 @@ def labels(rows: Sequence[Row]) -> list[str]:
     return out
 
 
-def match(kind: str, wanted: str, rows: Sequence[Row]) -> Match | None:
+def match(kind: str, wanted: str, rows: Sequence[DeviceEntry]) -> Match | None:
     """The best of `rows` ("input" or "output") for a name, a part of one, or an id; the default among equals. A
     monitor only by all of its name.
     """
@@ -92,13 +92,13 @@ def match(kind: str, wanted: str, rows: Sequence[Row]) -> Match | None:
     return min(found, key=lambda m: (m.rank, hears_us(kind, m.row), not m.row.default, m.row.id), default=None)
 
 
-def default(kind: str, rows: Sequence[Row]) -> Row | None:
+def default(kind: str, rows: Sequence[DeviceEntry]) -> DeviceEntry | None:
     """The one to use when nothing is named: the default if it is a real one, else the first that is."""
     real = [row for row in rows if not hears_us(kind, row) and not row.dummy]
     return next((row for row in real if row.default), real[0] if real else None)
 
 
-def hears_us(kind: str, row: Row) -> bool:
+def hears_us(kind: str, row: DeviceEntry) -> bool:
     """Of an input that it is a monitor; a speaker may have that word in its name, a screen's for example."""
     return kind == "input" and row.monitor
 
@@ -110,7 +110,7 @@ def folded(name: str) -> str:
     return "".join(kinds.get(unicodedata.category(sign), sign) for sign in text)
 
 
-def _rank(wanted: str, row: Row, label: str) -> int | None:
+def _rank(wanted: str, row: DeviceEntry, label: str) -> int | None:
     sought, name = folded(wanted), folded(row.name)
     if not sought:
         return None

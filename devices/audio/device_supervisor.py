@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from msgspec import Struct
 
-from devices.audio.sound_device import OnChange, Pace, SoundDevice, State
+from devices.audio.sound_device import OnChange, RetryPace, SoundDevice, State
 from devices.errors import DeviceError
 
 _LOG = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ class _Wish(Struct):
     granted: Future[str]
 
 
-class DeviceKeeper(Generic[D]):
+class DeviceSupervisor(Generic[D]):
     """`make(name)` gives the devices that answer to `name` ("auto": the default), the best first, none of them open.
     `take` is told which one is used from now on, or None while there is none. `stand_in` serves a rig that says
     "auto" on a machine without any, until one comes.
@@ -39,7 +39,7 @@ class DeviceKeeper(Generic[D]):
         take: Callable[[D | None], None],
         stand_in: Callable[[], D],
         on_change: OnChange | None = None,
-        pace: Pace | None = None,
+        pace: RetryPace | None = None,
     ) -> None:
         self.role, self.chosen = role, wanted
         self.fault = ""
@@ -50,7 +50,7 @@ class DeviceKeeper(Generic[D]):
         self.on_change = on_change
         self._may_default = wanted == "auto"
         self._make, self._take, self._stand_in = make, take, stand_in
-        self._pace = pace or Pace()
+        self._pace = pace or RetryPace()
         self._lock = threading.Condition()
         self._wish: _Wish | None = None
         self._stop = False

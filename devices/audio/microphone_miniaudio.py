@@ -8,8 +8,8 @@ import miniaudio
 import numpy as np
 
 from conversation.audio import HEARING_RATE
-from devices.audio.miniaudio_streams import USUAL, ArrayCapture, Capture, Streaming, SurroundCapture, channels
-from devices.audio.sound_device import Inlet
+from devices.audio.miniaudio_streams import USUAL, ArrayCapture, CaptureStream, Streaming, SurroundCapture, channels
+from devices.audio.sound_device import InputDevice
 from devices.errors import DeviceError
 from devices.sound.channels import ChannelPicker
 
@@ -17,7 +17,7 @@ _SOUND_S = 0.4
 """After which a device that sends zeros alone is thought to be misunderstood; no converter is so quiet."""
 
 
-class MiniaudioMicrophone(Streaming, Inlet):
+class MiniaudioMicrophone(Streaming, InputDevice):
     """Open for the whole show, so that the first syllable is already in the ring when the button goes down."""
 
     def __init__(self, name: str, backend: str, key: Any) -> None:
@@ -37,15 +37,15 @@ class MiniaudioMicrophone(Streaming, Inlet):
             if count <= USUAL or self._sounds.wait(_SOUND_S):
                 return
             self.close()
-        self._open(Capture, 1)
+        self._open(CaptureStream, 1)
 
-    def _kinds(self, count: int) -> tuple[type[Capture], ...]:
+    def _kinds(self, count: int) -> tuple[type[CaptureStream], ...]:
         """A server passes no sound between channels that it takes to be elsewhere, and tells nobody where they are."""
         if count == 1:
             return ()
-        return (ArrayCapture, SurroundCapture) if count > USUAL and self.driver == "PulseAudio" else (Capture,)
+        return (ArrayCapture, SurroundCapture) if count > USUAL and self.driver == "PulseAudio" else (CaptureStream,)
 
-    def _open(self, kind: type[Capture], count: int) -> None:
+    def _open(self, kind: type[CaptureStream], count: int) -> None:
         format_ = miniaudio.SampleFormat.SIGNED16
         of = {"input_format": format_, "sample_rate": HEARING_RATE}
         self._start("microphone", kind, self._sink(ChannelPicker(count)), nchannels=count, **of)

@@ -7,12 +7,12 @@ import numpy as np
 import soxr
 
 from conversation.audio import HEARING_RATE
-from devices.audio.sound_device import Inlet
+from devices.audio.sound_device import InputDevice
 from devices.errors import DeviceError
 from devices.sound.channels import ChannelPicker
 
 
-class SounddeviceMicrophone(Inlet):
+class SounddeviceMicrophone(InputDevice):
     """Opened at the device's own rate, which always works, and brought to 16 kHz here."""
 
     def __init__(self, name: str, index: int, rate: int, channels: int = 1) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import miniaudio
 
-from devices.audio.device_names import Row
+from devices.audio.device_names import DeviceEntry
 from devices.audio.sound_device import SoundDevice
 from devices.errors import DeviceError
 
@@ -19,7 +19,7 @@ _NULL_DEVICE = "Discard all samples"
 """On a machine without sound ALSA still offers its own null device; ours keeps a better clock."""
 
 
-def rows(kind: str) -> list[Row]:
+def rows(kind: str) -> list[DeviceEntry]:
     """All "input" or "output" devices, looked up again. Asks none of them for its formats: a busy one fails then."""
     ffi, lib = miniaudio.ffi, miniaudio.lib
     try:
@@ -38,7 +38,7 @@ def rows(kind: str) -> list[Row]:
         name = ffi.string(info.name).decode(errors="replace")
         if not name.startswith(_NULL_DEVICE):
             key = ffi.new("ma_device_id *", info.id)
-            found.append(Row(name, context.backend, key, bool(info.isDefault), _words(context.backend, key)))
+            found.append(DeviceEntry(name, context.backend, key, bool(info.isDefault), _words(context.backend, key)))
     return found
 
 
@@ -100,15 +100,15 @@ class _Closing:
             miniaudio.lib.ma_context_uninit(context)
 
 
-class Playback(_Closing, miniaudio.PlaybackDevice):  # type: ignore[misc]
+class PlaybackStream(_Closing, miniaudio.PlaybackDevice):  # type: ignore[misc]
     """As miniaudio's."""
 
 
-class Capture(_Closing, miniaudio.CaptureDevice):  # type: ignore[misc]
+class CaptureStream(_Closing, miniaudio.CaptureDevice):  # type: ignore[misc]
     """As miniaudio's."""
 
 
-class ArrayCapture(Capture):
+class ArrayCapture(CaptureStream):
     """As PulseAudio has an array: its channels are numbered, and have no place in a room. Both its library and
     miniaudio must be told, for each passes no sound between places that differ.
     """
@@ -141,7 +141,7 @@ class Streaming(SoundDevice):
     def _start(
         self,
         role: str,
-        kind: type[Capture] | type[Playback],
+        kind: type[CaptureStream] | type[PlaybackStream],
         stream: Generator[Any, Any, None],
         nchannels: int = 1,
         **of: Any,

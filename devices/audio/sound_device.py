@@ -18,7 +18,7 @@ Push = Callable[[Samples], None]
 """16 kHz samples whose last one was just heard."""
 
 
-class Pace(Struct, frozen=True):
+class RetryPace(Struct, frozen=True):
     """How soon a device is missed, and how often it is looked for; seconds."""
 
     tick_s: float = 0.25
@@ -56,7 +56,7 @@ class SoundDevice:
         """Of one that is not open, nothing."""
 
 
-class Outlet(SoundDevice):
+class OutputDevice(SoundDevice):
     """A speaker: pulls from `feed` whatever it wants, silence included, for as long as it is open."""
 
     latency_s: float | None = None
@@ -71,7 +71,7 @@ class Outlet(SoundDevice):
         return self.feed(count, at)
 
 
-class Inlet(SoundDevice):
+class InputDevice(SoundDevice):
     """A microphone: pushes all it hears into `sink`."""
 
     def __init__(self, name: str, driver: str) -> None:

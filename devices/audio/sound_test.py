@@ -33,12 +33,12 @@ _POLL_S = 0.02
 _STALL_S = 3.0
 
 
-class SomeMicrophone(Microphone, Protocol):
+class TestedMicrophone(Microphone, Protocol):
     @property
     def simulated(self) -> bool: ...
 
 
-class Hearing(Struct, frozen=True):
+class HeardVoice(Struct, frozen=True):
     """What the microphone heard of somebody; dB of full scale."""
 
     peak_db: float
@@ -60,10 +60,10 @@ class BeepHeard(Struct, frozen=True):
     """
 
 
-def judge(pcm: Samples, rate: int = HEARING_RATE) -> Hearing:
+def judge(pcm: Samples, rate: int = HEARING_RATE) -> HeardVoice:
     """Of a recording in which somebody speaks and pauses."""
     floor, voice = quiet_and_loud(pcm, rate)
-    return Hearing(round(peak_db(pcm), 1), round(floor, 1), round(voice - floor, 1), clipped(pcm))
+    return HeardVoice(round(peak_db(pcm), 1), round(floor, 1), round(voice - floor, 1), clipped(pcm))
 
 
 def tone(rate: int, seconds: float = _TONE_S) -> Samples:
@@ -99,7 +99,7 @@ def listen_for_tone(before: Samples, during: Samples, rate: int = HEARING_RATE) 
 
 async def hear_yourself(
     microphone: Microphone, speaker: Speaker, seconds: float = 3.0, free: Callable[[], bool] = lambda: True
-) -> Hearing:
+) -> HeardVoice:
     """Records for so long, then plays it if the speaker is still `free`; returns when it was heard. A recorded visitor
     may end before. Raises ConversationError where there is no microphone.
     """
@@ -114,7 +114,7 @@ async def hear_yourself(
     return judge(pcm)
 
 
-async def beep(microphone: SomeMicrophone, speaker: Speaker) -> BeepHeard:
+async def beep(microphone: TestedMicrophone, speaker: Speaker) -> BeepHeard:
     """Plays the tone, and says whether the microphone heard it. Raises ConversationError without a microphone."""
     if microphone.simulated:
         await play(speaker, speaker.rate, tone(speaker.rate))

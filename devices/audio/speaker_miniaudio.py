@@ -7,13 +7,13 @@ from typing import Any
 import miniaudio
 
 from devices.audio.device_clock import QueueClock, RateChanger
-from devices.audio.miniaudio_streams import BUFFER_MS, Playback, Streaming
-from devices.audio.sound_device import Outlet
+from devices.audio.miniaudio_streams import BUFFER_MS, PlaybackStream, Streaming
+from devices.audio.sound_device import OutputDevice
 
 _RATE = 48_000
 
 
-class MiniaudioSpeaker(Streaming, Outlet):
+class MiniaudioSpeaker(Streaming, OutputDevice):
     """Open at 48 kHz, which the device converts if it must; another `rate` is brought there by soxr."""
 
     def __init__(self, name: str, backend: str, key: Any, rate: int) -> None:
@@ -27,7 +27,7 @@ class MiniaudioSpeaker(Streaming, Outlet):
 
     def open(self) -> None:
         format_ = miniaudio.SampleFormat.SIGNED16
-        self._start("speaker", Playback, self._stream(), output_format=format_, sample_rate=_RATE)
+        self._start("speaker", PlaybackStream, self._stream(), output_format=format_, sample_rate=_RATE)
 
     def _stream(self) -> Generator[bytes, int, None]:
         pull = self.pull if self._rate == _RATE else RateChanger(self.pull, self._rate, _RATE).pull

@@ -4,11 +4,11 @@ from time import monotonic
 from typing import Any
 
 from devices.audio.device_clock import RateChanger
-from devices.audio.sound_device import Outlet, Pull
+from devices.audio.sound_device import OutputDevice, Pull
 from devices.errors import DeviceError
 
 
-class SounddeviceSpeaker(Outlet):
+class SounddeviceSpeaker(OutputDevice):
     """Open at our rate if the device takes it, else at its own; needs the PortAudio library of the system."""
 
     def __init__(self, name: str, index: int, device_rate: int, rate: int) -> None:

@@ -11,16 +11,16 @@ from conversation.audio import Samples
 from conversation.errors import ConversationError
 from conversation.ports import Recording
 from conversation.stages import Stage
-from devices.audio.device_supervisor import DeviceKeeper
+from devices.audio.device_supervisor import DeviceSupervisor
 from devices.audio.microphone_clip import RecordedVisitor
-from devices.audio.sound_device import Inlet, OnChange, Outlet, Pace, SoundDevice
+from devices.audio.sound_device import InputDevice, OnChange, OutputDevice, RetryPace, SoundDevice
 from devices.audio.speaker_null import NullClock
 from devices.sound.input_ring import InputRing
 from devices.sound.noise import NoiseFilter
 from devices.sound.output_queue import OutputQueue
 
 
-class NullOutlet(Outlet):
+class NullOutlet(OutputDevice):
     """No device at all: the speaker's own clock plays."""
 
     simulated = True
@@ -45,7 +45,7 @@ class RecordedInlet(SoundDevice):
         self.visitor.__exit__()
 
 
-AnyInlet = Inlet | RecordedInlet
+AnyInlet = InputDevice | RecordedInlet
 
 
 class SwitchingSpeaker(OutputQueue):
@@ -59,14 +59,14 @@ class SwitchingSpeaker(OutputQueue):
         self,
         rate: int,
         wanted: str,
-        make: Callable[[str], Sequence[Outlet]],
+        make: Callable[[str], Sequence[OutputDevice]],
         on_change: OnChange | None = None,
-        pace: Pace | None = None,
+        pace: RetryPace | None = None,
     ) -> None:
         super().__init__(rate)
-        self._device: Outlet | None = None
+        self._device: OutputDevice | None = None
         self._clock = NullClock(self, self._pull_alone)
-        self.keeper = DeviceKeeper("speaker", wanted, make, self._connect, NullOutlet, on_change, pace)
+        self.keeper = DeviceSupervisor("speaker", wanted, make, self._connect, NullOutlet, on_change, pace)
 
     @property
     def name(self) -> str:
@@ -93,7 +93,7 @@ class SwitchingSpeaker(OutputQueue):
         return self._device.latency_s if self._device is not None else None
 
     def pick(self, name: str, saved: bool = False) -> str:
-        """See `DeviceKeeper.pick`. Blocks; raises DeviceError."""
+        """See `DeviceSupervisor.pick`. Blocks; raises DeviceError."""
         return self.keeper.pick(name, saved)
 
     def __enter__(self) -> Self:
@@ -106,7 +106,7 @@ class SwitchingSpeaker(OutputQueue):
         self._device = None
         self._clock.stop()
 
-    def _connect(self, outlet: Outlet | None) -> None:
+    def _connect(self, outlet: OutputDevice | None) -> None:
         if outlet is None or outlet.simulated:
             self._device = None
             self._clock.start()
@@ -115,7 +115,7 @@ class SwitchingSpeaker(OutputQueue):
             self._device = outlet
             self._clock.stop()
 
-    def _feed(self, outlet: Outlet, count: int, at: float) -> Samples:
+    def _feed(self, outlet: OutputDevice, count: int, at: float) -> Samples:
         """One that was exchanged, and hangs on, gets silence."""
         return self.pull(count, at) if self._device is outlet else np.zeros(count, np.int16)
 
@@ -137,12 +137,12 @@ class SwitchingMicrophone(InputRing):
         stand_in: Callable[[], AnyInlet],
         on_change: OnChange | None = None,
         noise: NoiseFilter | None = None,
-        pace: Pace | None = None,
+        pace: RetryPace | None = None,
     ) -> None:
         super().__init__()
         self._noise = noise
         self._device: AnyInlet | None = None
-        self.keeper = DeviceKeeper("microphone", wanted, make, self._connect, stand_in, on_change, pace)
+        self.keeper = DeviceSupervisor("microphone", wanted, make, self._connect, stand_in, on_change, pace)
 
     @property
     def name(self) -> str:
@@ -171,7 +171,7 @@ class SwitchingMicrophone(InputRing):
         return super().level_db if device is not None else None
 
     def pick(self, name: str, saved: bool = False) -> str:
-        """See `DeviceKeeper.pick`. Blocks; raises DeviceError."""
+        """See `DeviceSupervisor.pick`. Blocks; raises DeviceError."""
         return self.keeper.pick(name, saved)
 
     def record(self, pre_roll_s: float) -> Recording:  # type: ignore[override]
@@ -196,12 +196,12 @@ class SwitchingMicrophone(InputRing):
         self.lose()
 
     def _connect(self, inlet: AnyInlet | None) -> None:
-        if isinstance(inlet, Inlet):
+        if isinstance(inlet, InputDevice):
             inlet.sink = partial(self._hear, inlet)
         self._device = inlet
-        if not isinstance(inlet, Inlet):
+        if not isinstance(inlet, InputDevice):
             self.lose()
 
-    def _hear(self, inlet: Inlet, pcm: Samples) -> None:
+    def _hear(self, inlet: InputDevice, pcm: Samples) -> None:
         if self._device is inlet:
             self.push(pcm)

@@ -15,7 +15,7 @@ class Button(Struct, frozen=True):
     down: bool
 
 
-class Link(Protocol):
+class BoardLink(Protocol):
     """The line to a board: `devices.serial_port.SerialPort`, or a test's own. Raises DeviceError."""
 
     @property
@@ -67,7 +67,7 @@ class BoardModule(Protocol):
     USB_IDS: Sequence[tuple[int, int]]
     """(vendor, product) of boards of this kind; () when they hide behind any USB adapter."""
 
-    def open_board(self, link: Link) -> Board:
+    def open_board(self, link: BoardLink) -> Board:
         """Greets the board, which may take 3 s when opening resets it. Sends no motion. Raises DeviceError, and leaves
         the link to its opener; an open board closes its link.
         """
@@ -84,13 +84,13 @@ ANSWER_S = 0.05
 """How long one poll waits; an answer that is later is taken by the next."""
 
 
-def heard(link: Link, timeout_s: float, most: int = 512) -> bytes:
+def heard(link: BoardLink, timeout_s: float, most: int = 512) -> bytes:
     """What has come, as soon as anything has; empty when the time is up. Raises DeviceError."""
     first = link.read(1, timeout_s)
     return first + link.read(most - 1, 0.0) if first else b""
 
 
-class Patience:
+class MissedAnswers:
     """How often a board may owe an answer. Counted in polls, not seconds: a slow machine is slow with both."""
 
     ASK_AGAIN, GIVE_UP = 3, 6
@@ -115,9 +115,9 @@ class Questions:
     its own.
     """
 
-    def __init__(self, name: str, link: Link) -> None:
+    def __init__(self, name: str, link: BoardLink) -> None:
         self.name = name
-        self._link, self._patience = link, Patience(name)
+        self._link, self._patience = link, MissedAnswers(name)
         self._expected, self._got = 0, b""
         """Bytes of the answer that is on its way, and what came of it."""
 

@@ -12,9 +12,9 @@ from time import monotonic
 from devices.boards.board import (
     ANSWER_S,
     ARDUINO_IDS,
+    BoardLink,
     Button,
-    Link,
-    Patience,
+    MissedAnswers,
     heard,
     no_channel,
     no_pulse,
@@ -70,9 +70,9 @@ class Parser:
 class Firmata:
     answers = True
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: BoardLink) -> None:
         self.name = f"Firmata on {link.name}"
-        self._link, self._patience, self.parser = link, Patience(self.name), Parser()
+        self._link, self._patience, self.parser = link, MissedAnswers(self.name), Parser()
         self._attached: list[int] = []
         self._asked: int | None = None
         """The pin whose state was asked for."""
@@ -148,7 +148,7 @@ class Firmata:
             raise no_channel(self.name, channel, f"pins up to {PINS - 1} but {BUTTON_PIN}, which is the button's")
 
 
-def open_board(link: Link) -> Firmata:
+def open_board(link: BoardLink) -> Firmata:
     """Waits for it to start, which opening may have made it do; then asks one thing more: no version comes late."""
     board, due, asked_at = Firmata(link), monotonic() + _OPEN_S, 0.0
     version: bytes = b""

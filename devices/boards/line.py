@@ -12,9 +12,9 @@ from time import monotonic
 from devices.boards.board import (
     ANSWER_S,
     ARDUINO_IDS,
+    BoardLink,
     Button,
-    Link,
-    Patience,
+    MissedAnswers,
     heard,
     no_channel,
     no_pulse,
@@ -37,9 +37,9 @@ _MOST_LINES = 50
 class LineBoard:
     answers = True
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: BoardLink) -> None:
         self.name = f"jaw sketch on {link.name}"
-        self._link, self._patience = link, Patience(self.name)
+        self._link, self._patience = link, MissedAnswers(self.name)
         self.lowest_us = self.highest_us = 0
         self._rest = b""
         self._asked = self._down = False
@@ -120,7 +120,7 @@ class LineBoard:
             edges.append(Button(down))
 
 
-def open_board(link: Link) -> LineBoard:
+def open_board(link: BoardLink) -> LineBoard:
     """Waits for it to start, which opening may have made it do."""
     board, due, asked_at, odd = LineBoard(link), monotonic() + _OPEN_S, 0.0, False
     while (now := monotonic()) < due:

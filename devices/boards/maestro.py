@@ -9,7 +9,7 @@ A reset while frames flow is healed by the next frame; one that is followed by s
 
 from collections.abc import Sequence
 
-from devices.boards.board import Button, Link, Questions, no_channel, no_pulse, nonsense, was_reset
+from devices.boards.board import BoardLink, Button, Questions, no_channel, no_pulse, nonsense, was_reset
 from devices.errors import DeviceError
 
 BAUD = 115_200
@@ -33,7 +33,7 @@ ERRORS = (
 class Maestro(Questions):
     answers = True
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: BoardLink) -> None:
         super().__init__(f"Maestro on {link.name}", link)
         self._told: dict[int, int] = {}
         """Quarter-microseconds, by channel; none of those that are off."""
@@ -87,7 +87,7 @@ def _mute(name: str) -> DeviceError:
     return DeviceError(name, "does not answer", hint)
 
 
-def open_board(link: Link) -> Maestro:
+def open_board(link: BoardLink) -> Maestro:
     """Reads the errors twice: the first time old ones may be there, the second time none of them may."""
     board = Maestro(link)
     link.read(4096, 0.0)

@@ -7,7 +7,7 @@ pulses: after `detach` the servo holds where it is. Some boards centre all their
 
 from collections.abc import Sequence
 
-from devices.boards.board import Button, Link, no_channel, no_pulse
+from devices.boards.board import BoardLink, Button, no_channel, no_pulse
 
 BAUD = 9600
 USB_IDS: Sequence[tuple[int, int]] = ()
@@ -18,7 +18,7 @@ LOWEST_US, HIGHEST_US = CENTRE_US - 127 * STEP_US, CENTRE_US + 127 * STEP_US
 class MiniSsc:
     answers = False
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: BoardLink) -> None:
         self.name = f"Mini SSC on {link.name}"
         self._link = link
 
@@ -42,5 +42,5 @@ class MiniSsc:
         self._link.close()
 
 
-def open_board(link: Link) -> MiniSsc:
+def open_board(link: BoardLink) -> MiniSsc:
     return MiniSsc(link)

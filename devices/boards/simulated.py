@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Sequence
 from time import monotonic
 
-from devices.boards.board import Button, Link
+from devices.boards.board import BoardLink, Button
 
 BAUD = 0
 USB_IDS: Sequence[tuple[int, int]] = ()
@@ -16,7 +16,7 @@ class SimulatedBoard:
     name = "simulated jaw"
     answers = True
 
-    def __init__(self, link: Link | None = None) -> None:
+    def __init__(self, link: BoardLink | None = None) -> None:
         self._link = link
         self.moves: deque[tuple[float, int, int]] = deque(maxlen=5000)
         """(monotonic s, channel, us), newest last; 0 us = detached."""
@@ -37,5 +37,5 @@ class SimulatedBoard:
             self._link.close()
 
 
-def open_board(link: Link | None = None) -> SimulatedBoard:
+def open_board(link: BoardLink | None = None) -> SimulatedBoard:
     return SimulatedBoard(link)

@@ -8,7 +8,7 @@ input of that name, which has a pull-up: a push button from A to ground is our b
 from collections.abc import Sequence
 from time import monotonic
 
-from devices.boards.board import Button, Link, Questions, no_channel, no_pulse, nonsense, silent, was_reset
+from devices.boards.board import BoardLink, Button, Questions, no_channel, no_pulse, nonsense, silent, was_reset
 
 BAUD = 9600
 """As the SSC-32U is shipped; an older SSC-32 mostly has jumpers for 115200: set `baud` in the rig."""
@@ -21,7 +21,7 @@ _SETTLED_S = 0.2
 class Ssc32(Questions):
     answers = True
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: BoardLink) -> None:
         super().__init__(f"SSC-32 on {link.name}", link)
         self._told: dict[int, tuple[float, float, int]] = {}
         """(monotonic s since when it has pulses, when it was last told, us) by channel; none of those that are off."""
@@ -70,7 +70,7 @@ class Ssc32(Questions):
         return (Button(self._down),) if self._down != before else ()
 
 
-def open_board(link: Link) -> Ssc32:
+def open_board(link: BoardLink) -> Ssc32:
     board = Ssc32(link)
     link.write(b"\r")  # ends what another program may have left half said
     link.read(4096, 0.0)

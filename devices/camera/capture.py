@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from devices.camera import names, protocol
-from devices.camera.names import Found
+from devices.camera.names import CameraCandidate
 from devices.errors import DeviceError
 from profiles.schema import Camera as Settings
 
@@ -26,7 +26,7 @@ _KILLED_WITHIN_S = 0.2
 _log = logging.getLogger(__name__)
 
 
-class Patience(Struct, frozen=True, kw_only=True):
+class CaptureDeadlines(Struct, frozen=True, kw_only=True):
     """How long we wait for what; seconds."""
 
     first: float = 15.0
@@ -59,7 +59,7 @@ class Frame(Struct, frozen=True, kw_only=True):
     """Of the camera's own picture."""
 
 
-class Still(Struct, frozen=True, kw_only=True):
+class StillPicture(Struct, frozen=True, kw_only=True):
     """A picture of full size."""
 
     data: bytes
@@ -71,7 +71,7 @@ class Still(Struct, frozen=True, kw_only=True):
     height: int
 
 
-class Camera:
+class CameraFeed:
     """`run` it; then `frame` is the newest picture there is. Nothing is opened before."""
 
     def __init__(
@@ -79,13 +79,13 @@ class Camera:
         settings: Settings,
         command: Sequence[str],
         *,
-        patience: Patience | None = None,
-        listed: Callable[[], list[Found]] = names.cameras,
+        patience: CaptureDeadlines | None = None,
+        listed: Callable[[], list[CameraCandidate]] = names.cameras,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`command` starts the capture program; device and size are added. `listed` may block for a second."""
         self._settings, self._command = settings, tuple(command)
-        self._patience, self._listed, self._clock = patience or Patience(), listed, clock
+        self._patience, self._listed, self._clock = patience or CaptureDeadlines(), listed, clock
         self.simulated = settings.device.partition(":")[0] == "simulated"
         self.name = "simulated camera" if self.simulated else settings.device
         self.starts = 0
@@ -100,7 +100,7 @@ class Camera:
         self._heard_at, self._limit = -math.inf, self._patience.first
         self._held: list[subprocess.Popen[bytes]] = []
         """Killed, but not yet let go by their driver."""
-        self._asked: dict[asyncio.Future[Still], bool] = {}
+        self._asked: dict[asyncio.Future[StillPicture], bool] = {}
         """Who waits for a still, and whether for a PNG: then all get one."""
 
     @property
@@ -136,9 +136,9 @@ class Camera:
         self._fps = min(WATCHED_FPS if on else CALM_FPS, float(self._settings.fps))
         self._order({"fps": self._fps})
 
-    async def snapshot(self, timeout_s: float = SNAPSHOT_S, *, png: bool = False) -> Still:
+    async def snapshot(self, timeout_s: float = SNAPSHOT_S, *, png: bool = False) -> StillPicture:
         """A picture taken now, at full size; `png`: without loss. Takes `timeout_s` at most. Raises DeviceError."""
-        asked: asyncio.Future[Still] = asyncio.get_running_loop().create_future()
+        asked: asyncio.Future[StillPicture] = asyncio.get_running_loop().create_future()
         self._asked[asked] = png
         self._order(self._still)
         try:
@@ -203,19 +203,19 @@ class Camera:
             self._writer = None
             await self._end()
 
-    async def _find(self) -> list[Found]:
+    async def _find(self) -> list[CameraCandidate]:
         """Chosen again at each start: on another socket the same camera has another number. Each time another one goes
         first, until there is a picture, so that one that hangs keeps none from being found. Raises DeviceError.
         """
         if self.simulated:
-            return [Found(self.name, self._settings.device)]
+            return [CameraCandidate(self.name, self._settings.device)]
         found = names.find(self._settings.device, await asyncio.to_thread(self._listed))
         turn = self._fruitless % len(found)
         self._fruitless += 1
         self.name = found[turn].name
         return found[turn:] + found[:turn]
 
-    def _launch(self, its: socket.socket, found: Sequence[Found]) -> subprocess.Popen[bytes]:
+    def _launch(self, its: socket.socket, found: Sequence[CameraCandidate]) -> subprocess.Popen[bytes]:
         """From the main thread only, whose end would otherwise be that of the program."""
         self.starts += 1
         wanted = self._settings
@@ -246,12 +246,12 @@ class Camera:
         while True:
             try:
                 head, rgb, still = await protocol.read(reader)
-            except protocol.Nonsense:
+            except protocol.ProtocolError:
                 return f"{self.name}: its capture program talks nonsense; it is started again by itself"
             except (EOFError, ConnectionError):
                 did = "gave no pictures any more and was ended" if self._limit < 0 else "has ended"
                 return f"{self.name}: its capture program {did}; it is started again by itself"
-            if isinstance(head, protocol.Trouble):
+            if isinstance(head, protocol.CaptureFailed):
                 return str(DeviceError(self.name, head.message, head.hint))
             self.name = known.get(head.device, self.name)
             self._limit = self._patience.kill
@@ -269,7 +269,7 @@ class Camera:
         self._process = None
         self._held = [one for one in (*self._held, process) if one.poll() is None]
 
-    def _take(self, head: protocol.Picture, rgb: bytes, still: bytes) -> None:
+    def _take(self, head: protocol.PictureHeader, rgb: bytes, still: bytes) -> None:
         now = self._clock()
         at = min(head.at, now)
         self._frame = Frame(
@@ -284,7 +284,7 @@ class Camera:
         self._heard_at, self._trouble, self._fruitless = now, "", 0
         if still:
             light, size = head.brightness, (head.width, head.height)
-            made = Still(data=still, mime=head.mime, at=at, brightness=light, width=size[0], height=size[1])
+            made = StillPicture(data=still, mime=head.mime, at=at, brightness=light, width=size[0], height=size[1])
             for asked in self._asked:
                 if not asked.done():
                     asked.set_result(made)

@@ -36,7 +36,7 @@ def small_size(width: int, height: int) -> tuple[int, int]:
     return max(1, round(width * share)), max(1, round(height * share))
 
 
-class Link:
+class ShowPipe:
     """The line to the show. Starts the thread that listens."""
 
     def __init__(self) -> None:

@@ -19,7 +19,7 @@ _PROFILER = ("/usr/sbin/system_profiler", "SPCameraDataType", "-json")
 _PROFILER_S = 5.0
 
 
-class Found(Struct, frozen=True):
+class CameraCandidate(Struct, frozen=True):
     """A camera, or what may be one."""
 
     name: str
@@ -37,12 +37,12 @@ class _Profile(Struct):
     cameras: list[_Apple] = msgspec.field(name="SPCameraDataType", default_factory=list)
 
 
-def cameras() -> list[Found]:
+def cameras() -> list[CameraCandidate]:
     """The likeliest first. On macOS that takes some tenths of a second."""
     return of_macos(_profile()) if sys.platform == "darwin" else of_linux(_V4L)
 
 
-def find(wanted: str, listed: Sequence[Found]) -> list[Found]:
+def find(wanted: str, listed: Sequence[CameraCandidate]) -> list[CameraCandidate]:
     """Those that a rig's `device` may mean, the likeliest first: many cameras show two nodes of one name, and only the
     program that opens them sees which gives pictures. Raises DeviceError.
     """
@@ -51,7 +51,9 @@ def find(wanted: str, listed: Sequence[Found]) -> list[Found]:
             raise DeviceError("camera", "there is none", "plug one in; it is taken up by itself")
         return list(listed)
     if "/" in wanted or wanted.isdigit():
-        return [next((camera for camera in listed if camera.path == wanted), Found(Path(wanted).name, wanted))]
+        return [
+            next((camera for camera in listed if camera.path == wanted), CameraCandidate(Path(wanted).name, wanted))
+        ]
     named = [camera for camera in listed if wanted.casefold() in camera.name.casefold()]
     if not named:
         known = ", ".join(sorted({camera.name for camera in listed})) or "none"
@@ -59,19 +61,19 @@ def find(wanted: str, listed: Sequence[Found]) -> list[Found]:
     return named
 
 
-def of_linux(folder: Path) -> list[Found]:
+def of_linux(folder: Path) -> list[CameraCandidate]:
     """USB before what is built into a board, where most nodes are decoders, not cameras; first nodes before second."""
     nodes = sorted(folder.glob("video*"), key=_rank)
-    return [Found(_word(node / "name") or node.name, f"/dev/{node.name}") for node in nodes]
+    return [CameraCandidate(_word(node / "name") or node.name, f"/dev/{node.name}") for node in nodes]
 
 
-def of_macos(profile: bytes) -> list[Found]:
+def of_macos(profile: bytes) -> list[CameraCandidate]:
     """From the profiler's JSON."""
     try:
         found = msgspec.json.decode(profile, type=_Profile).cameras
     except msgspec.MsgspecError:
         return []
-    return [Found(c.name or f"camera {n}", str(n)) for n, c in enumerate(sorted(found, key=lambda c: c.id))]
+    return [CameraCandidate(c.name or f"camera {n}", str(n)) for n, c in enumerate(sorted(found, key=lambda c: c.id))]
 
 
 def _rank(node: Path) -> tuple[bool, int, int]:

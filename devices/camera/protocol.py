@@ -12,11 +12,11 @@ _MOST_STILL = 64 << 20
 ROOM = 1 << 16
 
 
-class Nonsense(Exception):
+class ProtocolError(Exception):
     """No capture program of ours says this."""
 
 
-class Picture(Struct, frozen=True, kw_only=True, tag="picture"):
+class PictureHeader(Struct, frozen=True, kw_only=True, tag="picture"):
     """The line before a picture; see devices/camera/child.py."""
 
     at: float
@@ -31,17 +31,17 @@ class Picture(Struct, frozen=True, kw_only=True, tag="picture"):
     mime: str = ""
 
 
-class Trouble(Struct, frozen=True, kw_only=True, tag="trouble"):
+class CaptureFailed(Struct, frozen=True, kw_only=True, tag="trouble"):
     """Why there are no pictures; the program has ended."""
 
     message: str
     hint: str = ""
 
 
-_DECODER = msgspec.json.Decoder(Picture | Trouble)
+_DECODER = msgspec.json.Decoder(PictureHeader | CaptureFailed)
 
 
-async def read(reader: asyncio.StreamReader) -> tuple[Picture | Trouble, bytes, bytes]:
+async def read(reader: asyncio.StreamReader) -> tuple[PictureHeader | CaptureFailed, bytes, bytes]:
     """The next line, the small picture and the full one (mostly empty). `reader` holds at most `ROOM` of a line. Raises
     Nonsense, EOFError.
     """
@@ -51,13 +51,13 @@ async def read(reader: asyncio.StreamReader) -> tuple[Picture | Trouble, bytes, 
     except asyncio.IncompleteReadError as error:
         raise EOFError from error
     except (asyncio.LimitOverrunError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise Nonsense from error
+        raise ProtocolError from error
     if len(line) > _LONGEST_LINE:
-        raise Nonsense
-    if isinstance(head, Trouble):
+        raise ProtocolError
+    if isinstance(head, CaptureFailed):
         return head, b"", b""
     if not _plausible(head):
-        raise Nonsense
+        raise ProtocolError
     try:
         small = await reader.readexactly(head.small_width * head.small_height * 3)
         return head, small, await reader.readexactly(head.still)
@@ -65,7 +65,7 @@ async def read(reader: asyncio.StreamReader) -> tuple[Picture | Trouble, bytes, 
         raise EOFError from error
 
 
-def _plausible(head: Picture) -> bool:
+def _plausible(head: PictureHeader) -> bool:
     small = head.small_width > 0 < head.small_height and head.small_width * head.small_height <= _MOST_PIXELS
     full = 0 < head.width <= 16_384 and 0 < head.height <= 16_384
     still = 0 <= head.still <= _MOST_STILL and (head.mime in ("image/jpeg", "image/png") or not head.still)

@@ -18,7 +18,7 @@ sys.path.append(str(Path(__file__).resolve().parents[2]))
 import numpy as np
 import numpy.typing as npt
 
-from devices.camera.child import Link, arguments, small_size
+from devices.camera.child import ShowPipe, arguments, small_size
 
 Image = npt.NDArray[np.uint8]
 
@@ -32,7 +32,7 @@ _BARS = ((0, 0, 3, 1), (0, 0, 1, 3), (2, 0, 3, 3), (0, 2, 3, 3), (0, 2, 1, 5), (
 
 
 def command() -> tuple[str, ...]:
-    """For devices.camera.capture.Camera."""
+    """For devices.camera.capture.CameraFeed."""
     return sys.executable, "-I", os.path.abspath(__file__)
 
 
@@ -89,7 +89,7 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def _fail(link: Link, fault: str) -> None:
+def _fail(link: ShowPipe, fault: str) -> None:
     match fault:
         case "hang":
             _hang()
@@ -108,7 +108,7 @@ def _hang() -> NoReturn:
 
 def main() -> None:
     args = arguments("a drawn camera").parse_args()
-    link = Link()
+    link = ShowPipe()
     device = str(args.device[0])
     fault, _, pictures = device.partition(":")[2].partition(":")
     after = int(pictures) if pictures.isdigit() else _FAULT_AFTER

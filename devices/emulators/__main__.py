@@ -16,7 +16,7 @@ from time import monotonic
 from types import FrameType
 
 from devices.emulators.emulate import device, kinds
-from devices.emulators.port import FAULTS, Device, EmulatedPort
+from devices.emulators.port import FAULTS, EmulatedDevice, EmulatedPort
 from devices.emulators.servo_board import ServoBoard
 
 _LOOK_S = 0.05
@@ -67,7 +67,7 @@ def _listened_to() -> list[int]:
     return [0] if stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind) or os.isatty(0) else []
 
 
-def _print_moves(board: Device) -> None:
+def _print_moves(board: EmulatedDevice) -> None:
     moves = board.moves if isinstance(board, ServoBoard) else getattr(board, "heard", ())
     while moves:
         at, *what = moves.popleft()
@@ -77,7 +77,7 @@ def _print_moves(board: Device) -> None:
             print(f"{at:.3f} channel {what[0]} {f'{what[1]} us' if what[1] else 'off'}", flush=True)
 
 
-def _obeyed(stdin: int, board: Device, port: EmulatedPort) -> bool:
+def _obeyed(stdin: int, board: EmulatedDevice, port: EmulatedPort) -> bool:
     """Whether there is more to come. Words are short: a read brings whole lines, from a person and from a pipe."""
     said = os.read(stdin, 4096)
     for word in said.decode("utf-8", "replace").split():

@@ -9,7 +9,7 @@ again at every motion, as a servo's inrush pulls a weak supply down.
 """
 
 
-class Device(Protocol):
+class EmulatedDevice(Protocol):
     """What sits behind the port. Called under the port's lock, from its thread or a caller's; never blocks."""
 
     baud: int

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
-from devices.emulators.port import Device, EmulatedPort
+from devices.emulators.port import EmulatedDevice, EmulatedPort
 from devices.emulators.servo_board import ServoBoard
 from devices.errors import DeviceError
 
@@ -19,13 +19,15 @@ def kinds() -> list[str]:
     return sorted(p.stem for p in Path(__file__).parent.glob("*.py") if p.stem not in NOT_DEVICES)
 
 
-def device(kind: str) -> Device:
+def device(kind: str) -> EmulatedDevice:
     """A fresh one: the class of that file which hears bytes. Raises DeviceError when nobody has written it."""
     if kind not in kinds():
         raise DeviceError(kind, "cannot be emulated", f"there are {', '.join(kinds())}")
     module = importlib.import_module(f"devices.emulators.{kind}")
     own = [value for value in vars(module).values() if getattr(value, "__module__", "") == module.__name__]
-    return cast(Device, next(value for value in own if isinstance(value, type) and hasattr(value, "received"))())
+    return cast(
+        EmulatedDevice, next(value for value in own if isinstance(value, type) and hasattr(value, "received"))()
+    )
 
 
 class Emulator:

@@ -10,7 +10,7 @@ _LENGTH = 7
 
 
 class PelcoEmulator:
-    """Fits `devices.emulators.port.Device`."""
+    """Fits `devices.emulators.device.EmulatedDevice`."""
 
     baud = 2400
     boot_s = 0.3

@@ -1,7 +1,7 @@
 """A serial port of software: a pty behind a lasting link, TCP beside it, and what may go wrong with either.
 
-The device behind it is plain code without a clock or a thread (`Device`); the port drains the line at once, stamps what
-came, paces what goes out to the baud rate (a pty knows none), and plays the faults. For Linux and macOS.
+The device behind it is plain code without a clock or a thread (`EmulatedDevice`); the port drains the line at once,
+stamps what came, paces what goes out to the baud rate (a pty knows none), and plays the faults. For Linux and macOS.
 """
 
 import fcntl
@@ -20,9 +20,9 @@ from tempfile import mkdtemp
 from time import monotonic
 from types import TracebackType
 
-from devices.emulators.device import FAULTS, Device
+from devices.emulators.device import FAULTS, EmulatedDevice
 
-__all__ = ("FAULTS", "Device", "EmulatedPort")
+__all__ = ("FAULTS", "EmulatedDevice", "EmulatedPort")
 _LOOK_S = 0.02
 """How often a line that nobody has open is looked at: nothing tells when a pty is opened."""
 _MOST_OUT = 65_536
@@ -33,7 +33,7 @@ class EmulatedPort:
     """Start it with `with`. `path` stays the same over unplug and replug; so does `url`, if TCP was asked for."""
 
     def __init__(
-        self, device: Device, link: Path | None = None, tcp_port: int | None = None, *, with_pty: bool = True
+        self, device: EmulatedDevice, link: Path | None = None, tcp_port: int | None = None, *, with_pty: bool = True
     ) -> None:
         """`link`: the symbolic link to make; None = one in a folder of its own. `tcp_port`: on the loopback; 0 = a free
         one; None = no TCP.

@@ -5,7 +5,10 @@ from collections import deque
 
 
 class ServoBoard:
-    """Fits `devices.emulators.port.Device`; one file per kind says how it talks. The figures are its hardware's."""
+    """Fits `devices.emulators.device.EmulatedDevice`; one file per kind says how it talks.
+
+    The figures are its hardware's.
+    """
 
     baud = 9600
     boot_s = 0.0

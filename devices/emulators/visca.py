@@ -14,7 +14,7 @@ SYNTAX, FULL, CANCELLED, NO_SOCKET, NOT_EXECUTABLE = 0x02, 0x03, 0x04, 0x05, 0x4
 
 
 class ViscaEmulator:
-    """Fits `devices.emulators.port.Device`."""
+    """Fits `devices.emulators.device.EmulatedDevice`."""
 
     baud = 9600
     boot_s = 0.3

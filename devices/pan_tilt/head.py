@@ -4,7 +4,7 @@ import importlib
 from collections.abc import Sequence
 from typing import Protocol, cast
 
-from devices.boards.board import Link
+from devices.boards.board import BoardLink
 from devices.errors import DeviceError
 
 
@@ -39,7 +39,7 @@ class HeadModule(Protocol):
     BAUD: int
     USB_IDS: Sequence[tuple[int, int]]
 
-    def open_head(self, link: Link, address: int) -> Head:
+    def open_head(self, link: BoardLink, address: int) -> Head:
         """Greets the head; sends no motion but a stop. Raises DeviceError."""
 
 

@@ -7,7 +7,7 @@ modulo 256. It need not answer, so a dead line cannot be seen, and it moves unti
 from collections.abc import Sequence
 from time import sleep
 
-from devices.boards.board import Link
+from devices.boards.board import BoardLink
 from devices.errors import DeviceError
 
 BAUD = 2400
@@ -23,7 +23,7 @@ _GO_TO_PRESET, _ZERO_PAN = 0x07, 0x22
 """Pelco's own heads turn to pan zero at preset 34; others go where somebody stored that preset."""
 
 
-def open_head(link: Link, address: int) -> "PelcoHead":
+def open_head(link: BoardLink, address: int) -> "PelcoHead":
     """Raises DeviceError."""
     if not 1 <= address <= 255:
         raise DeviceError(link.name, f"Pelco-D knows the addresses 1 to 255, not {address}", "set pan_tilt.address")
@@ -37,7 +37,7 @@ class PelcoHead:
 
     answers = False
 
-    def __init__(self, link: Link, address: int) -> None:
+    def __init__(self, link: BoardLink, address: int) -> None:
         self.name = f"Pelco-D head on {link.name}"
         self._link, self._address = link, address
         self._drives = b""

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from time import monotonic
 
-from devices.boards.board import Link
+from devices.boards.board import BoardLink
 
 BAUD = 0
 USB_IDS: Sequence[tuple[int, int]] = ()
@@ -12,7 +12,7 @@ PER_S = 0.5
 """At full speed, of a travel that is 2 from end to end."""
 
 
-def open_head(link: Link | None, address: int) -> "SimulatedHead":
+def open_head(link: BoardLink | None, address: int) -> "SimulatedHead":
     """Needs no line."""
     return SimulatedHead()
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from time import monotonic
 
-from devices.boards.board import Link
+from devices.boards.board import BoardLink
 from devices.errors import DeviceError
 
 BAUD = 9600
@@ -44,7 +44,7 @@ _WORDS = {
 }
 
 
-class Refused(DeviceError):
+class ViscaRefusal(DeviceError):
     """The head said no."""
 
     def __init__(self, device: str, code: int) -> None:
@@ -53,7 +53,7 @@ class Refused(DeviceError):
         self.code = code
 
 
-def open_head(link: Link, address: int) -> "ViscaHead":
+def open_head(link: BoardLink, address: int) -> "ViscaHead":
     """Stops it, numbers the chain, clears what it had in hand. Raises DeviceError, then `link` is still open."""
     if not 1 <= address <= 7:
         raise DeviceError(link.name, f"VISCA knows the addresses 1 to 7, not {address}", "set pan_tilt.address")
@@ -67,7 +67,7 @@ class ViscaHead:
 
     answers = True
 
-    def __init__(self, link: Link, address: int) -> None:
+    def __init__(self, link: BoardLink, address: int) -> None:
         self.name = f"VISCA head on {link.name}"
         self._link, self._to, self._from = link, 0x80 | address, (address + 8) << 4
         self._line = threading.Lock()
@@ -93,18 +93,18 @@ class ViscaHead:
             self._link.write(self._stop_message())  # first of all: it may be turning since our last life
             for message in (_ADDRESS_SET, _CLEAR):
                 self._link.write(message)
-                with suppress(Refused):  # one that stands alone need not know them, nor answer
+                with suppress(ViscaRefusal):  # one that stands alone need not know them, nor answer
                     self._await(_begins_with(message[:2]), GREETING_S, stopping=True)
             self._busy.clear()
             self._restarted, self._restart_told = False, True
-            with suppress(Refused):  # it is there, and may be in standby
+            with suppress(ViscaRefusal):  # it is there, and may be in standby
                 self._first_answer()
 
     def _first_answer(self) -> None:
         """One that stands alone may answer under a number of its own: it is believed when it does so again."""
         try:
             self._stop(GREETING_S)
-        except Refused:
+        except ViscaRefusal:
             raise
         except DeviceError:
             if not self._strangers:
@@ -155,7 +155,7 @@ class ViscaHead:
             self._link.write(self._message("09 06 12"))
             try:
                 told = self._await(lambda frame: frame[:2] == bytes((self._from, 0x50)) and len(frame) == 11, ANSWER_S)
-            except Refused as error:
+            except ViscaRefusal as error:
                 if error.code not in (_SYNTAX, _NOT_EXECUTABLE):
                     raise
                 self._untold += 1
@@ -207,7 +207,7 @@ class ViscaHead:
         """
         due = monotonic() + within_s
         self._drives = b""
-        with suppress(Refused):  # of what came before
+        with suppress(ViscaRefusal):  # of what came before
             self._catch_up(stopping=True)
         if self._restarted:
             self._link.write(_ADDRESS_SET + _CLEAR)
@@ -215,7 +215,7 @@ class ViscaHead:
         self._link.write(self._stop_message())
         try:
             taken = self._await(self._is_acknowledgement, due - monotonic(), stopping=True)
-        except Refused as error:
+        except ViscaRefusal as error:
             if error.code != _FULL:
                 raise
             for socket in range(1, _SOCKETS + 1):
@@ -249,7 +249,7 @@ class ViscaHead:
                 raise self._reset()
             elif ours and frame[1] >> 4 == 6:
                 if not (stopping and frame[2] in (_CANCELLED, _NO_SOCKET)):
-                    raise Refused(self.name, frame[2])
+                    raise ViscaRefusal(self.name, frame[2])
             elif wanted(frame):
                 return frame
             if monotonic() > due + _PATIENCE_S:

@@ -31,25 +31,25 @@ _CODECS_WITHIN = 1 << 20
 """Of a file, at its begin or end."""
 
 
-class Kind(Struct, frozen=True):
+class SoundFormat(Struct, frozen=True):
     words: str
     """"AAC in an MP4 file"."""
     demuxer: str
     """ffmpeg's name of it."""
 
 
-ODD_OGG = Kind("an unusual Ogg file", "ogg")
+ODD_OGG = SoundFormat("an unusual Ogg file", "ogg")
 """One that libsndfile knows and does not read."""
 
 
-def kind(data: bytes) -> Kind | None:
+def kind(data: bytes) -> SoundFormat | None:
     """What it is, of those that libsndfile does not read; None: something else."""
     head = data[:16]
     if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide"):
         family = "a 3GP file" if head[8:11] in (b"3gp", b"3g2") else "an MP4 file"
-        return Kind(f"{_codec(data)} in {family}", "mov")
+        return SoundFormat(f"{_codec(data)} in {family}", "mov")
     if head.startswith(b"\x1a\x45\xdf\xa3"):
-        return Kind(f"{_codec(data)} in a {'WebM' if b'webm' in data[:64] else 'Matroska'} file", "matroska")
+        return SoundFormat(f"{_codec(data)} in a {'WebM' if b'webm' in data[:64] else 'Matroska'} file", "matroska")
     for magic, words, demuxer in (
         (b"#!AMR", "AMR", "amr"),
         (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "Windows Media", "asf"),
@@ -60,17 +60,17 @@ def kind(data: bytes) -> Kind | None:
         (b"\x0b\x77", "Dolby Digital", "ac3"),
     ):
         if head.startswith(magic):
-            return Kind(words, demuxer)
+            return SoundFormat(words, demuxer)
     if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
-        return Kind("sound in an AVI video", "avi")
+        return SoundFormat("sound in an AVI video", "avi")
     if len(head) > 1 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0:
-        return Kind("AAC without a container", "aac")
+        return SoundFormat("AAC without a container", "aac")
     if len(data) > 376 and data[0] == data[188] == data[376] == 0x47:
-        return Kind("sound in a transport stream", "mpegts")
+        return SoundFormat("sound in a transport stream", "mpegts")
     return None
 
 
-def as_wav(name: str, data: bytes, what: Kind, max_s: float) -> bytes:
+def as_wav(name: str, data: bytes, what: SoundFormat, max_s: float) -> bytes:
     """`data` as a WAV file, cut a second after `max_s`. Raises DeviceError where no program reads it."""
     ffmpeg, afconvert = shutil.which("ffmpeg"), shutil.which("afconvert")
     if ffmpeg is None and afconvert is None:
@@ -88,13 +88,13 @@ def as_wav(name: str, data: bytes, what: Kind, max_s: float) -> bytes:
         return out.read_bytes()
 
 
-def _ffmpeg(program: str, source: Path, out: Path, what: Kind, max_s: float) -> list[str]:
+def _ffmpeg(program: str, source: Path, out: Path, what: SoundFormat, max_s: float) -> list[str]:
     before = ["-nostdin", "-v", "error", "-protocol_whitelist", "file", "-f", what.demuxer]
     after = ["-map", "0:a:0", "-t", f"{max_s + 1:g}", "-c:a", "pcm_s16le", "-fs", str(_MOST_BYTES), "-f", "wav"]
     return [program, *before, "-i", f"file:{source}", *after, f"file:{out}"]
 
 
-def _run(name: str, command: list[str], what: Kind) -> None:
+def _run(name: str, command: list[str], what: SoundFormat) -> None:
     program = Path(command[0]).name
     try:
         done = subprocess.run(

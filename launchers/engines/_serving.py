@@ -64,7 +64,7 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-class Model(Generic[T]):
+class ServedModel(Generic[T]):
     """The one model of this process: absent while it loads, then used by one request at a time."""
 
     def __init__(self, load: Callable[[], T]) -> None:
@@ -105,7 +105,7 @@ async def _broken(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"error": f"the engine failed: {type(error).__name__}"}, status_code=500)
 
 
-def serve(args: argparse.Namespace, model: Model[Any], routes: list[Route]) -> None:
+def serve(args: argparse.Namespace, model: ServedModel[Any], routes: list[Route]) -> None:
     """Serves until a signal; the port answers before the model is there."""
     die_by_signal()
     listener = listen(args.host, args.port)

@@ -23,7 +23,7 @@ LONGEST_PIECE = 400
 """Characters handed to the voice at once: a page without a full stop would be one huge run that no cancel ends."""
 
 
-class Voice(Protocol):
+class LoadedVoice(Protocol):
     """One loaded voice."""
 
     rate: int
@@ -51,7 +51,7 @@ def trimmed(samples: Samples, rate: int) -> Samples:
     return samples[max(0, int(loud[0]) - int(KEPT_BEFORE_S * rate)) :] if loud.size else samples[:0]
 
 
-def pcm_pieces(voice: Voice, text: str, speed: float) -> Iterator[bytes]:
+def pcm_pieces(voice: LoadedVoice, text: str, speed: float) -> Iterator[bytes]:
     """s16le pieces of one request."""
     begun = False
     for block in blocks(text):
@@ -62,7 +62,7 @@ def pcm_pieces(voice: Voice, text: str, speed: float) -> Iterator[bytes]:
                 yield (np.clip(heard, -1.0, 1.0) * 32767.0).astype("<i2").tobytes()
 
 
-async def stream(model: Model[Voice], text: str, speed: float) -> AsyncIterator[bytes]:
+async def stream(model: Model[LoadedVoice], text: str, speed: float) -> AsyncIterator[bytes]:
     """One piece at a time off the event loop; the lock is held for a piece, so that a slow reader starves nobody."""
     pieces = pcm_pieces(model.get(), text, speed)
     while True:
@@ -105,7 +105,7 @@ async def read_order(request: Request) -> tuple[str, float, str]:
     return text, float(speed), kind
 
 
-def routes(model: Model[Voice]) -> list[Route]:
+def routes(model: Model[LoadedVoice]) -> list[Route]:
     async def speech(request: Request) -> Response:
         rate = model.get().rate
         text, speed, kind = await read_order(request)
@@ -124,7 +124,7 @@ def routes(model: Model[Voice]) -> list[Route]:
     return [Route("/v1/audio/speech", speech, methods=["POST"])]
 
 
-def warm(voice: Voice) -> None:
+def warm(voice: LoadedVoice) -> None:
     """The first run of an ONNX model is several times slower than the next; let no visitor wait for it."""
     for _ in voice.speak("Good evening, come a little closer.", 1.0):
         pass

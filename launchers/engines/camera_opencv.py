@@ -21,7 +21,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # `python -I` leaves even the script's folder out
 
-from devices.camera.child import Link, arguments, small_size
+from devices.camera.child import ShowPipe, arguments, small_size
 
 os.environ["OPENCV_LOG_LEVEL"] = "OFF"
 os.environ["OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT"] = "4"  # seconds; the ten that it waits by itself try our patience
@@ -35,7 +35,7 @@ JPEG_QUALITY = 88
 _OLDEST_S = 5.0
 
 
-class Source:
+class VideoSource:
     """One open camera or film."""
 
     def __init__(self, cv2, device: str, width: int, height: int, fps: int) -> None:
@@ -103,7 +103,7 @@ class Source:
 
 
 class Program:
-    def __init__(self, cv2, link: Link, args) -> None:
+    def __init__(self, cv2, link: ShowPipe, args) -> None:
         self._cv2, self._link, self._args = cv2, link, args
 
     def run(self) -> None:
@@ -113,12 +113,12 @@ class Program:
             source.close()
         self._link.trouble(*self._why())
 
-    def _sources(self) -> Iterator[Source]:
+    def _sources(self) -> Iterator[VideoSource]:
         """Many cameras have nodes that open and give no pictures: the next one is tried."""
         for device in self._args.device:
-            yield Source(self._cv2, device, self._args.width, self._args.height, self._args.fps)
+            yield VideoSource(self._cv2, device, self._args.width, self._args.height, self._args.fps)
 
-    def _warm(self, source: Source) -> bool:
+    def _warm(self, source: VideoSource) -> bool:
         """Whether it gives pictures. The first ones of a camera are taken before it knows how bright it is here."""
         good = 0
         for _ in range(MOST_WARM_UP + TRIES):
@@ -130,7 +130,7 @@ class Program:
                 return True
         return good > 0
 
-    def _show(self, source: Source) -> None:
+    def _show(self, source: VideoSource) -> None:
         """Until it gives no more."""
         link, misses, slack = self._link, 0, 0.5 / self._args.fps
         while misses < TRIES:
@@ -185,7 +185,7 @@ class Program:
 
 def main() -> None:
     args = arguments("a camera through OpenCV").parse_args()
-    link = Link()  # first: whatever follows can hang
+    link = ShowPipe()  # first: whatever follows can hang
     try:
         import cv2
     except ImportError as error:

@@ -51,7 +51,7 @@ ERROR = 4
 Fields = dict[str, str]
 
 
-class Whisper:
+class WhisperContext:
     """One whisper context. It is not thread-safe: the server's lock lets one request in at a time."""
 
     def __init__(self, path: str, threads: int) -> None:
@@ -181,7 +181,7 @@ async def read_form(request: Request) -> tuple[bytes, Fields]:
     return await upload.read(), fields
 
 
-def routes(model: Model[Whisper]) -> list[Route]:
+def routes(model: Model[WhisperContext]) -> list[Route]:
     async def inference(request: Request) -> Response:
         whisper = model.get()
         data, fields = await read_form(request)
@@ -209,7 +209,7 @@ def main() -> None:
     parser = arguments("whisper.cpp with whisper-server's /inference API")
     parser.add_argument("--model", required=True, help="a ggml file")
     args = parser.parse_args()
-    model = Model(lambda: Whisper(args.model, args.threads))
+    model = Model(lambda: WhisperContext(args.model, args.threads))
     serve(args, model, routes(model))
 
 

@@ -18,7 +18,7 @@ _HEAD, _COUNT, _TENSOR = struct.Struct("<I11i"), struct.Struct("<i"), struct.Str
 _MOST_VOCABULARY, _MOST_TENSORS, _LONGEST_NAME, _LARGEST = 1_000_000, 10_000, 4096, 1_000_000
 
 
-class Whisper(Struct, frozen=True, kw_only=True):
+class WhisperHeader(Struct, frozen=True, kw_only=True):
     vocabulary: int
     audio_context: int
     audio_state: int
@@ -30,7 +30,7 @@ class Whisper(Struct, frozen=True, kw_only=True):
     weight_bytes: int
 
 
-def read(path: Path) -> Whisper:
+def read(path: Path) -> WhisperHeader:
     """Raises BadHeader, OSError."""
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -42,7 +42,7 @@ def read(path: Path) -> Whisper:
         vocabulary, audio, state, _, layers, text, text_state, _, text_layers, mels, _ = numbers
         _skip_filters_and_words(file)
         weight_bytes = _weigh(file, size)
-    return Whisper(
+    return WhisperHeader(
         vocabulary=vocabulary,
         audio_context=audio,
         audio_state=state,

@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from launchers.headers.reader import BadHeader, Reader
+from launchers.headers.reader import BadHeader, HeaderReader
 from launchers.headers.tensor_types import KINDS, tensor_bytes
 
 MAGIC = b"GGUF"
@@ -38,7 +38,7 @@ class Tensor(Struct, frozen=True):
     bytes: int
 
 
-class Counted(Struct, frozen=True):
+class ArrayLength(Struct, frozen=True):
     """An array too long to keep."""
 
     items: int
@@ -49,7 +49,7 @@ class Gguf(Struct, frozen=True, kw_only=True):
 
     architecture: str
     keys: Mapping[str, Any]
-    """Numbers, short texts, tuples of up to 4096 numbers; `Counted` for longer arrays and for all texts in arrays."""
+    """Numbers, short texts, tuples of up to 4096 numbers; `ArrayLength` for longer arrays and all texts in arrays."""
     tensors: tuple[Tensor, ...]
     header_bytes: int
     parts: int = 1
@@ -86,7 +86,7 @@ class Gguf(Struct, frozen=True, kw_only=True):
     def items(self, key: str) -> int:
         """How long an array is, given its full name; 0 where there is none."""
         found = self.keys.get(key)
-        return found.items if isinstance(found, Counted) else len(found) if isinstance(found, tuple) else 0
+        return found.items if isinstance(found, ArrayLength) else len(found) if isinstance(found, tuple) else 0
 
 
 def read(path: Path) -> Gguf:
@@ -119,7 +119,7 @@ def read(path: Path) -> Gguf:
 def _read_one(path: Path) -> Gguf:
     size = path.stat().st_size
     with path.open("rb") as file:
-        reader = Reader(file)
+        reader = HeaderReader(file)
         if reader.take(4) != MAGIC:
             raise BadHeader("it is not a GGUF file")
         if (version := reader.u32()) not in _VERSIONS:
@@ -144,7 +144,7 @@ def _read_one(path: Path) -> Gguf:
     )
 
 
-def _value(reader: Reader) -> Any:
+def _value(reader: HeaderReader) -> Any:
     kind = reader.u32()
     if kind == _STRING:
         return reader.text(_LONGEST_TEXT)[:_KEPT_TEXT]
@@ -153,28 +153,28 @@ def _value(reader: Reader) -> Any:
     return _scalar(reader, kind)()
 
 
-def _scalar(reader: Reader, kind: int) -> Callable[[], Any]:
+def _scalar(reader: HeaderReader, kind: int) -> Callable[[], Any]:
     form = _SCALARS.get(kind)
     if form is None:
         raise BadHeader(f"it has a value of a type that is not known here (number {kind})")
     return lambda: form.unpack(reader.take(form.size))[0]
 
 
-def _array(reader: Reader) -> Any:
+def _array(reader: HeaderReader) -> Any:
     kind, count = reader.u32(), reader.u64()
     if count > MOST_ITEMS:
         raise BadHeader(f"it has an array of {count} items")
     if kind == _STRING:
         reader.skip_texts(count)
-        return Counted(count)
+        return ArrayLength(count)
     one = _scalar(reader, kind)  # arrays of arrays are in no file that llama.cpp loads
     if count > _KEPT_ITEMS:
         reader.skip(count * _SCALARS[kind].size)
-        return Counted(count)
+        return ArrayLength(count)
     return tuple(one() for _ in range(count))
 
 
-def _tensor(reader: Reader) -> tuple[Tensor, int]:
+def _tensor(reader: HeaderReader) -> tuple[Tensor, int]:
     """And where its data lies after the header."""
     name, dimensions = reader.text(_LONGEST_NAME), reader.u32()
     if not 1 <= dimensions <= _MOST_DIMENSIONS:

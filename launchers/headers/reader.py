@@ -13,7 +13,7 @@ class BadHeader(ValueError):
     """The file cannot be what it claims to be; its text is one plain clause about "it"."""
 
 
-class Reader:
+class HeaderReader:
     """A window on the file's front that grows as it is needed. Read, not mapped: a file that shrinks under a map would
     end the process.
     """

@@ -14,12 +14,12 @@ from launchers.load_flags import LoadFlags
 from launchers.memory import formula
 from launchers.memory.dry_run import totals
 from launchers.memory.fit import Estimate, margin
-from launchers.memory.formula import Need
-from launchers.memory.learned import Learned, Measurement, Profile, key_of
+from launchers.memory.formula import MemoryNeed
+from launchers.memory.learned import MeasuredProfiles, Measurement, Profile, key_of
 from launchers.memory.placement import Placement
 
 
-class Load(Struct, frozen=True, kw_only=True):
+class EngineLoad(Struct, frozen=True, kw_only=True):
     """One start of one engine: all that its memory depends on."""
 
     flags: LoadFlags
@@ -49,7 +49,7 @@ class Load(Struct, frozen=True, kw_only=True):
         return self.device != "cpu"
 
 
-def load_of(launcher: BaseLauncher, *, model: str | None = None, device: str | None = None) -> Load:
+def load_of(launcher: BaseLauncher, *, model: str | None = None, device: str | None = None) -> EngineLoad:
     """The start that this launcher would make; of another model or on another device where they are given. Raises
     ProfileError for a model that is not in the catalogue.
     """
@@ -61,7 +61,7 @@ def load_of(launcher: BaseLauncher, *, model: str | None = None, device: str | N
             weights = shop.store.path(wanted)
         except FetchError:
             weights = None
-    return Load(
+    return EngineLoad(
         flags=launcher.memory_flags(),
         weights=weights,
         file_bytes=size,
@@ -73,7 +73,7 @@ def load_of(launcher: BaseLauncher, *, model: str | None = None, device: str | N
 
 def for_launcher(
     launcher: BaseLauncher,
-    learned: Learned,
+    learned: MeasuredProfiles,
     *,
     model: str | None = None,
     device: str | None = None,
@@ -86,7 +86,11 @@ def for_launcher(
 
 
 def estimate(
-    load: Load, learned: Learned | None = None, *, placement: Placement | None = None, free_vram: int = -1
+    load: EngineLoad,
+    learned: MeasuredProfiles | None = None,
+    *,
+    placement: Placement | None = None,
+    free_vram: int = -1,
 ) -> Estimate:
     """Never fails: a file that cannot be read is estimated by its size. `placement`: what the engine itself reported
     of such a load; `free_vram` decides how many layers go to a GPU, -1: all.
@@ -100,12 +104,12 @@ def estimate(
     if placement is not None and known is not None:
         ram, vram = known
         grown = need.peak_ram - need.ram
-        made = _estimate(Need(ram=ram, peak_ram=ram + grown, vram=vram))
+        made = _estimate(MemoryNeed(ram=ram, peak_ram=ram + grown, vram=vram))
         return replace(made, source="dry run", layers_on_gpu=placement.layers_offloaded, layers=placement.layers)
     return replace(_estimate(need), rough=rough)
 
 
-def learn(learned: Learned, load: Load, seen: Measurement) -> None:
+def learn(learned: MeasuredProfiles, load: EngineLoad, seen: Measurement) -> None:
     """Keeps what was measured of this start, for the next one like it."""
     if (key := load.key) is not None:
         learned.record(key, seen, name=load.name)
@@ -116,7 +120,7 @@ def error_pct(said: int, measured: int) -> float:
     return 100.0 * (said - measured) / max(1, measured)
 
 
-def _estimate(need: Need) -> Estimate:
+def _estimate(need: MemoryNeed) -> Estimate:
     return Estimate(
         ram_bytes=need.ram,
         peak_ram_bytes=max(need.ram, need.peak_ram),
@@ -129,7 +133,7 @@ def _estimate(need: Need) -> Estimate:
     )
 
 
-def _learned(profile: Profile, need: Need) -> Estimate:
+def _learned(profile: Profile, need: MemoryNeed) -> Estimate:
     return Estimate(
         ram_bytes=profile.ram,
         peak_ram_bytes=profile.peak_ram,
@@ -145,7 +149,7 @@ def _learned(profile: Profile, need: Need) -> Estimate:
     )
 
 
-def _formula(load: Load, free_vram: int) -> tuple[Need, bool]:
+def _formula(load: EngineLoad, free_vram: int) -> tuple[MemoryNeed, bool]:
     """And whether it is a rough one."""
     flags, weights = load.flags, load.weights
     try:
@@ -161,7 +165,7 @@ def _formula(load: Load, free_vram: int) -> tuple[Need, bool]:
     return formula.rough(flags.engine, load.file_bytes, gpu=load.on_gpu), True
 
 
-def _vocabulary(load: Load) -> int:
+def _vocabulary(load: EngineLoad) -> int:
     """Bytes that no engine reports: of llama.cpp's vocabulary, and of whisper.cpp's with what it keeps untouched."""
     if load.weights is None or not load.flags.engine.startswith("llm"):
         return 0

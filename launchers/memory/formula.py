@@ -11,7 +11,7 @@ from types import MappingProxyType
 from msgspec import Struct
 from msgspec.structs import replace
 
-from launchers.headers.ggml import Whisper
+from launchers.headers.ggml import WhisperHeader
 from launchers.headers.gguf import Gguf, Tensor
 from launchers.load_flags import LoadFlags
 from launchers.memory.kv_cache import layers, per_layer
@@ -49,7 +49,7 @@ _REPACKED: Mapping[str, frozenset[str]] = MappingProxyType(
 _REPACK_ROWS = 8
 
 
-class Need(Struct, frozen=True, kw_only=True):
+class MemoryNeed(Struct, frozen=True, kw_only=True):
     """Bytes."""
 
     ram: int
@@ -62,7 +62,9 @@ class Need(Struct, frozen=True, kw_only=True):
     """With the output counted as one, as llama.cpp does."""
 
 
-def llm(model: Gguf, flags: LoadFlags, *, machine: str = "x86_64", gpu: bool = False, free_vram: int = -1) -> Need:
+def llm(
+    model: Gguf, flags: LoadFlags, *, machine: str = "x86_64", gpu: bool = False, free_vram: int = -1
+) -> MemoryNeed:
     """llama.cpp. With a GPU and `gpu_layers` = -1 as many layers go there as fit into `free_vram`; -1: all."""
     total = layers(model) + 1
     if not gpu or flags.gpu_layers == 0:
@@ -79,7 +81,7 @@ def llm(model: Gguf, flags: LoadFlags, *, machine: str = "x86_64", gpu: bool = F
     return _split(model, flags, machine, fewest)
 
 
-def _split(model: Gguf, flags: LoadFlags, machine: str, on_gpu: int) -> Need:
+def _split(model: Gguf, flags: LoadFlags, machine: str, on_gpu: int) -> MemoryNeed:
     """The last `on_gpu` layers, of which the output is the very last, are on the GPU; so is their cache. The words'
     own table stays in RAM (`load_tensors` in llama-model.cpp).
     """
@@ -102,7 +104,7 @@ def _split(model: Gguf, flags: LoadFlags, machine: str, on_gpu: int) -> Need:
         ram += compute + (flags.projector_bytes + PROJECTOR_WORK if flags.projector_bytes else 0)
     loading = there if flags.mmap else 0
     peak = max(ram + loading, ram + flags.prompt_cache_mib * MIB)
-    return Need(ram=ram, peak_ram=peak, vram=vram, layers_on_gpu=on_gpu, layers=total)
+    return MemoryNeed(ram=ram, peak_ram=peak, vram=vram, layers_on_gpu=on_gpu, layers=total)
 
 
 def longest_context(model: Gguf, flags: LoadFlags, ram: int) -> int:
@@ -168,7 +170,7 @@ def _layer(tensor: Tensor, total: int) -> int:
     return total - 1 if head.startswith("output") else -1
 
 
-def stt(model: Whisper, *, gpu: bool = False) -> Need:
+def stt(model: WhisperHeader, *, gpu: bool = False) -> MemoryNeed:
     """whisper.cpp, which reads its weights into memory. The sizes of its caches and buffers are those of
     `whisper_init_state` (flash attention, f16), which prints them; large-v3's agree within 3 %.
     """
@@ -181,22 +183,22 @@ def stt(model: Whisper, *, gpu: bool = False) -> Need:
         loading = model.weight_bytes // 10  # one tensor at a time passes through RAM
         logits = 4 * model.vocabulary * model.text_context
         vram = CUDA_CONTEXT + model_bytes + whole + logits
-        return Need(ram=host, peak_ram=host + loading, vram=vram, layers_on_gpu=1, layers=1)
+        return MemoryNeed(ram=host, peak_ram=host + loading, vram=vram, layers_on_gpu=1, layers=1)
     ram = base + model_bytes + int(WHISPER_WINDOW * whole)
-    return Need(ram=ram, peak_ram=base + model_bytes + whole, layers=1)
+    return MemoryNeed(ram=ram, peak_ram=base + model_bytes + whole, layers=1)
 
 
 def _padded(cells: int) -> int:
     return -(-cells // 256) * 256
 
 
-def by_size(engine: str, file_bytes: int) -> Need:
+def by_size(engine: str, file_bytes: int) -> MemoryNeed:
     """An ONNX voice: its weights once, and what its engine has measured."""
     ram = BASES.get(engine, BASE) + file_bytes
-    return Need(ram=ram, peak_ram=ram + file_bytes // 4, layers=1)
+    return MemoryNeed(ram=ram, peak_ram=ram + file_bytes // 4, layers=1)
 
 
-def rough(engine: str, file_bytes: int, *, gpu: bool = False) -> Need:
+def rough(engine: str, file_bytes: int, *, gpu: bool = False) -> MemoryNeed:
     """Of a model that is not here: a cache and layers rearranged are guessed from its size."""
     if engine.startswith("tts"):
         return by_size(engine, file_bytes)
@@ -204,5 +206,5 @@ def rough(engine: str, file_bytes: int, *, gpu: bool = False) -> Need:
     inside = int((1.2 if engine.startswith("stt") else 1.6) * file_bytes)
     if gpu:
         host = base + CUDA_HOST + file_bytes // 4
-        return Need(ram=host, peak_ram=host + file_bytes, vram=CUDA_CONTEXT + inside)
-    return Need(ram=base + inside, peak_ram=base + inside + file_bytes // 4)
+        return MemoryNeed(ram=host, peak_ram=host + file_bytes, vram=CUDA_CONTEXT + inside)
+    return MemoryNeed(ram=base + inside, peak_ram=base + inside + file_bytes // 4)

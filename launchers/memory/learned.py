@@ -110,7 +110,7 @@ class _File(Struct):
     profiles: dict[str, Profile] = {}
 
 
-class Learned:
+class MeasuredProfiles:
     """The profiles of this machine. Cheap to make; every call reads the file, which others write too."""
 
     def __init__(self, home: Home) -> None:

@@ -10,7 +10,7 @@ from typing import BinaryIO
 import httpx
 from msgspec import Struct
 
-from launchers.store.fetch_meter import Meter
+from launchers.store.fetch_meter import FetchMeter
 from launchers.store.file_transfer import CHUNK, plain_disk_errors, sha256_of
 from launchers.store.network import ByEnvironment, proxy_for
 
@@ -47,7 +47,7 @@ def new_client() -> httpx.AsyncClient:
     return httpx.AsyncClient(timeout=timeout, follow_redirects=True, trust_env=False, transport=ByEnvironment())
 
 
-async def download(client: httpx.AsyncClient, wanted: Download, meter: Meter) -> Path:
+async def download(client: httpx.AsyncClient, wanted: Download, meter: FetchMeter) -> Path:
     """The verified `.part`. Raises SourceFailed; a `.part` with the wrong bytes is gone by then."""
     if wanted.bytes is None and wanted.part.exists() and await sha256_of(wanted.part) == wanted.sha256:
         return wanted.part  # whole, and the index's silence about its size must not cost a second download
@@ -65,7 +65,7 @@ async def download(client: httpx.AsyncClient, wanted: Download, meter: Meter) ->
     raise SourceFailed(f"it gave a wrong file (SHA-256 {found[:12]}..., not {wanted.sha256[:12]}...)")
 
 
-async def _all_bytes(client: httpx.AsyncClient, wanted: Download, meter: Meter) -> None:
+async def _all_bytes(client: httpx.AsyncClient, wanted: Download, meter: FetchMeter) -> None:
     began, failures = False, 0
     while True:
         before = _size(wanted.part)
@@ -88,7 +88,7 @@ async def _all_bytes(client: httpx.AsyncClient, wanted: Download, meter: Meter) 
         await asyncio.sleep(min(5.0, 0.05 * 2**failures))
 
 
-async def _some_bytes(client: httpx.AsyncClient, wanted: Download, meter: Meter) -> None:
+async def _some_bytes(client: httpx.AsyncClient, wanted: Download, meter: FetchMeter) -> None:
     """One request, from where the `.part` ends to as far as it goes."""
     have = _size(wanted.part)
     meter.expect(wanted.url, wanted.bytes, have)
@@ -106,7 +106,7 @@ async def _some_bytes(client: httpx.AsyncClient, wanted: Download, meter: Meter)
 
 
 async def _write(
-    response: httpx.Response, file: BinaryIO, wanted: Download, meter: Meter, patience: asyncio.Timeout
+    response: httpx.Response, file: BinaryIO, wanted: Download, meter: FetchMeter, patience: asyncio.Timeout
 ) -> None:
     """The body, a megabyte a write; what came before a break is kept."""
     pending, room = bytearray(), None if wanted.bytes is None else wanted.bytes - file.tell()

@@ -10,7 +10,7 @@ SMOOTHING_S = 3.0
 """The rate is the mean of about the last three seconds: a stall shows, a hiccup does not."""
 
 
-class Meter:
+class FetchMeter:
     """Progress of one model: several downloads, one figure."""
 
     def __init__(self, what: str, on_progress: OnProgress, clock: Callable[[], float] = time.monotonic) -> None:

@@ -26,7 +26,7 @@ class Stamp(Struct, frozen=True, kw_only=True):
     inode: int
 
 
-class Shelf:
+class ModelFolder:
     """Only the holder of `lock` writes here; anybody may read."""
 
     def __init__(self, models: Path, model_id: str) -> None:

@@ -12,11 +12,11 @@ from msgspec import Struct
 from launchers.errors import FetchError
 from launchers.store import source_file
 from launchers.store.download import SourceFailed, new_client
-from launchers.store.fetch_meter import Meter
+from launchers.store.fetch_meter import FetchMeter
 from launchers.store.file_transfer import DiskFull, folder_bytes, held, plain_disk_errors, replace, sha256_of, try_lock
-from launchers.store.model_folder import Shelf
+from launchers.store.model_folder import ModelFolder
 from launchers.store.progress import OnProgress
-from launchers.store.sources import Place, Sources
+from launchers.store.sources import DownloadPaths, SourceClient
 from profiles.catalogue import Catalogue, Model, ModelFile
 from profiles.home import PROGRAM, Home
 from profiles.schema import Role
@@ -34,7 +34,7 @@ class ModelRow(Struct, frozen=True, kw_only=True):
     state: State
 
 
-class Verdict(Struct, frozen=True, kw_only=True):
+class CheckResult(Struct, frozen=True, kw_only=True):
     """What a full check found; `words` is one sentence for people."""
 
     id: str
@@ -46,7 +46,7 @@ class ModelStore:
     """Models by id under `$GALACTUS_HOME/models/<id>/`. Any number of processes may use one store."""
 
     def __init__(self, home: Home, catalogue: Catalogue) -> None:
-        self._home, self._catalogue, self._sources = home, catalogue, Sources()
+        self._home, self._catalogue, self._sources = home, catalogue, SourceClient()
 
     def state(self, model_id: str) -> State:
         """At the cost of a `stat` for each file: sizes and stamps, no hashing."""
@@ -90,7 +90,7 @@ class ModelStore:
         """The model's first file, all of them stored and verified. Raises FetchError; may be cancelled, killed and
         run again at any time, by several processes at once.
         """
-        shelf, meter = self._shelf(model_id), Meter(self._catalogue[model_id].title, on_progress)
+        shelf, meter = self._shelf(model_id), FetchMeter(self._catalogue[model_id].title, on_progress)
         if self.state(model_id) != "stored":
             busy = f"another fetch of {model_id} is running; waiting for it"
             with plain_disk_errors(shelf.folder):
@@ -98,10 +98,10 @@ class ModelStore:
                     await self._complete(model_id, shelf, meter, from_file)
         return self.path(model_id)
 
-    async def _complete(self, model_id: str, shelf: Shelf, meter: Meter, from_file: Path | None) -> None:
+    async def _complete(self, model_id: str, shelf: ModelFolder, meter: FetchMeter, from_file: Path | None) -> None:
         wheels = self._wheels(model_id)
         shelf.folder.mkdir(parents=True, exist_ok=True)
-        place = Place(folder=shelf.folder, wheels=wheels, uv_cache=self._home.cache / "uv")
+        place = DownloadPaths(folder=shelf.folder, wheels=wheels, uv_cache=self._home.cache / "uv")
         shelf.sweep()
         model = self._catalogue[model_id]
         try:
@@ -124,15 +124,15 @@ class ModelStore:
         await asyncio.to_thread(_clear, shelf, wheels)
         meter.tell()
 
-    async def _settle(self, shelf: Shelf, file: ModelFile, meter: Meter) -> bool:
+    async def _settle(self, shelf: ModelFolder, file: ModelFile, meter: FetchMeter) -> bool:
         """Whether the file is good, at the cost of a full hash if its stamp does not say so; a bad one is set aside."""
         trouble = shelf.trouble(file)
         if not trouble or not shelf.path(file).exists():
             return not trouble
         meter.say(f"{file.name} {trouble}; checking it")
-        return not await self._judge(shelf, file, Meter(file.name, lambda _: None))
+        return not await self._judge(shelf, file, FetchMeter(file.name, lambda _: None))
 
-    async def _judge(self, shelf: Shelf, file: ModelFile, meter: Meter) -> str:
+    async def _judge(self, shelf: ModelFolder, file: ModelFile, meter: FetchMeter) -> str:
         """ "" if the bytes are right (and stamped so); else what is wrong with them, and they are set aside."""
         path = shelf.path(file)
         if path.stat().st_size != file.bytes:
@@ -146,12 +146,12 @@ class ModelStore:
         shelf.set_aside(file)
         return words
 
-    async def verify(self, model_id: str, on_progress: OnProgress) -> Verdict:
+    async def verify(self, model_id: str, on_progress: OnProgress) -> CheckResult:
         """Hash every byte. What is damaged is set aside, so that the next fetch gets it again."""
         model, shelf, wrong = self._catalogue[model_id], self._shelf(model_id), list[str]()
         if not shelf.has_anything():
-            return Verdict(id=model_id, good=False, words=f"{model_id} is not stored")
-        meter = Meter(model.title, on_progress)
+            return CheckResult(id=model_id, good=False, words=f"{model_id} is not stored")
+        meter = FetchMeter(model.title, on_progress)
         with plain_disk_errors(shelf.folder):
             async with held(shelf.lock, lambda: meter.say(f"a fetch of {model_id} is running; waiting for it")):
                 for file in model.files:
@@ -161,8 +161,8 @@ class ModelStore:
                     if words := await self._judge(shelf, file, meter) if here else "is not stored":
                         wrong.append(f"{file.name} {words}")
         if not wrong:
-            return Verdict(id=model_id, good=True, words=f"{model_id} is as the catalogue says")
-        return Verdict(id=model_id, good=False, words=f"{'; '.join(wrong)}; run: {PROGRAM} models fetch {model_id}")
+            return CheckResult(id=model_id, good=True, words=f"{model_id} is as the catalogue says")
+        return CheckResult(id=model_id, good=False, words=f"{'; '.join(wrong)}; run: {PROGRAM} models fetch {model_id}")
 
     def remove(self, model_id: str) -> int:
         """The bytes that are free now. Raises FetchError while a fetch runs."""
@@ -177,19 +177,19 @@ class ModelStore:
             shutil.rmtree(shelf.folder, ignore_errors=True)
         return freed
 
-    def _shelf(self, model_id: str) -> Shelf:
-        return Shelf(self._home.models, model_id)
+    def _shelf(self, model_id: str) -> ModelFolder:
+        return ModelFolder(self._home.models, model_id)
 
     def _wheels(self, model_id: str) -> Path:
         return self._home.cache / "wheels" / model_id
 
 
-def _clear(shelf: Shelf, wheels: Path) -> None:
+def _clear(shelf: ModelFolder, wheels: Path) -> None:
     shelf.sweep(all_parts=True)
     shutil.rmtree(wheels, ignore_errors=True)
 
 
-async def _given(model: Model, file: ModelFile, path: Path, shelf: Shelf, meter: Meter) -> tuple[Path, str]:
+async def _given(model: Model, file: ModelFile, path: Path, shelf: ModelFolder, meter: FetchMeter) -> tuple[Path, str]:
     """From what the operator pointed at: a folder, the file itself, or a sibling of it."""
     if path.is_dir():
         path = path / file.name

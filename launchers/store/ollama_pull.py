@@ -7,7 +7,7 @@ from clients.ollama import Ollama
 from clients.ollama_wire import PullLine
 from conversation.errors import ConversationError
 from launchers.errors import FetchError
-from launchers.store.fetch_meter import Meter
+from launchers.store.fetch_meter import FetchMeter
 from launchers.store.progress import OnProgress
 
 STALL_S = 300.0
@@ -16,7 +16,7 @@ STALL_S = 300.0
 
 async def pull(client: Ollama, on_progress: OnProgress, stall_s: float = STALL_S) -> None:
     """Returns when the model is on the server's disk. Raises FetchError; cancelled, the server keeps what it has."""
-    gauge = _Gauge(Meter(client.model, on_progress))
+    gauge = _Gauge(FetchMeter(client.model, on_progress))
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(stall_s) as patience, aclosing(client.pull()) as lines:
@@ -33,7 +33,7 @@ async def pull(client: Ollama, on_progress: OnProgress, stall_s: float = STALL_S
 class _Gauge:
     """A model is several files; lines repeat themselves while nothing comes."""
 
-    def __init__(self, meter: Meter) -> None:
+    def __init__(self, meter: FetchMeter) -> None:
         self._meter = meter
         self._done: dict[str, int] = {}
         self._total: dict[str, int] = {}

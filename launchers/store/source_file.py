@@ -4,12 +4,14 @@ import hashlib
 from pathlib import Path
 
 from launchers.store.download import SourceFailed
-from launchers.store.fetch_meter import Meter
+from launchers.store.fetch_meter import FetchMeter
 from launchers.store.file_transfer import need_room, pump
 from profiles.catalogue import ModelFile
 
 
-async def get(path: Path, file: ModelFile, accepted: frozenset[str], folder: Path, meter: Meter) -> tuple[Path, str]:
+async def get(
+    path: Path, file: ModelFile, accepted: frozenset[str], folder: Path, meter: FetchMeter
+) -> tuple[Path, str]:
     """A verified copy of `path` in `folder`, and its SHA-256. Raises SourceFailed."""
     part = folder / f"{file.name}.copy.part"
     try:

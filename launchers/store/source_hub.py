@@ -7,13 +7,13 @@ from pathlib import Path
 import httpx
 
 from launchers.store.download import Download, SourceFailed, download
-from launchers.store.fetch_meter import Meter
+from launchers.store.fetch_meter import FetchMeter
 from launchers.store.file_transfer import need_room
 from profiles.catalogue import Hub, ModelFile
 
 
 async def get(
-    source: Hub, client: httpx.AsyncClient, file: ModelFile, sha256: str, part: Path, meter: Meter
+    source: Hub, client: httpx.AsyncClient, file: ModelFile, sha256: str, part: Path, meter: FetchMeter
 ) -> tuple[Path, str]:
     """A verified `.part` in the store, and its SHA-256. Raises SourceFailed."""
     url, headers = await asyncio.to_thread(_address, source)

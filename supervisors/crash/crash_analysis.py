@@ -18,7 +18,7 @@ _BIRTH = re.compile(r"\[shim\] started .* as (\d+)$")
 _OURS = re.compile(r"^\S+Z \[shim\] ")
 
 
-class Crash(Struct, frozen=True, kw_only=True):
+class CrashEvidence(Struct, frozen=True, kw_only=True):
     """What the supervisor knows in the moment of the end."""
 
     spec: ServiceSpec
@@ -40,7 +40,7 @@ class Crash(Struct, frozen=True, kw_only=True):
     """It was to take over from another, which goes on."""
 
 
-def examine(crash: Crash) -> CrashReport:
+def examine(crash: CrashEvidence) -> CrashReport:
     """Reads the log: to be called in a thread."""
     lines = last_words(crash.log, crash.pid)
     first = next((n for n, text in enumerate(lines) if TROUBLE.search(text) and not _OURS.match(text)), None)

@@ -4,9 +4,9 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from supervisors.errors import ServiceError, Unfit
+from supervisors.errors import NeedsRepair, ServiceError
 from supervisors.health import probes
-from supervisors.health.synthetic_probe import BUSY, Canary
+from supervisors.health.synthetic_probe import BUSY, SyntheticProbe
 from supervisors.shim.process import ShimProcess
 from supervisors.spec import ServiceSpec
 
@@ -26,7 +26,7 @@ class _Deaf(Exception):
     """Ends the probes that are still under way; `str()` is what is wrong."""
 
 
-class Tender:
+class HealthMonitor:
     def __init__(
         self,
         spec: ServiceSpec,
@@ -38,7 +38,7 @@ class Tender:
         self._misses = 0
         self._base = f"http://127.0.0.1:{process.port}"
         self._health = self._base + spec.health_path
-        self._canary = Canary(spec, self._base, process.pid, clock, process.found_ready)
+        self._canary = SyntheticProbe(spec, self._base, process.pid, clock, process.found_ready)
         process.on_rule = lambda line: self.suspect(f'its log says "{line}"')
         for line in process.early_rules:
             process.on_rule(line)
@@ -77,7 +77,7 @@ class Tender:
             try:
                 return await self._canary.first(self._stalled)
             except ServiceError as error:
-                if attempt == CANARIES or isinstance(error, Unfit):
+                if attempt == CANARIES or isinstance(error, NeedsRepair):
                     raise
             await asyncio.sleep(LIVENESS_S)
 

@@ -18,7 +18,7 @@ BUSY = 0.3
 """Of a core: one that computes so much while we wait is at work on something, and gets the same time again."""
 
 
-class Canary:
+class SyntheticProbe:
     def __init__(
         self, spec: ServiceSpec, base_url: str, pid: int, clock: Callable[[], float], due_s: float = 0.0
     ) -> None:

@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from supervisors.meters.readings import Device, GpuProcess, Machine
-from supervisors.meters.source import Pace
+from supervisors.meters.readings import GpuProcess, GpuReading, Machine
+from supervisors.meters.source import SamplingPace
 
 LOOK_S, LISTS_S = 10.0, 2.0
 LISTS_SHARE = 0.004
@@ -41,13 +41,13 @@ class AmdGpu:
     def __init__(self, root: Path = Path("/"), clock: Callable[[], float] = time.monotonic) -> None:
         self._root, self._clock = root, clock
         self._cards: dict[str, _Card] = {}
-        self._look, self._lists = Pace(LOOK_S, LISTS_SHARE), Pace(LISTS_S, LISTS_SHARE)
+        self._look, self._lists = SamplingPace(LOOK_S, LISTS_SHARE), SamplingPace(LISTS_S, LISTS_SHARE)
         self.note = ""
 
     def wakes(self, now: float) -> bool:
         return False
 
-    def read(self, now: float, machine: Machine) -> tuple[Device, ...]:
+    def read(self, now: float, machine: Machine) -> tuple[GpuReading, ...]:
         if self._look.due(now):
             self._find()
             self._look.took(now, 0.0)
@@ -79,7 +79,7 @@ class AmdGpu:
                     found.processes[int(pid)] = found.processes.get(int(pid), 0) + used
 
 
-def _read(card: _Card) -> Device | None:
+def _read(card: _Card) -> GpuReading | None:
     """A GPU inside the processor has a little memory of its own and as much of the RAM as it is given (GTT)."""
     kinds = ("vram", "gtt") if card.unified else ("vram",)
     totals = [_number(card.device / f"mem_info_{kind}_total") for kind in kinds]
@@ -91,7 +91,7 @@ def _read(card: _Card) -> Device | None:
     load = None if asleep else _number(card.device / "gpu_busy_percent")
     heat = None if asleep else _number(card.sensors / "temp1_input")
     power = None if asleep else _number(card.sensors / "power1_average") or _number(card.sensors / "power1_input")
-    return Device(
+    return GpuReading(
         key=card.key,
         name=card.name,
         total=total,

@@ -8,8 +8,8 @@ import re
 import subprocess
 from collections.abc import Callable, Sequence
 
-from supervisors.meters.readings import Device, Machine
-from supervisors.meters.source import Pace
+from supervisors.meters.readings import GpuReading, Machine
+from supervisors.meters.source import SamplingPace
 
 LOOK_S, SHARE, PATIENCE_S = 4.0, 0.005, 2.0
 """`ioreg` is a process of its own, some 15 ms each time."""
@@ -27,25 +27,25 @@ def ask(command: Sequence[str]) -> str:
     return done.stdout if done.returncode == 0 else ""
 
 
-class Apple:
+class AppleGpu:
     def __init__(self, ask: Callable[[Sequence[str]], str] = ask) -> None:
         self._ask = ask
         self._name = ""
-        self._look = Pace(LOOK_S, SHARE)
+        self._look = SamplingPace(LOOK_S, SHARE)
         self._load: float | None = None
         self.note = ""
 
     def wakes(self, now: float) -> bool:
         return False
 
-    def read(self, now: float, machine: Machine) -> tuple[Device, ...]:
-        self._name = self._name or self._ask(_NAME).strip() or "Apple GPU"
+    def read(self, now: float, machine: Machine) -> tuple[GpuReading, ...]:
+        self._name = self._name or self._ask(_NAME).strip() or "AppleGpu GPU"
         if self._look.due(now):
             found = _LOAD.search(self._ask(_REGISTRY))
             self._load = float(found[1]) if found else None
             self._look.took(now, 0.0)
         return (
-            Device(
+            GpuReading(
                 key="apple:0",
                 name=self._name,
                 total=machine.ram_total,

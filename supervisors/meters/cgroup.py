@@ -14,7 +14,7 @@ _DISCOVER_S = 30.0
 """A process may be moved to another group."""
 
 
-class Room(Struct, frozen=True):
+class CgroupMemory(Struct, frozen=True):
     """Bytes."""
 
     total: int
@@ -33,7 +33,7 @@ class Cgroup:
         """Folders from our own group upwards, and whether each is of version 2."""
         self._due = float("-inf")
 
-    def rooms(self, now: float) -> list[Room]:
+    def rooms(self, now: float) -> list[CgroupMemory]:
         """Of each level that has a limit. `now`: monotonic time, seconds."""
         if now >= self._due:
             self._levels, self._due = list(self._find()), now + _DISCOVER_S
@@ -76,14 +76,14 @@ def _mounts(text: str) -> Iterator[tuple[bool, str, str]]:
             yield kind[0] == "cgroup2", top, point
 
 
-def _version_2(folder: str) -> Room | None:
+def _version_2(folder: str) -> CgroupMemory | None:
     limits = [_number(f"{folder}/memory.{name}") for name in ("max", "high")]
     swap = _number(f"{folder}/memory.swap.max")
     room = _room([limit for limit in limits if limit is not None], f"{folder}/memory.current", folder, "inactive_file")
     return _with_swap(room, swap, _number(f"{folder}/memory.swap.current") or 0)
 
 
-def _version_1(folder: str) -> Room | None:
+def _version_1(folder: str) -> CgroupMemory | None:
     limit = _number(f"{folder}/memory.limit_in_bytes")
     both = _number(f"{folder}/memory.memsw.limit_in_bytes")
     used = f"{folder}/memory.usage_in_bytes"
@@ -94,18 +94,18 @@ def _version_1(folder: str) -> Room | None:
     return _with_swap(room, max(0, both - limit), max(0, swapped))
 
 
-def _room(limits: list[int], used: str, folder: str, idle: str) -> Room | None:
+def _room(limits: list[int], used: str, folder: str, idle: str) -> CgroupMemory | None:
     taken = _number(used)
     if not limits or taken is None:
         return None
     limit = min(limits)
-    return Room(limit, max(0, min(limit, limit - taken + _stat(f"{folder}/memory.stat", idle))))
+    return CgroupMemory(limit, max(0, min(limit, limit - taken + _stat(f"{folder}/memory.stat", idle))))
 
 
-def _with_swap(room: Room | None, total: int | None, used: int) -> Room | None:
+def _with_swap(room: CgroupMemory | None, total: int | None, used: int) -> CgroupMemory | None:
     if room is None or total is None:
         return room
-    return Room(room.total, room.available, total, min(used, total))
+    return CgroupMemory(room.total, room.available, total, min(used, total))
 
 
 def _stat(path: str, key: str) -> int:

@@ -12,7 +12,7 @@ KEPT_S, STEP_S = 600.0, 1.0
 Kind = Literal["swap", "crash"]
 
 
-class Moment(Struct, frozen=True):
+class MemoryShares(Struct, frozen=True):
     """Shares of what is not free, 0 .. 1."""
 
     at: float
@@ -30,9 +30,9 @@ class Mark(Struct, frozen=True):
     service: str
 
 
-class History:
+class MemoryHistory:
     def __init__(self) -> None:
-        self.moments: deque[Moment] = deque()
+        self.moments: deque[MemoryShares] = deque()
         self.marks: deque[Mark] = deque()
 
     def note(self, ledger: Ledger) -> None:
@@ -41,16 +41,16 @@ class History:
         own = [pool for pool in ledger.devices if pool.device and not (pool.device.unified or pool.device.lost)]
         total = sum(pool.total for pool in own)
         vram = 1 - sum(pool.free for pool in own) / total if total else None
-        self.moments.append(Moment(ledger.at, ledger.ram.share, vram))
+        self.moments.append(MemoryShares(ledger.at, ledger.ram.share, vram))
         self._forget(ledger.at)
 
     def mark(self, at: float, kind: Kind, service: str) -> None:
         self.marks.append(Mark(at, kind, service))
         self._forget(at)
 
-    def columns(self, now: float, count: int) -> list[Moment | None]:
+    def columns(self, now: float, count: int) -> list[MemoryShares | None]:
         """The fullest moment of each of `count` equal parts of the time, the oldest first: a peak is what matters."""
-        out: list[Moment | None] = [None] * count
+        out: list[MemoryShares | None] = [None] * count
         for moment in self.moments:
             index = int((moment.at - (now - KEPT_S)) / KEPT_S * count)
             if 0 <= index < count or index == count:
@@ -66,6 +66,6 @@ class History:
             self.marks.popleft()
 
 
-def _fuller(one: Moment, other: Moment) -> Moment:
+def _fuller(one: MemoryShares, other: MemoryShares) -> MemoryShares:
     both = [share for share in (one.vram, other.vram) if share is not None]
-    return Moment(other.at, max(one.ram, other.ram), max(both, default=None))
+    return MemoryShares(other.at, max(one.ram, other.ram), max(both, default=None))

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 
 from msgspec import Struct
 
-from supervisors.meters.readings import Device, Reading
+from supervisors.meters.readings import GpuReading, MeterReading
 
 Shares = Mapping[str, int]
 """Bytes by service."""
@@ -13,7 +13,7 @@ Shares = Mapping[str, int]
 class Pool(Struct, frozen=True, kw_only=True):
     """One device's memory, or the machine's. The services' + others + reserved + free = total, to the byte."""
 
-    device: Device | None
+    device: GpuReading | None
     """None: the machine's RAM."""
     services: dict[str, int]
     """Of each service's whole tree; those that have nothing here are left out."""
@@ -48,7 +48,7 @@ class Ledger(Struct, frozen=True, kw_only=True):
 
 
 def draw_up(
-    reading: Reading,
+    reading: MeterReading,
     trees: Mapping[str, Collection[int]],
     rss: Shares,
     inferred: Mapping[str, Shares] | None = None,
@@ -65,7 +65,7 @@ def draw_up(
     return Ledger(at=reading.at, ram=ram, devices=tuple(pools))
 
 
-def _device(device: Device, trees: Mapping[str, Collection[int]], inferred: Shares) -> Pool:
+def _device(device: GpuReading, trees: Mapping[str, Collection[int]], inferred: Shares) -> Pool:
     told = {process.pid: process.used for process in device.processes if process.used is not None}
     shares = {name: sum(told.get(pid, 0) for pid in pids) for name, pids in trees.items()}
     guessed: dict[str, int] = {}
@@ -77,7 +77,7 @@ def _device(device: Device, trees: Mapping[str, Collection[int]], inferred: Shar
 
 
 def _pool(
-    device: Device | None, total: int, used: int, reserved: int, shares: dict[str, int], inferred: frozenset[str]
+    device: GpuReading | None, total: int, used: int, reserved: int, shares: dict[str, int], inferred: frozenset[str]
 ) -> Pool:
     """Sums are true by construction. Lists of processes are older than `used`, and RAM that several processes share is
     counted for each: shares of more than there is are cut in proportion.

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import msgspec
 
-from supervisors.meters.cgroup import Cgroup, Room
+from supervisors.meters.cgroup import Cgroup, CgroupMemory
 from supervisors.meters.readings import Machine
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -140,7 +140,7 @@ def _pages(name: str) -> int:
         return 0
 
 
-def _within(rooms: Sequence[Room], machine: Machine) -> Machine:
+def _within(rooms: Sequence[CgroupMemory], machine: Machine) -> Machine:
     """The narrowest of the machine and the limits around us counts, for each figure by itself."""
     total = min([machine.ram_total, *(room.total for room in rooms)])
     available = min([total, machine.ram_available, *(room.available for room in rooms)])

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from supervisors.meters.readings import CPU_MODE, Device, Reading
+from supervisors.meters.readings import CPU_MODE, GpuReading, MeterReading
 
 FAST_S, CALM_S = 0.5, 2.0
 """Between two readings: for somebody who looks, and for nobody."""
@@ -37,16 +37,16 @@ class _Hang(_Trouble):
     """It did not say anything for too long."""
 
 
-def _ignore(_: Reading) -> None:
+def _ignore(_: MeterReading) -> None:
     """Nobody listens."""
 
 
-class Meter:
+class MachineMeter:
     """`run` it; then `reading` is the latest there is."""
 
     def __init__(
         self,
-        on_reading: Callable[[Reading], None] = _ignore,
+        on_reading: Callable[[MeterReading], None] = _ignore,
         *,
         period_s: float = CALM_S,
         retry_s: float = 30.0,
@@ -59,12 +59,12 @@ class Meter:
         """
         self.on_reading, self._command, self._clock = on_reading, tuple(command), clock
         self._period_s, self._retry_s, self._wake_s = period_s, retry_s, wake_s
-        self._known: dict[str, Device] = {}
-        self._decoder = msgspec.json.Decoder(Reading)
+        self._known: dict[str, GpuReading] = {}
+        self._decoder = msgspec.json.Decoder(MeterReading)
         self._writer: asyncio.StreamWriter | None = None
         self._heard_at = -math.inf
         self._hangs: list[float] = []
-        self.reading: Reading | None = None
+        self.reading: MeterReading | None = None
         self.trouble = ""
         """Why there is no fresh reading, in one plain sentence; "" when there is one."""
         self.starts = 0
@@ -160,7 +160,7 @@ class Meter:
         self.reading, self._heard_at, self.trouble = self._with_lost(reading), self._clock(), ""
         self.on_reading(self.reading)
 
-    def _with_lost(self, reading: Reading) -> Reading:
+    def _with_lost(self, reading: MeterReading) -> MeterReading:
         """What was there and is no more stays on the list, marked: it does not simply vanish from the screen."""
         if not reading.patience_s:
             here = {device.key: device for device in reading.devices}

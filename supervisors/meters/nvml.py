@@ -12,8 +12,8 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from supervisors.meters.readings import Device, GpuProcess, Machine
-from supervisors.meters.source import Pace
+from supervisors.meters.readings import GpuProcess, GpuReading, Machine
+from supervisors.meters.source import SamplingPace
 
 LISTS_S, DRAWING_S, BODY_S = 2.0, 10.0, 1.0
 """Between two looks: at who computes, at who draws (never a service of ours but by Vulkan), at heat and power."""
@@ -38,8 +38,8 @@ class _Card:
         self.power_w: float | None = None
         self.computing: dict[int, int | None] = {}
         self.drawing: dict[int, int | None] = {}
-        self.lists = Pace(LISTS_S, LISTS_SHARE / count)
-        self.drawn, self.body = Pace(DRAWING_S, REST_SHARE / count), Pace(BODY_S, REST_SHARE / count)
+        self.lists = SamplingPace(LISTS_S, LISTS_SHARE / count)
+        self.drawn, self.body = SamplingPace(DRAWING_S, REST_SHARE / count), SamplingPace(BODY_S, REST_SHARE / count)
 
     def processes(self) -> dict[int, int | None]:
         """One that computes and draws is in both lists, with the same number."""
@@ -64,7 +64,7 @@ class Nvml:
     def wakes(self, now: float) -> bool:
         return now >= self._look_at
 
-    def read(self, now: float, machine: Machine) -> tuple[Device, ...]:
+    def read(self, now: float, machine: Machine) -> tuple[GpuReading, ...]:
         if now >= self._look_at:
             self._look()
         devices = [device for card in self._cards if (device := self._device(card, now, machine))]
@@ -112,7 +112,7 @@ class Nvml:
             return "The NVIDIA driver is installed but not loaded."
         return f"The NVIDIA driver does not answer ({words}); it is asked again every {self._retry_s:g} s."
 
-    def _device(self, card: _Card, now: float, machine: Machine) -> Device | None:
+    def _device(self, card: _Card, now: float, machine: Machine) -> GpuReading | None:
         nvml = self._nvml
         if nvml is None or card.lost:
             return None
@@ -126,7 +126,7 @@ class Nvml:
             return None
         found = card.processes()
         blind = any(used is None or not _exists(pid) for pid, used in found.items())
-        return Device(
+        return GpuReading(
             key=card.key,
             name=card.name,
             load_pct=None if load is None else float(load.gpu),

@@ -35,7 +35,7 @@ class GpuProcess(Struct, frozen=True, array_like=True):
     """None: the driver does not say (WDDM, WSL)."""
 
 
-class Device(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class GpuReading(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One GPU. total = used + free + reserved; all of them 0 where the driver does not tell, as in a MIG container."""
 
     key: str
@@ -58,13 +58,13 @@ class Device(Struct, frozen=True, kw_only=True, omit_defaults=True):
     processes: tuple[GpuProcess, ...] = ()
 
 
-class Reading(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class MeterReading(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """All meters at one moment."""
 
     at: float
     """Monotonic time, seconds."""
     machine: Machine
-    devices: tuple[Device, ...] = ()
+    devices: tuple[GpuReading, ...] = ()
     note: str = ""
     """What there is to say about the devices, in plain sentences; "" when all is as it should be."""
     patience_s: float = 0.0

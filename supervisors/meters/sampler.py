@@ -1,8 +1,8 @@
 """Reads all meters, for ever, and prints each reading as a JSON line; a program of its own, because drivers hang.
 
-Run as `python -m supervisors.meters.sampler`, or by its path, with `Orders` as JSON. Standard output: a `Reading` a
-line. Standard input: lines such as {"period_s": 2.0}, each at once obeyed; its end is the end of our reader, and
-so ours.
+Run as `python -m supervisors.meters.sampler`, or by its path, with `SamplerOptions` as JSON. Standard output: one
+`MeterReading` a line. Standard input: lines such as {"period_s": 2.0}, each obeyed at once; where it ends, our reader
+has ended, and so do we.
 """
 
 import contextlib
@@ -19,13 +19,13 @@ import msgspec
 from supervisors import kernel
 from supervisors.meters.machine import MachineSource, ProcMachine, PsutilMachine
 from supervisors.meters.nvml import Nvml, OldLibrary
-from supervisors.meters.readings import CPU_MODE, Device, Machine, Reading
-from supervisors.meters.source import Source
+from supervisors.meters.readings import CPU_MODE, GpuReading, Machine, MeterReading
+from supervisors.meters.source import GpuSource
 
 _LEAST_S = 0.05
 
 
-class Orders(msgspec.Struct, frozen=True, kw_only=True):
+class SamplerOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What the command line and standard input may say; seconds."""
 
     period_s: float = 0.5
@@ -37,11 +37,11 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     """A driver that nobody keeps loaded may need seconds for each card to come up."""
 
 
-class Sampler:
-    def __init__(self, machine: MachineSource, sources: Sequence[Source], orders: Orders) -> None:
+class MeterSampler:
+    def __init__(self, machine: MachineSource, sources: Sequence[GpuSource], orders: SamplerOptions) -> None:
         self._machine, self._sources = machine, sources
         self.period_s, self._wake_s = orders.period_s, orders.wake_s
-        self._devices: tuple[Device, ...] = ()
+        self._devices: tuple[GpuReading, ...] = ()
 
     def run(self) -> None:
         """Until standard input ends."""
@@ -58,14 +58,14 @@ class Sampler:
         now = time.monotonic()
         machine = self._machine.read(now)
         if any(source.wakes(now) for source in self._sources):
-            self._say(Reading(at=now, machine=machine, devices=self._devices, patience_s=self._wake_s))
-        found: list[Device] = []
+            self._say(MeterReading(at=now, machine=machine, devices=self._devices, patience_s=self._wake_s))
+        found: list[GpuReading] = []
         notes = [note for source in self._sources if (note := self._ask(source, now, machine, found))]
         self._devices = tuple(found)
         note = " ".join(notes) or ("" if found else CPU_MODE)
-        self._say(Reading(at=now, machine=machine, devices=self._devices, note=note))
+        self._say(MeterReading(at=now, machine=machine, devices=self._devices, note=note))
 
-    def _ask(self, source: Source, now: float, machine: Machine, found: list[Device]) -> str:
+    def _ask(self, source: GpuSource, now: float, machine: Machine, found: list[GpuReading]) -> str:
         """What there is to say of it. A driver that answers what nobody expects must not cost the other meters."""
         try:
             found += source.read(now, machine)
@@ -75,7 +75,7 @@ class Sampler:
             return f"A GPU cannot be read ({error or type(error).__name__})."
         return source.note
 
-    def _say(self, reading: Reading) -> None:
+    def _say(self, reading: MeterReading) -> None:
         left = msgspec.json.encode(reading) + b"\n"
         while left:
             left = left[os.write(1, left) :]
@@ -87,21 +87,21 @@ class Sampler:
         heard = os.read(0, 4096)
         with contextlib.suppress(msgspec.DecodeError):
             for line in heard.splitlines():
-                self.period_s = max(_LEAST_S, msgspec.json.decode(line, type=Orders).period_s)
+                self.period_s = max(_LEAST_S, msgspec.json.decode(line, type=SamplerOptions).period_s)
         return bool(heard)
 
 
-def _sources(orders: Orders) -> list[Source]:
+def _sources(orders: SamplerOptions) -> list[GpuSource]:
     if sys.platform == "darwin":
-        from supervisors.meters.apple import Apple
+        from supervisors.meters.apple import AppleGpu
 
-        return [Apple()]
+        return [AppleGpu()]
     from supervisors.meters.amdgpu import AmdGpu
 
     return [Nvml(orders.retry_s, time.monotonic() + orders.gpu_in_s), AmdGpu()]
 
 
-def _anew(orders: Orders) -> None:
+def _anew(orders: SamplerOptions) -> None:
     """The same process with a fresh memory. Does not return."""
     words = [sys.executable, "-I", os.path.abspath(__file__), msgspec.json.encode(orders).decode()]
     os.execv(sys.executable, words)
@@ -109,9 +109,9 @@ def _anew(orders: Orders) -> None:
 
 def main(words: Sequence[str]) -> None:
     kernel.die_with_parent()  # the end of standard input is not heard by one who hangs in a driver
-    orders = msgspec.json.decode(words[0], type=Orders) if words else Orders()
+    orders = msgspec.json.decode(words[0], type=SamplerOptions) if words else SamplerOptions()
     machine = ProcMachine() if kernel.LINUX else PsutilMachine()
-    sampler = Sampler(machine, _sources(orders), orders)
+    sampler = MeterSampler(machine, _sources(orders), orders)
     with contextlib.suppress(BrokenPipeError, ConnectionResetError, KeyboardInterrupt):
         try:
             sampler.run()

@@ -2,10 +2,10 @@
 
 from typing import Protocol
 
-from supervisors.meters.readings import Device, Machine
+from supervisors.meters.readings import GpuReading, Machine
 
 
-class Source(Protocol):
+class GpuSource(Protocol):
     """One make of GPU. It never raises: what cannot be read is not there, and `note` says why."""
 
     @property
@@ -17,10 +17,10 @@ class Source(Protocol):
         """Whether the next `read` rouses a driver, which may take seconds."""
         ...
 
-    def read(self, now: float, machine: Machine) -> tuple[Device, ...]: ...
+    def read(self, now: float, machine: Machine) -> tuple[GpuReading, ...]: ...
 
 
-class Pace:
+class SamplingPace:
     """When an expensive look is due: not before its period is over, nor before its cost is a small share of the time.
 
     A driver may hold a lock while it answers, which somebody who draws on the same card feels.

@@ -9,20 +9,20 @@ from supervisors.errors import ServiceError
 from supervisors.shim import reaper, state_file
 from supervisors.shim.process import ShimProcess
 from supervisors.shim.shim_handle import AdoptedShim
-from supervisors.spec import Places, ServiceSpec
+from supervisors.spec import ServicePaths, ServiceSpec
 
 PATIENCE_S = 1.0
 """For the shim's answer. It knows of its owner's death within a moment; one that says nothing is stuck."""
 _AGAIN_S = 0.02
 
 
-def kept(places: Places, spec: ServiceSpec) -> dict[str, Any] | None:
+def kept(places: ServicePaths, spec: ServiceSpec) -> dict[str, Any] | None:
     """What an earlier show's shim says of itself on disk, if that very shim lives and its engine may be adopted."""
     found = _left(places, spec)
     return found if found and spec.adopt_window_s > 0 and _lives(found) else None
 
 
-def _left(places: Places, spec: ServiceSpec) -> dict[str, Any] | None:
+def _left(places: ServicePaths, spec: ServiceSpec) -> dict[str, Any] | None:
     """The state file of a shim of an earlier show of this boot; whether it still lives is another question."""
     found = state_file.read(str(places.state_file(spec.key)))
     try:
@@ -39,7 +39,7 @@ def _lives(found: dict[str, Any]) -> bool:
         return False
 
 
-async def adopt(places: Places, spec: ServiceSpec) -> ShimProcess | None:
+async def adopt(places: ServicePaths, spec: ServiceSpec) -> ShimProcess | None:
     """The engine with the model in its memory, now ours, dead or alive; None when there is none to be had.
 
     A shim may die after the sweep at the show's start has spared its tree and before it is adopted here. Its engine
@@ -72,7 +72,7 @@ async def adopt(places: Places, spec: ServiceSpec) -> ShimProcess | None:
     return None
 
 
-def _wishes(places: Places, spec: ServiceSpec) -> dict[str, Any]:
+def _wishes(places: ServicePaths, spec: ServiceSpec) -> dict[str, Any]:
     return {
         "do": "adopt",
         "log": str(places.log(spec.key).absolute()),

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from supervisors import kernel
 from supervisors.crash import crash_report
-from supervisors.crash.crash_analysis import Crash, examine
+from supervisors.crash.crash_analysis import CrashEvidence, examine
 from supervisors.crash.crash_report import CrashReport
 from supervisors.errors import ServiceError
 from supervisors.health.restart_policy import RestartRules
@@ -23,7 +23,7 @@ from supervisors.service.attached import AttachedService
 from supervisors.service.service import Service, open_gate
 from supervisors.service.supervisor import Supervisor
 from supervisors.shim import reaper
-from supervisors.spec import AttachedSpec, OnStatus, Places, ServiceSpec, ServiceStatus
+from supervisors.spec import AttachedSpec, OnStatus, ServicePaths, ServiceSpec, ServiceStatus
 from supervisors.states import ServiceState
 
 _log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class ServiceGroup:
 
     def __init__(
         self,
-        places: Places,
+        places: ServicePaths,
         specs: Sequence[ServiceSpec | AttachedSpec],
         on_status: OnStatus = _ignore,
         *,
@@ -196,13 +196,13 @@ class ServiceGroup:
         found = [self._services[name].status for name in names]
         return [status for status in found if status.state is not ServiceState.READY]
 
-    def _explain(self, crash: Crash) -> None:
+    def _explain(self, crash: CrashEvidence) -> None:
         """Beside the restart, which never waits for it."""
         office = self._services.get(crash.spec.name)
         auditioned = office is not None and office.key != crash.spec.key
         self._tasks.create_task(self._report(replace(crash, auditioned=auditioned)), name=f"report on {crash.spec.key}")
 
-    async def _report(self, crash: Crash) -> None:
+    async def _report(self, crash: CrashEvidence) -> None:
         """Whatever goes wrong here costs a report, never the show."""
         try:
             report, path = await asyncio.to_thread(examine, crash), None

@@ -11,8 +11,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from supervisors import redact
-from supervisors.crash.crash_analysis import Crash
-from supervisors.errors import ServiceError, Unfit
+from supervisors.crash.crash_analysis import CrashEvidence
+from supervisors.errors import NeedsRepair, ServiceError
 from supervisors.exits import Exit, describe
 from supervisors.health import health_monitor, probes
 from supervisors.health.memory_meter import MemoryMeter
@@ -23,7 +23,7 @@ from supervisors.service.service import NO_PROCESS, Clock, Gate, Service, open_g
 from supervisors.shim.log_file import stamp
 from supervisors.shim.process import ShimProcess
 from supervisors.shim.spawning import IdleShim, command_hash, spawn
-from supervisors.spec import Command, OnStatus, Places, ServiceSpec
+from supervisors.spec import Command, OnStatus, ServicePaths, ServiceSpec
 from supervisors.states import ServiceState
 
 _log = logging.getLogger(__name__)
@@ -38,11 +38,11 @@ class Supervisor(Service):
     def __init__(
         self,
         spec: ServiceSpec,
-        places: Places,
+        places: ServicePaths,
         on_status: OnStatus,
         *,
         on_progress: Callable[[str, Any], None] = lambda name, progress: None,
-        on_crash: Callable[[Crash], None] = lambda crash: None,
+        on_crash: Callable[[CrashEvidence], None] = lambda crash: None,
         during: Callable[[], str] = str,
         gate: Gate = open_gate,
         rules: RestartRules | None = None,
@@ -60,7 +60,7 @@ class Supervisor(Service):
         self._unfit = False
         self._command = Command(())
         self._idle: IdleShim | None = None
-        self._tender: health_monitor.Tender | None = None
+        self._tender: health_monitor.HealthMonitor | None = None
         self._meter = MemoryMeter(spec, clock)
 
     @property
@@ -100,7 +100,7 @@ class Supervisor(Service):
         self._unfit = False
         try:
             return await self._run_process(await self._obtain())
-        except (PortTaken, Unfit) as final:
+        except (PortTaken, NeedsRepair) as final:
             return str(final), True
         except ServiceError as error:
             return str(error), False
@@ -202,14 +202,14 @@ class Supervisor(Service):
 
     async def _tend(self, process: ShimProcess) -> str:
         """Brings it to READY and watches it there; returns what is wrong with it."""
-        tender = self._tender = health_monitor.Tender(self.spec, process, self._clock)
+        tender = self._tender = health_monitor.HealthMonitor(self.spec, process, self._clock)
         try:
             if not (process.found_ready and await tender.still_answers()):
                 await tender.until_it_listens()
                 self._become(ServiceState.LOADING)
                 await tender.until_it_answers()
         except ServiceError as error:
-            self._unfit = isinstance(error, Unfit)
+            self._unfit = isinstance(error, NeedsRepair)
             return str(error)
         process.tell_ready(tender.due_s)
         if self._idle is None:
@@ -247,7 +247,7 @@ class Supervisor(Service):
     ) -> None:
         """What is known by now; the rest is found out beside the restart, which never waits for it."""
         self._on_crash(
-            Crash(
+            CrashEvidence(
                 spec=self.spec,
                 command=self._command,
                 pid=process.pid,

@@ -22,7 +22,7 @@ BACK_S = 60.0
 """How long the last known good may take to come back before its supervisor is left alone with it."""
 
 
-class Phase(StrEnum):
+class SwapStep(StrEnum):
     READ_AHEAD = "reading ahead"
     """The file comes into the page cache while the old engine still talks."""
     LINE_END = "waiting for the line's end"
@@ -37,11 +37,13 @@ class Phase(StrEnum):
     BACK = "going back"
 
 
-ENGINES_OWN = frozenset({Phase.READ_AHEAD, Phase.LOAD, Phase.TRY, Phase.BACK, Phase.LINE_END, Phase.LAST_WORDS})
+ENGINES_OWN = frozenset(
+    {SwapStep.READ_AHEAD, SwapStep.LOAD, SwapStep.TRY, SwapStep.BACK, SwapStep.LINE_END, SwapStep.LAST_WORDS}
+)
 """Reading, loading, canary and prime are the engine's time, and the end of a line the visitor's; the rest is ours."""
 _PHASES = {
-    ServiceState.STARTING: Phase.LOAD,
-    ServiceState.LOADING: Phase.TRY,
+    ServiceState.STARTING: SwapStep.LOAD,
+    ServiceState.LOADING: SwapStep.TRY,
 }
 
 
@@ -55,7 +57,7 @@ class Candidate(Struct, frozen=True, kw_only=True):
     """Both have room at the same time."""
 
 
-class Try(Struct, frozen=True, kw_only=True):
+class SwapAttempt(Struct, frozen=True, kw_only=True):
     label: str
     error: str = ""
     """Why it is not in office, in one plain line."""
@@ -72,17 +74,17 @@ class SwapResult(Struct, frozen=True, kw_only=True):
     """Somebody in office is READY now."""
     phases: dict[str, float]
     """Seconds in each phase, summed over all tries."""
-    tries: tuple[Try, ...]
+    tries: tuple[SwapAttempt, ...]
 
     @property
     def overhead_s(self) -> float:
         return sum(s for phase, s in self.phases.items() if phase not in ENGINES_OWN)
 
 
-class Surroundings(Protocol):
+class SwapEnvironment(Protocol):
     """What a swap needs from the show."""
 
-    def tell(self, phase: Phase, label: str) -> None:
+    def tell(self, phase: SwapStep, label: str) -> None:
         """A phase begins."""
 
     async def read_ahead(self, candidate: Candidate) -> None: ...
@@ -100,21 +102,21 @@ class Surroundings(Protocol):
         """From now on requests go to this one; also remembers it for a show that comes after a crash."""
 
 
-class Swap:
+class EngineSwap:
     """One exchange; `run` once. An error of the surroundings goes on to the caller, with somebody in office."""
 
     def __init__(
         self,
         group: ServiceGroup,
-        around: Surroundings,
+        around: SwapEnvironment,
         candidates: Sequence[Candidate],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._group, self._around, self._candidates, self._clock = group, around, candidates, clock
         self._name = candidates[0].spec.name
         self._phases: dict[str, float] = {}
-        self._tries: list[Try] = []
-        self._phase: Phase | None = None
+        self._tries: list[SwapAttempt] = []
+        self._phase: SwapStep | None = None
         self._since = self._began = clock()
         self._gone_s = 0.0
 
@@ -157,16 +159,16 @@ class Swap:
 
     async def _in_its_place(self, candidates: Sequence[Candidate]) -> Candidate | None:
         """Whatever goes wrong, the one that was comes back; unless nobody was there before."""
-        self._enter(Phase.READ_AHEAD, candidates[0].label)
+        self._enter(SwapStep.READ_AHEAD, candidates[0].label)
         await self._around.read_ahead(candidates[0])
-        self._enter(Phase.LINE_END, candidates[0].label)
+        self._enter(SwapStep.LINE_END, candidates[0].label)
         old = self._group[self._name]
         was_there = old.status.state not in (ServiceState.STOPPED, ServiceState.HELD)
         async with self._around.interval():
             try:
-                self._enter(Phase.STOP, candidates[0].label)
+                self._enter(SwapStep.STOP, candidates[0].label)
                 await old.stop()
-                self._enter(Phase.SETTLE, candidates[0].label)
+                self._enter(SwapStep.SETTLE, candidates[0].label)
                 await self._around.settled()
                 for candidate in candidates:
                     if await self._succeeds(candidate):
@@ -178,41 +180,41 @@ class Swap:
 
     async def _succeeds(self, candidate: Candidate) -> bool:
         if candidate.beside:
-            self._enter(Phase.READ_AHEAD, candidate.label)
+            self._enter(SwapStep.READ_AHEAD, candidate.label)
             await self._around.read_ahead(candidate)
-        self._enter(Phase.START, candidate.label)
+        self._enter(SwapStep.START, candidate.label)
         audition = _Audition(lambda phase: self._enter(phase, candidate.label))
         newcomer = self._group.understudy(candidate.spec, audition.note)
         error = await audition.verdict()
         if not error and newcomer.status.state is not ServiceState.READY:
             error = "it was gone again at once"
-        self._tries.append(Try(label=candidate.label, error=error))
+        self._tries.append(SwapAttempt(label=candidate.label, error=error))
         if error:
-            self._enter(Phase.CLEAR, candidate.label)
+            self._enter(SwapStep.CLEAR, candidate.label)
             await self._group.dismiss(newcomer)
             return False
         await self._take_over(candidate, newcomer)
         return True
 
     async def _take_over(self, candidate: Candidate, newcomer: Service) -> None:
-        self._enter(Phase.FLIP, candidate.label)
+        self._enter(SwapStep.FLIP, candidate.label)
         self._around.appoint(candidate)
         before = self._group.promote(newcomer)
-        self._enter(Phase.LAST_WORDS, candidate.label)
+        self._enter(SwapStep.LAST_WORDS, candidate.label)
         await self._around.released()
-        self._enter(Phase.CLEAR, candidate.label)
+        self._enter(SwapStep.CLEAR, candidate.label)
         await self._group.dismiss(before)
 
     async def _bring_back(self, old: Service) -> None:
         """The last known good; should even that fail, it is restarted by the rules that hold for every service."""
-        self._enter(Phase.BACK, "")
+        self._enter(SwapStep.BACK, "")
         old.start()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(BACK_S):
                 while old.status.state not in (ServiceState.READY, ServiceState.HELD):
                     await asyncio.sleep(0.01)
 
-    def _enter(self, phase: Phase | None, label: str) -> None:
+    def _enter(self, phase: SwapStep | None, label: str) -> None:
         now = self._clock()
         if self._phase is not None:
             self._phases[self._phase] = self._phases.get(self._phase, 0.0) + now - self._since
@@ -224,7 +226,7 @@ class Swap:
 class _Audition:
     """Hears what an understudy reports: READY is a success, and the first sign of a failure is one."""
 
-    def __init__(self, enter: Callable[[Phase], None]) -> None:
+    def __init__(self, enter: Callable[[SwapStep], None]) -> None:
         self._enter = enter
         self._decided: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 

@@ -7,7 +7,7 @@ from typing import Any
 Message = dict[str, Any]
 
 
-class Link:
+class JsonSocket:
     """A connection to a client. What cannot be sent yet waits in memory; a reader that is gone is `closed`."""
 
     def __init__(self, sock: socket.socket) -> None:

@@ -9,7 +9,7 @@ LONGEST = 100
 """Bytes of a path: the system's limit is 104 to 108, and `early` has one more."""
 
 
-class Door:
+class NamedSocket:
     """Bound, and listening if it is a stream. What was there before is taken for a dead one's."""
 
     def __init__(self, path: str, kind: int = socket.SOCK_STREAM, backlog: int = 128) -> None:

@@ -13,7 +13,7 @@ from supervisors.errors import ServiceError
 from supervisors.exits import Exit
 from supervisors.shim import reaper
 from supervisors.shim.shim_handle import ShimHandle
-from supervisors.spec import Places
+from supervisors.spec import ServicePaths
 
 KILL_PATIENCE_S = 4.0
 """How long after the grace a shim may take to end a tree, before we end the shim."""
@@ -21,14 +21,16 @@ LEAVE_PATIENCE_S = 1.0
 HELLO_S = 10.0
 
 
-class Refused(ServiceError):
+class ShimRefused(ServiceError):
     """The shim has another owner, or has not noticed yet that its owner is gone."""
 
 
 class ShimProcess(asyncio.Protocol):
     """Owns the connection to a shim; to lose this object is to lose the engine, which is the point of it."""
 
-    def __init__(self, name: str, token: str, port: int, places: Places, shim: ShimHandle, command_hash: str) -> None:
+    def __init__(
+        self, name: str, token: str, port: int, places: ServicePaths, shim: ShimHandle, command_hash: str
+    ) -> None:
         self.name, self.token, self.port, self._places = name, token, port, places
         self.command_hash = command_hash
         self.pid = 0
@@ -178,7 +180,7 @@ class ShimProcess(asyncio.Protocol):
             case "rule":
                 self.on_rule(message["line"])
             case "refused" if not self._hello.done():
-                self._hello.set_exception(Refused(self.name, "its shim has another owner"))
+                self._hello.set_exception(ShimRefused(self.name, "its shim has another owner"))
             case "failed" if not self._hello.done():
                 self._hello.set_exception(ServiceError(self.name, message["message"]))
             case "exited" if self.running:

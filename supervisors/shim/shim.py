@@ -19,9 +19,9 @@ sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(
 from supervisors import kernel
 from supervisors.shim import state_file
 from supervisors.shim.engine_process import EngineProcess
-from supervisors.shim.json_socket import Link, Message
+from supervisors.shim.json_socket import JsonSocket, Message
 from supervisors.shim.log_file import LogFile
-from supervisors.shim.named_socket import LONGEST, Door
+from supervisors.shim.named_socket import LONGEST, NamedSocket
 
 PROGRESS_EVERY_S = 0.2
 LOOK_EVERY_S = 0.5
@@ -29,13 +29,13 @@ STOP_TICK_S = 0.02
 
 
 class Shim:
-    def __init__(self, owner: Link, order: Message) -> None:
+    def __init__(self, owner: JsonSocket, order: Message) -> None:
         self._order = order
-        self._owner: Link | None = owner
+        self._owner: JsonSocket | None = owner
         self._orphan_since = 0.0
         self._selector = selectors.DefaultSelector()
         self._engine = EngineProcess(order, LogFile(order["log"], order.get("log_limit", 20_000_000)), self._selector)
-        self._door: Door | None = None
+        self._door: NamedSocket | None = None
         self._wanted: str = order["socket"]
         self._look_at = 0.0
         self._ready = 0.0
@@ -67,10 +67,10 @@ class Shim:
 
     # The owner
 
-    def _watch(self, link: Link) -> None:
+    def _watch(self, link: JsonSocket) -> None:
         self._selector.register(link, selectors.EVENT_READ, lambda: self._hear(link))
 
-    def _hear(self, link: Link) -> None:
+    def _hear(self, link: JsonSocket) -> None:
         for message in link.receive():
             match message.get("do"):
                 case "status":
@@ -86,7 +86,7 @@ class Shim:
         if link.closed:
             self._lose(link)
 
-    def _belong_to(self, link: Link, message: Message) -> None:
+    def _belong_to(self, link: JsonSocket, message: Message) -> None:
         """To the next show, which has a log folder of its own."""
         self._owner, self._told = link, False
         self._order |= {key: message[key] for key in ("log", "adopt_window_s", "stop_grace_s") if key in message}
@@ -95,7 +95,7 @@ class Shim:
         with contextlib.suppress(OSError):
             state_file.write(self._order["state"], self._identity())
 
-    def _lose(self, link: Link) -> None:
+    def _lose(self, link: JsonSocket) -> None:
         self._selector.unregister(link)
         link.close()
         if link is self._owner:
@@ -165,19 +165,21 @@ class Shim:
             self._order["socket"] = path
             try:
                 state_file.write(self._order["state"], self._identity())
-                self._stand_at(Door(path))
+                self._stand_at(NamedSocket(path))
             except OSError as error:
                 complaint = complaint or error
             else:
                 return
         self._engine.log.note(f"nobody can adopt this service: {complaint}")
 
-    def _stand_at(self, door: Door) -> None:
+    def _stand_at(self, door: NamedSocket) -> None:
         if self._door:
             self._selector.unregister(self._door.socket)
             self._door.close()
         self._door = door
-        self._selector.register(door.socket, selectors.EVENT_READ, lambda: self._watch(Link(door.socket.accept()[0])))
+        self._selector.register(
+            door.socket, selectors.EVENT_READ, lambda: self._watch(JsonSocket(door.socket.accept()[0]))
+        )
 
     def _mind_door(self) -> None:
         """A show that comes to adopt looks for a file and a socket; both may have been cleared away meanwhile."""
@@ -231,7 +233,7 @@ def _drain(pipe: int) -> None:
 
 
 def main() -> None:
-    owner = Link(socket.socket(fileno=os.dup(0)))
+    owner = JsonSocket(socket.socket(fileno=os.dup(0)))
     os.dup2(os.open(os.devnull, os.O_RDWR), 0)
     while not (orders := owner.receive()):
         if owner.closed:

@@ -15,7 +15,7 @@ from supervisors.kernel import TOKEN_VARIABLE
 from supervisors.shim import reaper
 from supervisors.shim.process import ShimProcess
 from supervisors.shim.shim_handle import ChildShim
-from supervisors.spec import Command, Places, ServiceSpec
+from supervisors.spec import Command, ServicePaths, ServiceSpec
 
 SHIM = Path(__file__).with_name("shim.py")
 
@@ -23,7 +23,7 @@ SHIM = Path(__file__).with_name("shim.py")
 class IdleShim:
     """A shim that waits for its order: kept ready, it saves a restart the 60 ms that a Python takes to come up."""
 
-    def __init__(self, places: Places, name: str) -> None:
+    def __init__(self, places: ServicePaths, name: str) -> None:
         """Raises ServiceError. From the main thread only."""
         self.token = reaper.make_token(places.prefix, name)
         try:
@@ -50,7 +50,7 @@ class IdleShim:
 
 
 async def spawn(
-    spec: ServiceSpec, command: Command, places: Places, port: int, idle: IdleShim | None = None
+    spec: ServiceSpec, command: Command, places: ServicePaths, port: int, idle: IdleShim | None = None
 ) -> ShimProcess:
     """Returns when it has been executed; raises ServiceError when it cannot be. From the main thread only."""
     if idle is not None and not idle.alive:
@@ -85,7 +85,7 @@ def _launch_shim(name: str, token: str, its: socket.socket) -> subprocess.Popen[
     )
 
 
-def _order(spec: ServiceSpec, command: Command, places: Places, port: int, token: str) -> dict[str, Any]:
+def _order(spec: ServiceSpec, command: Command, places: ServicePaths, port: int, token: str) -> dict[str, Any]:
     return {
         "do": "run",
         "name": spec.key,

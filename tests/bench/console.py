@@ -28,7 +28,7 @@ import psutil  # type: ignore[import-untyped]
 
 from console.api.commands import Ask
 from console.host.run_lock import alive
-from console.tui.client.show_connection import Link
+from console.tui.client.show_connection import ShowConnection
 from devices.audio.microphone_clip import recorded_visitors
 from devices.sound.sound_file import read_sound
 from profiles.home import CHECKOUT, Home
@@ -104,9 +104,9 @@ def attach_drawn(home: Path) -> Figures:
 async def attach_told(folder: Path) -> Figures:
     times = []
     for _ in range(LINKS):
-        link, whole = Link(folder), asyncio.Event()
+        link, whole = ShowConnection(folder), asyncio.Event()
 
-        def look(link: Link = link, whole: asyncio.Event = whole) -> None:
+        def look(link: ShowConnection = link, whole: asyncio.Event = whole) -> None:
             if link.picture.link == "live" and link.picture.memory is not None:
                 whole.set()
 

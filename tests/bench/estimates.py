@@ -22,9 +22,9 @@ import httpx
 from msgspec import Struct
 
 from launchers import registry
-from launchers.base import BaseLauncher, Workshop
+from launchers.base import BaseLauncher, LauncherContext
 from launchers.memory.estimate import error_pct, estimate, learn, load_of
-from launchers.memory.learned import Learned, Measurement
+from launchers.memory.learned import MeasuredProfiles, Measurement
 from launchers.runtime.environments import Environments
 from launchers.store.model_store import ModelStore
 from profiles.catalogue import Catalogue
@@ -74,7 +74,7 @@ class Outcome(Struct, frozen=True):
 
 
 def launcher(case: Case, home: Home) -> BaseLauncher:
-    shop = Workshop(home, ModelStore(home, Catalogue.load(home)), Environments(home))
+    shop = LauncherContext(home, ModelStore(home, Catalogue.load(home)), Environments(home))
     settings = Engine(engine=case.engine, model=case.model, context=case.context, binary="none")
     return registry.launcher("bench", case.role, case.role, settings, shop)
 
@@ -119,7 +119,7 @@ def _running(made: BaseLauncher) -> Iterator[tuple[subprocess.Popen[bytes], str]
             process.wait()
 
 
-def compare(case: Case, home: Home, learned: Learned) -> Outcome:
+def compare(case: Case, home: Home, learned: MeasuredProfiles) -> Outcome:
     """Two starts: the first is foretold by the formula, the second by the first."""
     made = launcher(case, home)
     load = load_of(made)
@@ -143,7 +143,7 @@ def measure() -> dict[str, Any]:
     """For `make bench-swap`; two minutes for all. What is learned goes to a folder of its own."""
     home = Home.from_environment()
     with tempfile.TemporaryDirectory() as folder:
-        learned = Learned(Home(Path(folder)))
+        learned = MeasuredProfiles(Home(Path(folder)))
         outcomes = [compare(case, home, learned) for case in CASES if is_here(case, home)]
     worst = max(outcomes, key=lambda outcome: outcome.under - outcome.margin)
     return {

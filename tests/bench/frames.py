@@ -17,14 +17,14 @@ from typing import Any
 import numpy as np
 
 from console.tui.app.app import ConsoleApp
-from console.tui.client.show_connection import Link
+from console.tui.client.show_connection import ShowConnection
 
 RECORDING = Path(__file__).parent.parent / "recordings" / "evening.jsonl"
 _TURN = 1
 _SETTLE_S = 0.5
 
 
-class Replay(Link):
+class Replay(ShowConnection):
     """Tells what came before the turn at once, then the turn in its own time."""
 
     def __init__(self) -> None:

@@ -32,9 +32,9 @@ import psutil  # type: ignore[import-untyped]
 from console.logbook.book import Book
 from console.logbook.line import Level
 from console.logbook.runs import paths
-from console.logbook.scan import Patience
-from console.logbook.view import View
-from console.tui.pages.log.row_drawing import Look, lines_of
+from console.logbook.scan import ScanBudget
+from console.logbook.view import LogWindow
+from console.tui.pages.log.row_drawing import RowLayout, lines_of
 from profiles.home import CHECKOUT
 from tests.bench.lag import lateness
 from tests.bench.log_page import LOGS, RATE, WORDS
@@ -46,7 +46,7 @@ SPARE = 3 << 30
 FIRST_SCREENS, JUMPS = 15, 200
 STALL_S = 25.0
 Figures = dict[str, Any]
-_EVER = Patience(1e9)
+_EVER = ScanBudget(1e9)
 _BEGAN = datetime(2026, 11, 22, 18, tzinfo=UTC)
 
 
@@ -95,16 +95,16 @@ def append(folder: Path) -> Figures:
         }
 
 
-def looking_at(book: Book) -> View:
-    view = View(book)
+def looking_at(book: Book) -> LogWindow:
+    view = LogWindow(book)
     view.room = ROOM
     return view
 
 
-def see(view: View) -> None:
+def see(view: LogWindow) -> None:
     """The window as it is now, with every row laid out for a screen of 160 columns."""
     view.refill(_EVER)
-    look = Look(width=116, names=tuple(view.book.names))
+    look = RowLayout(width=116, names=tuple(view.book.names))
     for row in view.window.rows:
         lines_of(row, look)
 
@@ -164,19 +164,19 @@ def jumps(path: Path) -> Figures:
 
 
 def searches(path: Path) -> Figures:
-    def words(view: View) -> None:
+    def words(view: LogWindow) -> None:
         view.find("not anywhere in it")
         view.count(_EVER)
 
-    def expression(view: View) -> None:
+    def expression(view: LogWindow) -> None:
         view.find("not (anywhere|here) in it$")
         view.count(_EVER)
 
-    def errors(view: View) -> None:
+    def errors(view: LogWindow) -> None:
         view.filter(Level.ERROR, _EVER)
         view.refill(_EVER)
 
-    def speed(work: Callable[[View], None]) -> float:
+    def speed(work: Callable[[LogWindow], None]) -> float:
         with Book({"huge": path}) as book:
             view, began = looking_at(book), time.perf_counter()
             work(view)

@@ -25,10 +25,10 @@ import msgspec
 import psutil  # type: ignore[import-untyped]
 
 from supervisors import kernel
-from supervisors.meters.history import History
+from supervisors.meters.history import MemoryHistory
 from supervisors.meters.ledger import Ledger, draw_up
-from supervisors.meters.meter import CALM_S, FAST_S, Meter
-from supervisors.meters.readings import Reading
+from supervisors.meters.meter import CALM_S, FAST_S, MachineMeter
+from supervisors.meters.readings import MeterReading
 
 SECONDS = 20.0
 SERVICES = ("stt", "llm", "tts", "vision")
@@ -49,10 +49,10 @@ class Gauges:
     """
 
     def __init__(self) -> None:
-        self.history, self.readings, self.worst = History(), 0, 0.0
+        self.history, self.readings, self.worst = MemoryHistory(), 0, 0.0
         self._trees = dict.fromkeys(SERVICES, frozenset({-1})) | {"llm": frozenset({os.getpid()})}
 
-    def __call__(self, reading: Reading) -> None:
+    def __call__(self, reading: MeterReading) -> None:
         self.readings += 1
         ledger = draw_up(reading, self._trees, {name: 10**8 for name in SERVICES})
         self.history.note(ledger)
@@ -83,7 +83,7 @@ def measure(seconds: float = SECONDS) -> Figures:
 
 async def _measure(period_s: float, seconds: float) -> Figures:
     gauges, before = Gauges(), {child.pid for child in psutil.Process().children()}
-    meter = Meter(gauges, period_s=period_s)
+    meter = MachineMeter(gauges, period_s=period_s)
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(meter.run())
         while gauges.readings < 2:

@@ -12,7 +12,7 @@ from conversation.errors import ConversationError, TooLong
 from conversation.events import ModelFigures
 from conversation.ports import Message, Sampling
 from conversation.stages import Stage
-from conversation.window import Counted
+from conversation.window import TokenCount
 from tests.fakes.http_server import Asked, Script, head, pieces, serving, whole
 
 ASK = [Message("system", "You are a skull."), Message("user", "¿qué?")]
@@ -207,7 +207,7 @@ async def test_llama_cpp_counts_and_others_are_not_pressed() -> None:
 
     async with serving(script) as (url, server):
         client = OpenAIChat("llm", url)
-        assert await client.counted(ASK) == Counted(3, 2048)
+        assert await client.counted(ASK) == TokenCount(3, 2048)
         assert server.asked[-1].json["content"] == "<s>You are"
         await client.aclose()
     for other in (whole(b"{}", 404), whole(b'{"error": "Unexpected endpoint"}'), whole(b"<h1>"), whole(b"", 500)):

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from clients.http import Engine, Theirs
-from clients.manners import Known, Manners
+from clients.http import EngineClient, RemoteServer
+from clients.manners import KnownManners, Manners
 from clients.openai_chat import OpenAIChat
-from conversation.errors import ConversationError, Refused, TooLong
-from conversation.patience import Patience
+from conversation.errors import ConversationError, RequestRefused, TooLong
+from conversation.patience import ThinkingDeadline
 from conversation.ports import Message, Sampling
 from conversation.stages import Stage
 from profiles.schema import Deadlines
@@ -47,7 +47,7 @@ async def test_one_slip_teaches_nothing(slip: str, proven: bool) -> None:
     refusal, wrong = SLIPS[slip]
     server, told = OddChat(), list[str]()
     async with serving(server) as (url, tiny):
-        client = OpenAIChat("llm", url, known=Known(told.append))
+        client = OpenAIChat("llm", url, known=KnownManners(told.append))
         if proven:
             assert await turn(client) == TEXT
         server.asked.clear()
@@ -103,7 +103,7 @@ async def test_one_without_time_or_quota_is_not_asked_in_other_ways(case: str) -
             await turn(client)
         await client.aclose()
     assert len(server.asked) == len(tiny.asked) == times and all(asked == server.asked[0] for asked in server.asked)
-    assert not isinstance(caught.value, Refused), "less of the history would not help"
+    assert not isinstance(caught.value, RequestRefused), "less of the history would not help"
 
 
 async def test_a_quota_that_ends_within_an_answer_is_no_matter_of_manners() -> None:
@@ -121,7 +121,7 @@ async def test_only_a_request_that_could_be_shorter_is_refused(status: int) -> N
     client = OpenAIChat("llm", "http://127.0.0.1:9")
     with pytest.raises(ConversationError) as caught:
         client.refuse(status, b"no")
-    assert isinstance(caught.value, Refused) == (status in (400, 413, 422))
+    assert isinstance(caught.value, RequestRefused) == (status in (400, 413, 422))
     with pytest.raises(TooLong):
         client.refuse(status, b"the prompt is too long")
     await client.aclose()
@@ -138,9 +138,9 @@ async def test_a_key_goes_to_its_own_server_alone(same: bool) -> None:
                 yield data
 
         async with serving(moved) as (url, here):
-            client = Engine("llm", url)
+            client = EngineClient("llm", url)
             client.stage = Stage.THINKING
-            client.belongs_to(Theirs(url=url, key=Secret("Bearer key-0123456789")))
+            client.belongs_to(RemoteServer(url=url, key=Secret("Bearer key-0123456789")))
             await client.post("/here", json={})
             await client.aclose()
     last = (here if same else there).asked[-1]
@@ -164,7 +164,7 @@ async def test_a_sign_of_life_while_the_alarm_rings_changes_nothing() -> None:
             rings.set()
             await asyncio.sleep(0.05)
 
-    patience = Patience(Deadlines(first_token_s=0.3))
+    patience = ThinkingDeadline(Deadlines(first_token_s=0.3))
     patience.ask(Model())
     async with asyncio.TaskGroup() as group:
         looking = group.create_task(patience.look_for_life())
@@ -187,7 +187,7 @@ async def test_what_no_way_of_asking_mends_is_not_walked_again_at_every_turn(cas
     now, server = 0.0, OddChat()
     server.refuses = lambda asked: (status, words.replace(b"{}", b"%d" % len(server.asked)))
     async with serving(server) as (url, tiny):
-        client = OpenAIChat("llm", url, known=Known(clock=lambda: now))
+        client = OpenAIChat("llm", url, known=KnownManners(clock=lambda: now))
 
         async def asked_for() -> int:
             before = len(tiny.asked)
@@ -224,7 +224,7 @@ async def test_a_server_that_was_not_well_for_a_moment_keeps_what_it_takes() -> 
     """Three refusals that name nothing, and the fourth question happens to be a plainer one."""
     server, told = OddChat(), list[str]()
     async with serving(server) as (url, _):
-        client = OpenAIChat("llm", url, known=Known(told.append))
+        client = OpenAIChat("llm", url, known=KnownManners(told.append))
         assert await turn(client) == TEXT
         for _ in range(2):  # another moment like that is no habit
             server.asked.clear()

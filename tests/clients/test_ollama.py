@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from clients.manners import Known
+from clients.manners import KnownManners
 from clients.ollama import Ollama
 from clients.ollama_wire import explained, full_name
-from conversation.errors import ConversationError, Refused
+from conversation.errors import ConversationError, RequestRefused
 from conversation.events import ModelFigures
 from conversation.ports import Message, Sampling
 from conversation.stages import Stage
@@ -144,7 +144,7 @@ async def test_trouble_is_one_plain_line(little: LittleOllama, moods: dict[str, 
     little.be(**moods)
     async with connected(little.url) as client:
         error = await failure(client)
-    assert word in str(error) and not isinstance(error, Refused)
+    assert word in str(error) and not isinstance(error, RequestRefused)
 
 
 @pytest.mark.parametrize(
@@ -226,7 +226,7 @@ async def test_a_model_that_cannot_leave_its_thoughts_is_asked_to_be_brief(brief
 
     told: list[str] = []
     async with serving(thinker) as (url, server):
-        client = Ollama("llm", url, MODEL, known=Known(told.append))
+        client = Ollama("llm", url, MODEL, known=KnownManners(told.append))
         if brief:
             assert await client.word(ASK, Sampling()) == "Boo!"
             assert await reply(client, []) == "Boo!"

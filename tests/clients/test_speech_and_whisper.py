@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from clients.http import Theirs
+from clients.http import RemoteServer
 from clients.speech import Speech
 from clients.whisper_server import WhisperServer, sized, wav
 from conversation.audio import Samples
@@ -210,7 +210,7 @@ async def test_two_wavs_behind_each_other_are_one_line_of_speech() -> None:
 async def test_what_cannot_be_played_says_what_to_set(content_type: str, body: bytes, word: str) -> None:
     async with serving(pieces(head(200, content_type), body[:50], body[50:])) as (url, _):
         client = Speech("tts", url)
-        client.belongs_to(Theirs(url=url, table="engines.tts"))
+        client.belongs_to(RemoteServer(url=url, table="engines.tts"))
         with pytest.raises(ConversationError) as caught:
             [part async for part in client.speak("hello", 1.0)]
         await client.aclose()

@@ -14,7 +14,7 @@ from conversation.loop import ConversationLoop
 from conversation.ports import Jaw, Microphone
 from conversation.speech.speech_player import SpeechPlayer
 from conversation.stages import Stage
-from conversation.turn_context import Request, Stagehands
+from conversation.turn_context import Request, TurnDependencies
 from profiles.schema import Audio, CannedLines, Character, Deadlines, Example, Thinking
 from tests.fakes.ports import (
     ClipMicrophone,
@@ -60,7 +60,7 @@ class Booth:
         self.player = SpeechPlayer(self.speaker, jaw or NoJaw())
         self.history = History(CHARACTER.thinking.history_turns)
         self.events: list[Event] = []
-        self.hands = Stagehands(
+        self.hands = TurnDependencies(
             **{
                 "engines": self.engines,
                 "character": CHARACTER,

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 import pytest
 
 from conversation import prompt, window
-from conversation.errors import Refused
+from conversation.errors import RequestRefused
 from conversation.events import ModelFigures
 from conversation.history import History, tokens
 from conversation.ports import Message, Sampling
@@ -44,7 +44,7 @@ class NarrowModel:
         self, messages: Sequence[Message], sampling: Sampling, on_figures: Callable[[ModelFigures], None]
     ) -> AsyncGenerator[str, None]:
         if len(messages) > self.most:
-            raise Refused(Stage.THINKING, "llm refused the request (400: too long)")
+            raise RequestRefused(Stage.THINKING, "llm refused the request (400: too long)")
         yield "Here I am again."
 
 
@@ -74,7 +74,7 @@ class ShortModel(NarrowModel):
         self, messages: Sequence[Message], sampling: Sampling, on_figures: Callable[[ModelFigures], None]
     ) -> AsyncGenerator[str, None]:
         if len(messages[-1].content) > self.most:
-            raise Refused(Stage.THINKING, "llm refused the request (400: too long)")
+            raise RequestRefused(Stage.THINKING, "llm refused the request (400: too long)")
         yield "Here I am again."
 
 

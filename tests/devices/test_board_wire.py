@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from devices.boards import simulated
-from devices.boards.board import Board, Button, Link, module
+from devices.boards.board import Board, BoardLink, Button, module
 from devices.emulators.emulate import device
 from devices.emulators.servo_board import ServoBoard
 from devices.errors import DeviceError
@@ -230,7 +230,7 @@ def test_a_maestro_that_is_silent_may_have_the_wrong_serial_mode() -> None:
     with pytest.raises(
         DeviceError, match='does not answer; set its serial mode to "USB Dual Port" in its Control Cent'
     ):
-        module("maestro").open_board(cast(Link, Silent()))
+        module("maestro").open_board(cast(BoardLink, Silent()))
 
 
 def test_a_bouncing_report_is_one_edge(clock: Clock) -> None:

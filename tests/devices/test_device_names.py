@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from devices.audio import audio_devices, miniaudio_streams
-from devices.audio.device_names import Row, default, folded, labels, match
+from devices.audio.device_names import DeviceEntry, default, folded, labels, match
 
 
-def row(name: str, id: str = "", usual: bool = False, backend: str = "PulseAudio") -> Row:
-    return Row(name, backend, name, usual, id)
+def row(name: str, id: str = "", usual: bool = False, backend: str = "PulseAudio") -> DeviceEntry:
+    return DeviceEntry(name, backend, name, usual, id)
 
 
 MONITOR = row("Monitor of USB PnP Audio", "alsa_output.usb.monitor", True)
@@ -19,8 +19,8 @@ MIC = row("USB PnP Mic", "alsa_input.usb")
 
 
 @pytest.fixture
-def listed(monkeypatch: pytest.MonkeyPatch) -> list[Row]:
-    rows: list[Row] = []
+def listed(monkeypatch: pytest.MonkeyPatch) -> list[DeviceEntry]:
+    rows: list[DeviceEntry] = []
     monkeypatch.setattr(miniaudio_streams, "rows", lambda kind: rows)
     monkeypatch.setitem(sys.modules, "sounddevice", None)
     return rows
@@ -28,7 +28,7 @@ def listed(monkeypatch: pytest.MonkeyPatch) -> list[Row]:
 
 @pytest.mark.parametrize("wanted", ["USB PnP", "usb pnp", "PnP", "pnp mic", "auto"])
 @pytest.mark.parametrize("order", [[MONITOR, MIC], [MIC, MONITOR]])
-def test_neither_a_part_nor_auto_is_a_monitor(listed: list[Row], order: list[Row], wanted: str) -> None:
+def test_neither_a_part_nor_auto_is_a_monitor(listed: list[DeviceEntry], order: list[DeviceEntry], wanted: str) -> None:
     listed[:] = order
     found = audio_devices.find("input", wanted)
     assert found is not None and found.key == MIC.key
@@ -59,7 +59,7 @@ def test_neither_a_part_nor_auto_is_a_monitor(listed: list[Row], order: list[Row
         "CABLE Output (VB-Audio Virtual Cable)",
     ],
 )
-def test_the_many_looks_of_what_hears_a_speaker(listed: list[Row], name: str) -> None:
+def test_the_many_looks_of_what_hears_a_speaker(listed: list[DeviceEntry], name: str) -> None:
     listed[:] = [row(name, usual=True, backend="Core Audio"), row("USB PnP Mic", backend="Core Audio")]
     found = audio_devices.find("input", "auto")
     assert found is not None and "USB PnP Mic" in (found.name, found.identity)
@@ -123,7 +123,7 @@ def test_twins_are_numbered_by_their_ids_in_whatever_order_they_come() -> None:
     assert labels([one]) == ["USB PnP"]
 
 
-def test_the_stand_in_of_a_sound_server_is_no_speaker(listed: list[Row]) -> None:
+def test_the_stand_in_of_a_sound_server_is_no_speaker(listed: list[DeviceEntry]) -> None:
     listed[:] = [row("Dummy-Ausgang", "auto_null", True)]
     assert audio_devices.find("output", "auto") is None
     listed.append(row("Card", "alsa_output.card"))
@@ -162,7 +162,7 @@ def cards(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 
 def test_portaudio_chooses_by_the_same_rules(
-    listed: list[Row], cards: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    listed: list[DeviceEntry], cards: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "sounddevice", PortAudio("Monitor of USB PnP Audio", "USB PnP Mic", "USB PnP"))
     assert audio_devices.find("input", "auto") is None, "its default is a monitor"
@@ -173,7 +173,7 @@ def test_portaudio_chooses_by_the_same_rules(
 
 
 def test_portaudio_is_not_asked_for_what_only_the_server_knows_to_be_a_monitor(
-    listed: list[Row], cards: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    listed: list[DeviceEntry], cards: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "sounddevice", PortAudio("default"))
     listed[:] = [MONITOR]
@@ -183,7 +183,7 @@ def test_portaudio_is_not_asked_for_what_only_the_server_knows_to_be_a_monitor(
 
 
 def test_the_numbers_of_portaudio_are_not_believed_once_a_card_has_gone_or_come(
-    listed: list[Row], cards: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    listed: list[DeviceEntry], cards: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "sounddevice", PortAudio("USB PnP: Audio (hw:1,0)", "pulse"))
     assert audio_devices.find("input", "USB PnP") is not None

@@ -17,7 +17,7 @@ from conversation.stages import Outcome, Stage
 from devices.audio import audio_devices, device_supervisor
 from devices.audio.audio_devices import LIVE_RATE
 from devices.audio.microphone_clip import recorded_visitors
-from devices.audio.sound_device import Pace
+from devices.audio.sound_device import RetryPace
 from devices.audio.sound_test import beep, hear_yourself, play
 from devices.audio.switching import SwitchingMicrophone, SwitchingSpeaker
 from devices.errors import DeviceError
@@ -48,8 +48,8 @@ def looked_for_often(monkeypatch: pytest.MonkeyPatch) -> None:
     """A show takes up to 4 s to find a device that is back, and 10 to follow another default; when a device is missed
     stays as it is.
     """
-    pace = structs.replace(Pace(), retry_s=0.1, longest_s=0.4, default_s=1.0)
-    monkeypatch.setattr(device_supervisor, "Pace", lambda: pace)
+    pace = structs.replace(RetryPace(), retry_s=0.1, longest_s=0.4, default_s=1.0)
+    monkeypatch.setattr(device_supervisor, "RetryPace", lambda: pace)
 
 
 class Sound:

@@ -12,12 +12,12 @@ from msgspec import structs
 
 from conversation.errors import ConversationError
 from devices.audio.microphone_clip import RecordedVisitor, recorded_visitors
-from devices.audio.sound_device import Inlet, Outlet, Pace, SoundDevice
+from devices.audio.sound_device import InputDevice, OutputDevice, RetryPace, SoundDevice
 from devices.audio.switching import NullOutlet, RecordedInlet, SwitchingMicrophone, SwitchingSpeaker
 from devices.errors import DeviceError
 
 RATE = 8000
-QUICK = Pace(tick_s=0.02, stall_s=20.0, first_s=20.0, retry_s=0.02, longest_s=0.1, default_after_s=0.6)
+QUICK = RetryPace(tick_s=0.02, stall_s=20.0, first_s=20.0, retry_s=0.02, longest_s=0.1, default_after_s=0.6)
 """A busy machine may let a device stand still for long; all but one test have drivers that say when it is gone."""
 PATIENCE_S = 30.0
 
@@ -72,7 +72,7 @@ def check_open(box: Box, name: str) -> None:
     box.open_now.append(name)
 
 
-class FakeOutlet(Outlet):
+class FakeOutlet(OutputDevice):
     def __init__(self, box: Box, name: str) -> None:
         super().__init__(name, box.driver)
         self._box = box
@@ -91,7 +91,7 @@ class FakeOutlet(Outlet):
         self.pull(RATE // 100, monotonic())
 
 
-class FakeInlet(Inlet):
+class FakeInlet(InputDevice):
     def __init__(self, box: Box, name: str) -> None:
         super().__init__(name, box.driver)
         self._box = box
@@ -108,8 +108,8 @@ class FakeInlet(Inlet):
 
 
 @contextmanager
-def speaking(box: Box, wanted: str, pace: Pace = QUICK) -> Iterator[SwitchingSpeaker]:
-    def make(name: str) -> list[Outlet]:
+def speaking(box: Box, wanted: str, pace: RetryPace = QUICK) -> Iterator[SwitchingSpeaker]:
+    def make(name: str) -> list[OutputDevice]:
         return [NullOutlet()] if name == "null" else [FakeOutlet(box, n) for n in box.names(name)]
 
     with SwitchingSpeaker(RATE, wanted, make, box.tell, pace) as speaker:
@@ -122,7 +122,7 @@ def hearing(box: Box, wanted: str) -> Iterator[SwitchingMicrophone]:
     def visitor() -> RecordedInlet:
         return RecordedInlet(RecordedVisitor(recorded_visitors()[:1]))
 
-    def make(name: str) -> list[Inlet | RecordedInlet]:
+    def make(name: str) -> list[InputDevice | RecordedInlet]:
         return [visitor()] if name == "recorded" else [FakeInlet(box, n) for n in box.names(name)]
 
     with SwitchingMicrophone(wanted, make, visitor, box.tell, pace=QUICK) as microphone:

@@ -17,7 +17,7 @@ class Clock:
 
 
 class Wire:
-    """Fits `devices.boards.board.Link`."""
+    """Fits `devices.boards.board.BoardLink`."""
 
     name = "wire"
 

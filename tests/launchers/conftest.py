@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from launchers import registry
-from launchers.base import BaseLauncher, Workshop
+from launchers.base import BaseLauncher, LauncherContext
 from launchers.runtime.environments import Environments
 from launchers.store.model_store import ModelStore
 from profiles.catalogue import Catalogue
@@ -20,7 +20,7 @@ Make = Callable[..., BaseLauncher]
 @pytest.fixture
 def make(tmp_path: Path) -> Make:
     home = Home(tmp_path / "home")
-    shop = Workshop(home, ModelStore(home, Catalogue.load(home)), Environments(home))
+    shop = LauncherContext(home, ModelStore(home, Catalogue.load(home)), Environments(home))
 
     def made(url: str = "", model: str = MODEL, **settings: object) -> BaseLauncher:
         if url:

@@ -12,9 +12,9 @@ import pytest
 
 from console.cli.preflight import check
 from console.engines import services
-from console.engines.services import Senses
-from conversation.errors import Refused
-from launchers.base import BaseLauncher, Workshop
+from console.engines.services import EngineProbes
+from conversation.errors import RequestRefused
+from launchers.base import BaseLauncher, LauncherContext
 from launchers.runtime.environments import Environments
 from launchers.store.model_store import ModelStore
 from profiles.catalogue import Catalogue
@@ -45,7 +45,7 @@ def made(folder: Path, url: str, lines: str = "", role: str = "llm", engine: str
     )
     home = Home(folder / "home")
     catalogue = Catalogue.load(home)
-    shop = Workshop(home, ModelStore(home, catalogue), Environments(home))
+    shop = LauncherContext(home, ModelStore(home, catalogue), Environments(home))
     return services.launchers(load_rig(str(rig), home), shop, catalogue)[role]
 
 
@@ -135,7 +135,7 @@ async def test_a_key_is_the_same_however_it_was_saved(
     assert KEY not in repr(theirs) + str(theirs)
 
 
-SENSES = Senses(busy=lambda _: lambda: False, idle=lambda: True, vram=lambda _: None)
+SENSES = EngineProbes(busy=lambda _: lambda: False, idle=lambda: True, vram=lambda _: None)
 
 
 @pytest.mark.parametrize("enabled", ["true", "false"])
@@ -194,7 +194,7 @@ async def test_a_server_that_lets_us_not_in_is_told_with_what_mends_it(
         with pytest.raises(ServiceError) as caught:
             await launcher.canary(launcher.settings.url)
     assert wanted.partition("the server ")[2].partition(";")[0] in str(caught.value)
-    assert not isinstance(caught.value.__cause__, Refused), "it is not to be asked again with less"
+    assert not isinstance(caught.value.__cause__, RequestRefused), "it is not to be asked again with less"
     assert KEY not in "".join(traceback.format_exception(caught.value))
 
 

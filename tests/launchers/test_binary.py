@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from console.engines import services
-from console.engines.services import Senses
+from console.engines.services import EngineProbes
 from launchers import registry
-from launchers.base import BaseLauncher, Workshop
+from launchers.base import BaseLauncher, LauncherContext
 from launchers.runtime import openmp, probe_binary
 from launchers.runtime.environments import Environments
 from launchers.store.model_store import ModelStore
@@ -80,7 +80,7 @@ def program(folder: Path, name: str, text: str | None) -> Path:
 
 
 @pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LauncherContext:
     """A store of nothing, and a server of our own that is made already."""
 
     async def here(*_: object) -> None:
@@ -94,10 +94,10 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
     monkeypatch.setattr(openmp, "provide", here)
     monkeypatch.setattr(probe_binary, "_PATIENCE_S", 1.0)
     home = Home(tmp_path / "home")
-    return Workshop(home, ModelStore(home, Catalogue.load(home)), Environments(home))
+    return LauncherContext(home, ModelStore(home, Catalogue.load(home)), Environments(home))
 
 
-def launcher(shop: Workshop, binary: str, role: str = "llm") -> BaseLauncher:
+def launcher(shop: LauncherContext, binary: str, role: str = "llm") -> BaseLauncher:
     engine = {"llm": "llama_cpp", "stt": "whisper_cpp"}[role]
     return registry.launcher("booth.toml", role, role, Engine(engine=engine, binary=binary), shop)  # type: ignore[arg-type]
 
@@ -105,7 +105,7 @@ def launcher(shop: Workshop, binary: str, role: str = "llm") -> BaseLauncher:
 @asynccontextmanager
 async def started(made: BaseLauncher, folder: Path, told: list[ServiceStatus]) -> AsyncIterator[ServiceGroup]:
     rig = load_rig("rehearsal", Home(folder / "home"))
-    senses = Senses(busy=lambda _: lambda: False, idle=lambda: True, vram=lambda _: None)
+    senses = EngineProbes(busy=lambda _: lambda: False, idle=lambda: True, vram=lambda _: None)
     spec = services.spec(rig, made, senses, 1)
     assert isinstance(spec, ServiceSpec)
     places = places_in(folder)
@@ -117,7 +117,7 @@ async def started(made: BaseLauncher, folder: Path, told: list[ServiceStatus]) -
 
 @pytest.mark.parametrize("kind", [*BROKEN, *USELESS])
 async def test_one_that_was_merely_found_is_left_for_our_own(
-    kind: str, shop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: str, shop: LauncherContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text, _ = (BROKEN | USELESS)[kind]
     path = program(tmp_path / "bin", "llama-server", text)
@@ -135,7 +135,7 @@ async def test_one_that_was_merely_found_is_left_for_our_own(
 
 
 @pytest.mark.parametrize("kind", BROKEN)
-async def test_one_that_the_rig_names_is_held_at_once(kind: str, shop: Workshop, tmp_path: Path) -> None:
+async def test_one_that_the_rig_names_is_held_at_once(kind: str, shop: LauncherContext, tmp_path: Path) -> None:
     text, why = BROKEN[kind]
     path = program(tmp_path / "bin", "llama-server", text)
     told: list[ServiceStatus] = []
@@ -149,7 +149,7 @@ async def test_one_that_the_rig_names_is_held_at_once(kind: str, shop: Workshop,
 
 
 async def test_one_that_has_answered_is_not_blamed_for_what_comes_later(
-    shop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shop: LauncherContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A model that does not fit, in a swap, says nothing of the program."""
     path = program(tmp_path / "bin", "whisper-server", f'{_HELP}exec {sys.executable} {tmp_path}/own.py "$@"\n')

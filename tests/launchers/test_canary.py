@@ -14,7 +14,7 @@ from clients.openai_chat import OpenAIChat
 from conversation.errors import ConversationError
 from conversation.ports import Message, Sampling
 from launchers import registry
-from launchers.base import BaseLauncher, Workshop
+from launchers.base import BaseLauncher, LauncherContext
 from launchers.runtime.environments import Environments
 from launchers.store.model_store import ModelStore
 from profiles.catalogue import Catalogue
@@ -40,7 +40,7 @@ FIELDS = ("cache_prompt", "id_slot", "timings_per_token", "repeat_penalty", "see
 
 def launcher(url: str, tmp_path: Path, model: str = "") -> BaseLauncher:
     home = Home(tmp_path / "home")
-    shop = Workshop(home, ModelStore(home, Catalogue.load(home)), Environments(home))
+    shop = LauncherContext(home, ModelStore(home, Catalogue.load(home)), Environments(home))
     engine = Engine(engine="llama_cpp", launch="attach", url=url, model=model)
     made = registry.launcher("booth.toml", "llm", "llm", engine, shop)
     made.warm_with(HEAD, Character(name="Mr. Bones", persona="You are a skull."))
@@ -416,7 +416,7 @@ async def test_ears_and_voices_are_ready_only_with_a_word_or_a_sound(
     server.paths = ("/v1/audio/speech", "/inference")
     server.parsed = False
     home = Home(tmp_path / "home")
-    shop = Workshop(home, ModelStore(home, Catalogue.load(home)), Environments(home))
+    shop = LauncherContext(home, ModelStore(home, Catalogue.load(home)), Environments(home))
     async with serving(server) as (url, _):
         settings = Engine(engine=engine, launch="attach", url=url)
         made = registry.launcher("booth.toml", role, role, settings, shop)
@@ -432,7 +432,7 @@ async def test_ears_and_voices_are_ready_only_with_a_word_or_a_sound(
 async def test_the_canary_of_a_voice_speaks_as_fast_as_the_character(tmp_path: Path) -> None:
     server = OddChat(raw(b"\x00\x40" * 2000, "audio/pcm"), paths=("/v1/audio/speech",))
     home = Home(tmp_path / "home")
-    shop = Workshop(home, ModelStore(home, Catalogue.load(home)), Environments(home))
+    shop = LauncherContext(home, ModelStore(home, Catalogue.load(home)), Environments(home))
     async with serving(server) as (url, _):
         made = registry.launcher("b.toml", "tts", "tts", Engine(engine="piper", launch="attach", url=url + "/v1"), shop)
         made.warm_with(HEAD, Character(name="Mr. Bones", persona="You are a skull.", voice=Voice(speed=1.3)))

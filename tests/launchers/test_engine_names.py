@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from launchers.base import Workshop
+from launchers.base import LauncherContext
 from launchers.registry import launcher
 from launchers.runtime.environments import Environments
 from launchers.store.model_store import ModelStore
@@ -16,7 +16,7 @@ from profiles.schema import Engine
 
 def test_only_names_that_stay_in_their_folder(tmp_path: Path) -> None:
     home = Home(tmp_path)
-    shop = Workshop(home, ModelStore(home, Catalogue.load(home)), Environments(home))
+    shop = LauncherContext(home, ModelStore(home, Catalogue.load(home)), Environments(home))
     voice = Engine(engine="piper", model="piper-joe")
     for name in ("../../boo", "a/b", "", "..", "a b", "x" * 100):
         with pytest.raises(ProfileError, match="cannot be used"):

@@ -13,7 +13,7 @@ from console.engines.services import misfit
 from conversation import window
 from conversation.ports import Message
 from launchers import registry
-from launchers.base import BaseLauncher, Workshop
+from launchers.base import BaseLauncher, LauncherContext
 from launchers.llm_llama_cpp import Launcher
 from launchers.model_launcher import ModelLauncher
 from launchers.runtime.environments import Environments
@@ -21,7 +21,7 @@ from launchers.store.model_store import ModelStore
 from profiles.catalogue import Catalogue
 from profiles.home import Home
 from profiles.schema import Character, Engine
-from supervisors.errors import ServiceError, Unfit
+from supervisors.errors import NeedsRepair, ServiceError
 from tests.fakes.http_server import Asked, Script, serving, whole
 from tests.launchers.memory.headers import llama, write_gguf
 
@@ -37,7 +37,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
 
 
 def made(home: Home, character: Character, engine: str = "llama_cpp", **settings: object) -> ModelLauncher:
-    shop = Workshop(home, ModelStore(home, Catalogue.load(home)), Environments(home))
+    shop = LauncherContext(home, ModelStore(home, Catalogue.load(home)), Environments(home))
     settings = {"model": "smollm2-135m"} | settings
     launcher = registry.launcher("booth.toml", "llm", "llm", Engine(engine=engine, **settings), shop)  # type: ignore[arg-type]
     assert isinstance(launcher, ModelLauncher)
@@ -71,7 +71,7 @@ class LlamaServer:
 
 @pytest.mark.parametrize("engine", ["llama_cpp", "ollama"])
 async def test_it_is_refused_before_anything_is_fetched(home: Home, engine: str) -> None:
-    with pytest.raises(Unfit) as caught:
+    with pytest.raises(NeedsRepair) as caught:
         await made(home, LONG, engine, model="smollm2-135m").prepare(lambda progress: None)
     assert str(caught.value).startswith(f"llm: {SAID}")
     assert not list(home.root.iterdir())
@@ -82,7 +82,9 @@ async def test_it_is_refused_before_anything_is_fetched(home: Home, engine: str)
 async def test_the_canary_refuses_by_the_engines_own_count_and_counts_once(home: Home) -> None:
     launcher = made(home, SHORT)
     async with serving(LlamaServer(tokens=15_059)) as (url, _):
-        with pytest.raises(Unfit, match="llm: persona is 15,059 tokens, the window 2,048: shorten it or set context ="):
+        with pytest.raises(
+            NeedsRepair, match="llm: persona is 15,059 tokens, the window 2,048: shorten it or set context ="
+        ):
             await launcher.canary(url)
     async with serving(LlamaServer(tokens=40)) as (url, tiny):
         await launcher.canary(url)
@@ -94,7 +96,7 @@ async def test_a_servers_window_counts_and_not_the_rigs_where_it_is_somebody_els
     launcher = made(home, LONG, launch="attach", url="http://127.0.0.1:9", model="")
     assert launcher.misfit(LONG) == ""
     async with serving(LlamaServer(tokens=15_059, n_ctx=4096)) as (url, _):
-        with pytest.raises(Unfit, match="the window 4,096: shorten it or give that server a window of 16384"):
+        with pytest.raises(NeedsRepair, match="the window 4,096: shorten it or give that server a window of 16384"):
             await launcher.canary(url)
     async with serving(LlamaServer(tokens=15_059, n_ctx=32_768)) as (url, _):
         await launcher.canary(url)
@@ -118,7 +120,7 @@ async def test_a_server_that_does_not_count_is_believed_when_it_refuses(home: Ho
             yield data
 
     async with serving(script) as (url, _):
-        with pytest.raises(Unfit, match="persona is longer than the window: shorten the persona or give"):
+        with pytest.raises(NeedsRepair, match="persona is longer than the window: shorten the persona or give"):
             await made(home, SHORT).canary(url)
         with pytest.raises(ServiceError, match="longer than the window"):
             launcher = made(home, SHORT)
@@ -162,5 +164,5 @@ async def test_a_model_that_has_just_come_is_asked_for_its_window_as_well(
 
     monkeypatch.setattr(BaseLauncher, "prepare", prepare)
     launcher.check_context("booth.toml")
-    with pytest.raises(Unfit, match="llm: context is too long: 8192 tokens are more than .*; write 4096 or less"):
+    with pytest.raises(NeedsRepair, match="llm: context is too long: 8192 tokens are more than .*; write 4096 or less"):
         await launcher.prepare(lambda progress: None)

@@ -10,7 +10,7 @@ import pytest
 from launchers.errors import FetchError
 from launchers.store import source_hub
 from launchers.store.download import Download, SourceFailed, download, new_client
-from launchers.store.fetch_meter import Meter
+from launchers.store.fetch_meter import FetchMeter
 from launchers.store.file_transfer import sha256_of
 from launchers.store.network import proxy_for, uv_variables
 from profiles.catalogue import Hub
@@ -35,7 +35,7 @@ async def complaint(url: str, folder: Path) -> str:
     wanted = Download(url=url, part=folder / "x.part", sha256="0" * 64, bytes=5)
     with pytest.raises((SourceFailed, FetchError)) as caught:
         async with new_client() as client:
-            await download(client, wanted, Meter("x", lambda _: None))
+            await download(client, wanted, FetchMeter("x", lambda _: None))
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -118,7 +118,7 @@ async def test_this_machine_is_asked_without_a_proxy(
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/x"
         sha256 = await sha256_of(tmp_path / "served")
         wanted = Download(url=url, part=tmp_path / "x.part", sha256=sha256, bytes=5)
-        assert (await download(client, wanted, Meter("x", lambda _: None))).read_bytes() == b"hello"
+        assert (await download(client, wanted, FetchMeter("x", lambda _: None))).read_bytes() == b"hello"
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.8.9.1", "[::1]", "box.localhost"])

@@ -13,7 +13,7 @@ import pytest
 
 from clients.ollama import Ollama
 from launchers import llm_ollama, registry
-from launchers.base import BaseLauncher, Workshop
+from launchers.base import BaseLauncher, LauncherContext
 from launchers.errors import FetchError
 from launchers.reported_memory import HeldModel
 from launchers.runtime import ollama_server
@@ -25,7 +25,7 @@ from profiles.catalogue import Catalogue
 from profiles.errors import ProfileError
 from profiles.home import CHECKOUT, Home
 from profiles.schema import Engine
-from supervisors.errors import ServiceError, Unfit
+from supervisors.errors import NeedsRepair, ServiceError
 from supervisors.health import probes
 from tests.fakes.ollama_server import BYTES
 from tests.launchers.conftest import Make
@@ -49,7 +49,7 @@ def test_attached_without_an_address_means_where_ollama_mostly_is(make: Make) ->
     assert make(launch="attach").settings.url == "http://127.0.0.1:11434"
     with pytest.raises(ProfileError, match=r"engines.llm.url: an attached engine needs its address"):
         home = Home(Path("/nonexistent"))
-        shop = Workshop(home, ModelStore(home, Catalogue.load(home)), Environments(home))
+        shop = LauncherContext(home, ModelStore(home, Catalogue.load(home)), Environments(home))
         registry.launcher("booth.toml", "llm", "llm", Engine(engine="llama_cpp", launch="attach"), shop)
 
 
@@ -154,7 +154,7 @@ async def test_what_a_running_server_has_is_not_pulled_again(
     with pytest.raises(ServiceError) as caught:
         await make().prepare(lambda progress: None)
     assert str(caught.value) == f"llm: a running Ollama has {MODEL}, at {theirs.url}; {line}"
-    assert isinstance(caught.value, Unfit), "it is held at once"
+    assert isinstance(caught.value, NeedsRepair), "it is held at once"
     assert not on_path.asked("/api/pull") and not theirs.asked("/api/pull")
     theirs.manifest(MODEL).unlink()
     await make().prepare(lambda progress: None)

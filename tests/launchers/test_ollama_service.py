@@ -17,7 +17,7 @@ from launchers.store.progress import Progress
 from profiles.home import Home
 from supervisors.health import probes
 from supervisors.service.group import ServiceGroup
-from supervisors.spec import AttachedSpec, Places, ServiceSpec, ServiceStatus
+from supervisors.spec import AttachedSpec, ServicePaths, ServiceSpec, ServiceStatus
 from supervisors.states import ServiceState
 from tests.fakes.ollama_server import BYTES
 from tests.launchers.conftest import Make
@@ -50,7 +50,9 @@ async def group_of(
         )
     folder.mkdir()
     home = Home(folder)
-    places = Places(folder / "state", folder / "logs", lambda name: home.socket("rig", "shim", name), f"{folder.name}-")
+    places = ServicePaths(
+        folder / "state", folder / "logs", lambda name: home.socket("rig", "shim", name), f"{folder.name}-"
+    )
     group = ServiceGroup(places, [spec], seen.append, on_progress=lambda name, progress: told.append(progress))
     async with group:
         yield group

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from launchers import registry
-from launchers.base import BaseLauncher, Workshop
+from launchers.base import BaseLauncher, LauncherContext
 from launchers.runtime import openmp
 from launchers.runtime.environments import Environments
 from launchers.store.file_check import any_fault, ggml_fault, gguf_fault
@@ -14,7 +14,7 @@ from launchers.store.model_store import ModelStore
 from profiles.catalogue import Catalogue
 from profiles.home import Home
 from profiles.schema import Engine
-from supervisors.errors import Unfit
+from supervisors.errors import NeedsRepair
 from supervisors.exits import Exit
 from tests.launchers.memory.headers import gguf_bytes, layer_tensors, llama, whisper_bytes
 
@@ -94,7 +94,7 @@ def launcher(folder: Path, data: bytes, role: str, engine: str) -> BaseLauncher:
         f'bytes = {len(data)}\nsha256 = "{hashlib.sha256(data).hexdigest()}"\n'
         f'sources = [{{ from = "file", path = "{folder}/a.bin" }}]\n'
     )
-    shop = Workshop(home, ModelStore(home, Catalogue.load(home)), Environments(home))
+    shop = LauncherContext(home, ModelStore(home, Catalogue.load(home)), Environments(home))
     return registry.launcher("booth.toml", role, role, Engine(engine=engine, model="mine"), shop)  # type: ignore[arg-type]
 
 
@@ -118,7 +118,7 @@ async def test_it_is_held_before_the_start(
     monkeypatch.setattr(Environments, "ensure", here)
     monkeypatch.setattr(openmp, "provide", here)
     monkeypatch.setenv("PATH", "/nonexistent")
-    with pytest.raises(Unfit) as caught:
+    with pytest.raises(NeedsRepair) as caught:
         await launcher(tmp_path, data, role, engine).prepare(lambda progress: None)
     line = str(caught.value)
     assert (

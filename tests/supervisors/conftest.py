@@ -13,7 +13,7 @@ import pytest
 
 from supervisors.health.restart_policy import RestartRules
 from supervisors.shim import reaper
-from supervisors.spec import Command, Places, ServiceSpec, ServiceStatus
+from supervisors.spec import Command, ServicePaths, ServiceSpec, ServiceStatus
 
 FAKE = Path(__file__).parent.parent / "fakes" / "engine_server.py"
 EAGER = RestartRules(base_s=0.02, cap_s=0.1, most=0)
@@ -22,9 +22,9 @@ EAGER = RestartRules(base_s=0.02, cap_s=0.1, most=0)
 Fake = Callable[..., ServiceSpec]
 
 
-def places_in(folder: Path) -> Places:
+def places_in(folder: Path) -> ServicePaths:
     """The same for a stand-in show in another process, given the same folder."""
-    return Places(
+    return ServicePaths(
         folder / "state",
         folder / "logs",
         lambda name: Path("/tmp") / f"gt-{hashlib.sha256(f'{folder}{name}'.encode()).hexdigest()[:12]}.sock",
@@ -54,7 +54,7 @@ def home(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def places(home: Path) -> Iterator[Places]:
+def places(home: Path) -> Iterator[ServicePaths]:
     places = places_in(home)
     yield places
     left = eventually_gone(places.prefix)

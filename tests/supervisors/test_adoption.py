@@ -18,7 +18,7 @@ from supervisors.health import health_monitor, probes
 from supervisors.service import adoption
 from supervisors.service.group import ServiceGroup
 from supervisors.shim import reaper, state_file
-from supervisors.spec import Places, ServiceSpec
+from supervisors.spec import ServicePaths, ServiceSpec
 from supervisors.states import ServiceState
 from tests.supervisors.conftest import EAGER, Fake, Story, eventually_gone, fake_spec, places_in, working
 from tests.supervisors.test_kills import came_back, start_show
@@ -42,10 +42,10 @@ async def killed_show(home: Path, *flags: str) -> list[int]:
     return pids
 
 
-def elsewhere(home: Path) -> Places:
+def elsewhere(home: Path) -> ServicePaths:
     """The same state, as in the next run: other logs."""
     old = places_in(home)
-    return Places(old.state, home / "logs-of-the-next", old.socket, old.prefix)
+    return ServicePaths(old.state, home / "logs-of-the-next", old.socket, old.prefix)
 
 
 async def test_next_show_takes_over_at_once(home: Path, story: Story) -> None:

@@ -13,7 +13,7 @@ from supervisors import redact
 from supervisors.crash import crash_report
 from supervisors.crash.crash_report import CrashReport
 from supervisors.service.group import ServiceGroup
-from supervisors.spec import Command, Places
+from supervisors.spec import Command, ServicePaths
 from tests.supervisors.conftest import EAGER, FAKE, Fake, fake_spec
 from tests.supervisors.test_faults import down, until
 
@@ -34,7 +34,7 @@ class Desk:
         return self.came[number - 1]
 
 
-async def test_killed_in_the_middle_of_a_turn(places: Places, fake: Fake) -> None:
+async def test_killed_in_the_middle_of_a_turn(places: ServicePaths, fake: Fake) -> None:
     desk = Desk()
     spec = fake("a", "--chatter", "0.01")
     group = ServiceGroup(places, [spec], on_crash=desk, during=lambda: "turn 3, SPEAKING", rules=EAGER)
@@ -55,7 +55,7 @@ async def test_killed_in_the_middle_of_a_turn(places: Places, fake: Fake) -> Non
         assert crash_report.listed(places.logs) == [path] == crash_report.listed(places.logs, "a")
 
 
-async def test_first_error_is_found_among_its_own_lines(places: Places, fake: Fake) -> None:
+async def test_first_error_is_found_among_its_own_lines(places: ServicePaths, fake: Fake) -> None:
     """Not in what the one before it had said."""
     desk = Desk()
     spec = fake("a", "--oom-text", "--crash-after", "0.2", "--chatter", "0.01")
@@ -70,7 +70,7 @@ async def test_first_error_is_found_among_its_own_lines(places: Places, fake: Fa
     assert second.restarts == 1 and second.pid != first.pid
 
 
-async def test_one_that_was_ended_for_its_silence(places: Places, fake: Fake) -> None:
+async def test_one_that_was_ended_for_its_silence(places: ServicePaths, fake: Fake) -> None:
     desk = Desk()
     async with ServiceGroup(places, [fake("a", "--deaf", "1.0")], on_crash=desk, rules=EAGER) as group:
         group.start()
@@ -80,7 +80,7 @@ async def test_one_that_was_ended_for_its_silence(places: Places, fake: Fake) ->
         assert report.code is None and report.signal is None
 
 
-async def test_stop_by_the_operator_is_no_crash(places: Places, fake: Fake) -> None:
+async def test_stop_by_the_operator_is_no_crash(places: ServicePaths, fake: Fake) -> None:
     desk = Desk()
     async with ServiceGroup(places, [fake("a")], on_crash=desk, rules=EAGER) as group:
         group.start()
@@ -91,7 +91,7 @@ async def test_stop_by_the_operator_is_no_crash(places: Places, fake: Fake) -> N
     assert desk.came == [] and crash_report.listed(places.logs) == []
 
 
-async def test_full_disk_costs_the_file_and_not_the_word(places: Places, fake: Fake) -> None:
+async def test_full_disk_costs_the_file_and_not_the_word(places: ServicePaths, fake: Fake) -> None:
     desk = Desk()
     async with ServiceGroup(places, [fake("a")], on_crash=desk, rules=EAGER) as group:
         group.start()
@@ -103,7 +103,7 @@ async def test_full_disk_costs_the_file_and_not_the_word(places: Places, fake: F
         await until(group, lambda s: s.restarts == 1 and not down(s))
 
 
-async def test_secrets_stay_out(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_secrets_stay_out(places: ServicePaths, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of the report; and those of our own environment stay out of the engines."""
     monkeypatch.setenv("HF_TOKEN", "hf_abcdefghijklmnop")
     monkeypatch.setenv("MY_LLM", "looks-like-nothing")  # the rig says that this is a key
@@ -143,7 +143,7 @@ def test_arguments(argv: tuple[str, ...], shown: tuple[str, ...]) -> None:
     assert redact.arguments(argv) == shown
 
 
-async def test_what_it_had_on_a_gpu_is_in_the_report(fake: Fake, places: Places) -> None:
+async def test_what_it_had_on_a_gpu_is_in_the_report(fake: Fake, places: ServicePaths) -> None:
     desk = Desk()
     async with ServiceGroup(
         places, [fake("a", "--crash-after", "0.5", vram=lambda: 3_000_000)], on_crash=desk, rules=EAGER

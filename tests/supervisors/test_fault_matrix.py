@@ -13,7 +13,7 @@ import pytest
 from supervisors import kernel
 from supervisors.service.group import ServiceGroup
 from supervisors.shim import reaper
-from supervisors.spec import Command, Places, ServiceSpec
+from supervisors.spec import Command, ServicePaths, ServiceSpec
 from supervisors.states import ServiceState
 from tests.supervisors.conftest import EAGER, FAKE, Fake, Story
 from tests.supervisors.test_crash_report import Desk
@@ -21,7 +21,7 @@ from tests.supervisors.test_faults import ONE_CRASH, held, until
 from tests.supervisors.test_kills import came_back
 
 
-async def test_leaves_a_child_to_serve_and_exits(places: Places, fake: Fake) -> None:
+async def test_leaves_a_child_to_serve_and_exits(places: ServicePaths, fake: Fake) -> None:
     """Exit 0 of a server is a crash, and who was left to serve is nobody's: it goes too."""
     async with ServiceGroup(places, [fake("a", "--daemonize")], rules=ONE_CRASH) as group:
         group.start()
@@ -30,14 +30,14 @@ async def test_leaves_a_child_to_serve_and_exits(places: Places, fake: Fake) -> 
         assert reaper.find(places.prefix) == []
 
 
-async def test_says_503_for_ever(places: Places, fake: Fake) -> None:
+async def test_says_503_for_ever(places: ServicePaths, fake: Fake) -> None:
     async with ServiceGroup(places, [fake("a", "--health-503", "999", stall_s=0.7)], rules=ONE_CRASH) as group:
         group.start()
         status = await until(group, held)
         assert "answers 503 at /health, and said nothing for 0.7 s" in str(status.last_error)
 
 
-async def test_binds_another_port_than_it_was_told(places: Places) -> None:
+async def test_binds_another_port_than_it_was_told(places: ServicePaths) -> None:
     def command(port: int) -> Command:
         return Command((sys.executable, "-S", "-E", str(FAKE), "--port", str(port + 1)))
 
@@ -47,7 +47,7 @@ async def test_binds_another_port_than_it_was_told(places: Places) -> None:
         assert "opened no port" in str((await until(group, held)).last_error)
 
 
-async def test_speaks_bytes_and_escape_sequences(places: Places, fake: Fake) -> None:
+async def test_speaks_bytes_and_escape_sequences(places: ServicePaths, fake: Fake) -> None:
     desk = Desk()
     spec = fake("a", "--binary-log", "--crash-after", "0.3")
     async with ServiceGroup(places, [spec], on_crash=desk, rules=ONE_CRASH) as group:
@@ -58,7 +58,7 @@ async def test_speaks_bytes_and_escape_sequences(places: Places, fake: Fake) -> 
         assert text.isprintable() or not any(ord(c) < 32 and c != "\t" for c in text), repr(text)
 
 
-async def test_disk_that_is_full(places: Places, fake: Fake) -> None:
+async def test_disk_that_is_full(places: ServicePaths, fake: Fake) -> None:
     """Its log cannot be written: it runs all the same, and its end is still explained from memory."""
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full here")
@@ -73,7 +73,9 @@ async def test_disk_that_is_full(places: Places, fake: Fake) -> None:
         assert group["a"].status.last_error == "a: killed by SIGKILL"
 
 
-async def test_wall_clock_that_jumps(places: Places, fake: Fake, story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_wall_clock_that_jumps(
+    places: ServicePaths, fake: Fake, story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real = time.time
     async with ServiceGroup(places, [fake("a")], story, rules=EAGER) as group:
         group.start()
@@ -87,7 +89,7 @@ async def test_wall_clock_that_jumps(places: Places, fake: Fake, story: Story, m
             await came_back(group, before)
 
 
-async def test_memory_that_runs_out_takes_an_engine_and_not_the_show(places: Places, fake: Fake) -> None:
+async def test_memory_that_runs_out_takes_an_engine_and_not_the_show(places: ServicePaths, fake: Fake) -> None:
     if not kernel.LINUX:
         pytest.skip("only Linux can be asked for this")
     async with ServiceGroup(places, [fake("a", "--fork-grandchild")], rules=EAGER) as group:
@@ -101,7 +103,7 @@ async def test_memory_that_runs_out_takes_an_engine_and_not_the_show(places: Pla
 
 
 async def test_two_of_which_one_waits_for_the_other_start_and_stop_in_order(
-    places: Places, fake: Fake, story: Story
+    places: ServicePaths, fake: Fake, story: Story
 ) -> None:
     """And the second, killed, does not wait for a first that is there."""
     specs = [fake("b", after=("a",)), fake("a")]

@@ -8,11 +8,11 @@ from collections.abc import Callable
 
 import pytest
 
-from supervisors.errors import ServiceError, Unfit
+from supervisors.errors import NeedsRepair, ServiceError
 from supervisors.health.restart_policy import RestartRules
 from supervisors.service.group import ServiceGroup
 from supervisors.shim import engine_process
-from supervisors.spec import Command, Places, ServiceSpec, ServiceStatus
+from supervisors.spec import Command, ServicePaths, ServiceSpec, ServiceStatus
 from supervisors.states import ServiceState
 from tests.supervisors.conftest import EAGER, Fake, Story
 
@@ -34,7 +34,7 @@ def down(status: ServiceStatus) -> bool:
     return status.state in (ServiceState.BACKOFF, ServiceState.HELD)
 
 
-async def test_well_behaved(places: Places, fake: Fake, story: Story) -> None:
+async def test_well_behaved(places: ServicePaths, fake: Fake, story: Story) -> None:
     async with ServiceGroup(places, [fake("a")], story) as group:
         group.start()
         await group.wait_ready(timeout=30)
@@ -47,7 +47,7 @@ async def test_well_behaved(places: Places, fake: Fake, story: Story) -> None:
     assert "engine" in places.log("a").read_text()
 
 
-async def test_slow_start_and_503_are_loading_not_failing(places: Places, fake: Fake, story: Story) -> None:
+async def test_slow_start_and_503_are_loading_not_failing(places: ServicePaths, fake: Fake, story: Story) -> None:
     async with ServiceGroup(places, [fake("a", "--slow-start", "0.4", "--health-503", "1")], story) as group:
         group.start()
         await until(group, lambda s: s.state is ServiceState.LOADING)
@@ -56,21 +56,21 @@ async def test_slow_start_and_503_are_loading_not_failing(places: Places, fake: 
     assert "BACKOFF" not in story.states()
 
 
-async def test_never_binds(places: Places, fake: Fake) -> None:
+async def test_never_binds(places: ServicePaths, fake: Fake) -> None:
     async with ServiceGroup(places, [fake("a", "--never-bind", stall_s=0.5)], rules=ONE_CRASH) as group:
         group.start()
         status = await until(group, held)
         assert "opened no port, and said nothing for 0.5 s" in str(status.last_error)
 
 
-async def test_words_in_the_log_put_the_stall_off(places: Places, fake: Fake) -> None:
+async def test_words_in_the_log_put_the_stall_off(places: ServicePaths, fake: Fake) -> None:
     spec = fake("a", "--slow-start", "2.2", "--chatter", "0.1", stall_s=1.5)
     async with ServiceGroup(places, [spec], rules=ONE_CRASH) as group:
         group.start()
         await group.wait_ready(timeout=30)
 
 
-async def test_ignores_term(places: Places, fake: Fake) -> None:
+async def test_ignores_term(places: ServicePaths, fake: Fake) -> None:
     async with ServiceGroup(places, [fake("a", "--ignore-term", stop_grace_s=0.3)]) as group:
         group.start()
         await group.wait_ready(timeout=30)
@@ -87,7 +87,7 @@ async def test_ignores_term(places: Places, fake: Fake) -> None:
         (("--oom-text",), "exited with code 1: CUDA error: out of memory"),
     ],
 )
-async def test_crash_in_words(places: Places, fake: Fake, flags: tuple[str, ...], words: str) -> None:
+async def test_crash_in_words(places: ServicePaths, fake: Fake, flags: tuple[str, ...], words: str) -> None:
     async with ServiceGroup(places, [fake("a", "--crash-after", "0.3", *flags)], rules=ONE_CRASH) as group:
         group.start()
         status = await until(group, held)
@@ -97,7 +97,7 @@ async def test_crash_in_words(places: Places, fake: Fake, flags: tuple[str, ...]
             await group.wait_ready(timeout=1)
 
 
-async def test_killed_is_seen_at_once(places: Places, fake: Fake) -> None:
+async def test_killed_is_seen_at_once(places: ServicePaths, fake: Fake) -> None:
     async with ServiceGroup(places, [fake("a", "--fork-grandchild")], rules=EAGER) as group:
         group.start()
         await group.wait_ready(timeout=30)
@@ -115,7 +115,7 @@ async def test_killed_is_seen_at_once(places: Places, fake: Fake) -> None:
         assert min(took) < 0.3
 
 
-async def test_flood_neither_blocks_the_engine_nor_the_stop(places: Places, fake: Fake) -> None:
+async def test_flood_neither_blocks_the_engine_nor_the_stop(places: ServicePaths, fake: Fake) -> None:
     async with ServiceGroup(places, [fake("a", "--flood-log")]) as group:
         group.start()
         await group.wait_ready(timeout=30)
@@ -126,7 +126,7 @@ async def test_flood_neither_blocks_the_engine_nor_the_stop(places: Places, fake
     assert sum(file.stat().st_size for file in places.logs.iterdir()) < 61_000_000
 
 
-async def test_not_there(places: Places) -> None:
+async def test_not_there(places: ServicePaths) -> None:
     spec = ServiceSpec(name="a", role="a", command=lambda port: Command(("/nowhere/engine",)))
     async with ServiceGroup(places, [spec], rules=ONE_CRASH) as group:
         group.start()
@@ -134,7 +134,7 @@ async def test_not_there(places: Places) -> None:
         assert "a: /nowhere/engine cannot be started: No such file or directory" in str(status.last_error)
 
 
-async def test_canary_decides(places: Places, fake: Fake) -> None:
+async def test_canary_decides(places: ServicePaths, fake: Fake) -> None:
     asked: list[str] = []
 
     async def canary(base_url: str) -> None:
@@ -148,7 +148,7 @@ async def test_canary_decides(places: Places, fake: Fake) -> None:
         assert asked == [group["a"].base_url] * 2
 
 
-async def test_prepare_that_fails(places: Places, fake: Fake) -> None:
+async def test_prepare_that_fails(places: ServicePaths, fake: Fake) -> None:
     async def prepare(on_progress: Callable[[object], None]) -> None:
         on_progress("half")
         raise RuntimeError("tiny.en: the disk is full; make room")
@@ -165,10 +165,10 @@ async def test_prepare_that_fails(places: Places, fake: Fake) -> None:
 
 @pytest.mark.parametrize("where", ["prepare", "canary"])
 async def test_what_a_person_must_change_first_is_held_at_once(
-    places: Places, fake: Fake, story: Story, where: str
+    places: ServicePaths, fake: Fake, story: Story, where: str
 ) -> None:
     async def refuse(_: object) -> None:
-        raise Unfit("a", "persona is 15,059 tokens, the window 2,048: shorten it")
+        raise NeedsRepair("a", "persona is 15,059 tokens, the window 2,048: shorten it")
 
     crashes: list[object] = []
     group = ServiceGroup(places, [fake("a", **{where: refuse})], story, on_crash=lambda *told: crashes.append(told))

@@ -10,7 +10,7 @@ import pytest
 
 from supervisors.errors import ServiceError
 from supervisors.health import probes
-from supervisors.health.health_monitor import Tender
+from supervisors.health.health_monitor import HealthMonitor
 from supervisors.shim.process import ShimProcess
 from supervisors.spec import Command, ServiceSpec
 from tests.support.virtual_time import now, virtual_time
@@ -39,7 +39,7 @@ class Process:
 
 
 @asynccontextmanager
-async def tended(answer: Answer, **settings: Any) -> AsyncIterator[tuple[Tender, Process]]:
+async def tended(answer: Answer, **settings: Any) -> AsyncIterator[tuple[HealthMonitor, Process]]:
     """A server that says what `answer` gives it, or nothing when that is None."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -55,7 +55,7 @@ async def tended(answer: Answer, **settings: Any) -> AsyncIterator[tuple[Tender,
     async with server:
         process = Process(server.sockets[0].getsockname()[1])
         spec = ServiceSpec(name="a", role="a", command=lambda port: Command(()), **settings)
-        yield Tender(spec, cast(ShimProcess, process), now), process
+        yield HealthMonitor(spec, cast(ShimProcess, process), now), process
 
 
 @pytest.fixture(autouse=True)
@@ -64,7 +64,7 @@ def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probes, "tree_work_s", lambda pid: 0.0)
 
 
-async def given_up(tender: Tender) -> tuple[float, str]:
+async def given_up(tender: HealthMonitor) -> tuple[float, str]:
     async with asyncio.timeout(3600):
         why = await tender.until_it_is_deaf()
     return now(), why

@@ -17,7 +17,7 @@ import pytest
 from supervisors.kernel import TOKEN_VARIABLE
 from supervisors.service.group import ServiceGroup
 from supervisors.shim import reaper
-from supervisors.spec import Places, ServiceStatus
+from supervisors.spec import ServicePaths, ServiceStatus
 from supervisors.states import ServiceState
 from tests.supervisors.conftest import EAGER, Fake, eventually_gone, places_in, working
 
@@ -38,7 +38,7 @@ def lives(process: psutil.Process) -> bool:
         return False
 
 
-async def test_shim_engine_grandchild(places: Places, fake: Fake, rng: random.Random) -> None:
+async def test_shim_engine_grandchild(places: ServicePaths, fake: Fake, rng: random.Random) -> None:
     specs = [fake("a", "--fork-grandchild"), fake("b", "--fork-grandchild", "--ignore-term", stop_grace_s=0.2)]
     async with ServiceGroup(places, specs, rules=EAGER) as group:
         group.start()
@@ -114,7 +114,7 @@ async def test_interrupted_show_leaves_in_order(home: Path) -> None:
     assert eventually_gone(places_in(home).prefix, 0.0) == []
 
 
-async def test_we_never_kill_ourselves(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_we_never_kill_ourselves(places: ServicePaths, monkeypatch: pytest.MonkeyPatch) -> None:
     code = (
         "import os, sys; sys.path.insert(0, '.'); from supervisors.shim import reaper; print(reaper.reap(sys.argv[1]))"
     )

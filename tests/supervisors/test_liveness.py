@@ -10,7 +10,7 @@ import pytest
 
 from supervisors.health import health_monitor, memory_meter, probes, synthetic_probe
 from supervisors.service.group import ServiceGroup
-from supervisors.spec import Command, Places, ServiceStatus
+from supervisors.spec import Command, ServicePaths, ServiceStatus
 from supervisors.states import ServiceState
 from tests.supervisors.conftest import EAGER, Fake, Story, ask
 from tests.supervisors.test_faults import down, until
@@ -55,7 +55,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> Soon:
 
 
 @pytest.mark.usefixtures("short_canary")
-async def test_health_says_200_and_nothing_else_is_answered(places: Places, fake: Fake, story: Story) -> None:
+async def test_health_says_200_and_nothing_else_is_answered(places: ServicePaths, fake: Fake, story: Story) -> None:
     spec = fake("a", canary=ask, canary_every_s=0.5)
     async with ServiceGroup(places, [spec], story, rules=EAGER) as group:
         group.start()
@@ -66,7 +66,7 @@ async def test_health_says_200_and_nothing_else_is_answered(places: Places, fake
 
 
 @pytest.mark.usefixtures("short_canary")
-async def test_failed_request_is_looked_into_at_once(places: Places, fake: Fake) -> None:
+async def test_failed_request_is_looked_into_at_once(places: ServicePaths, fake: Fake) -> None:
     """By the next of its own accord, it would be after 30 s."""
     spec = fake("a", canary=ask)
     async with ServiceGroup(places, [spec], rules=EAGER) as group:
@@ -79,7 +79,7 @@ async def test_failed_request_is_looked_into_at_once(places: Places, fake: Fake)
 
 
 @pytest.mark.usefixtures("short_canary")
-async def test_cuda_error_and_then_silence(places: Places, fake: Fake) -> None:
+async def test_cuda_error_and_then_silence(places: ServicePaths, fake: Fake) -> None:
     spec = fake("a", "--say-when-mute", "CUDA error: an illegal memory access", canary=ask)
     async with ServiceGroup(places, [spec], rules=EAGER) as group:
         group.start()
@@ -89,7 +89,7 @@ async def test_cuda_error_and_then_silence(places: Places, fake: Fake) -> None:
         assert 'its log says "CUDA error: an illegal memory access", and it did not' in str(status.last_error)
 
 
-async def test_words_alone_end_nobody(places: Places, fake: Fake) -> None:
+async def test_words_alone_end_nobody(places: ServicePaths, fake: Fake) -> None:
     """A visitor may say such words, and a server may log what it was asked."""
     asked: list[float] = []
     spec = fake("a", "--say", "user: I am out of memory", canary=counted(asked))
@@ -104,7 +104,7 @@ async def test_words_alone_end_nobody(places: Places, fake: Fake) -> None:
 
 
 async def test_one_that_computes_is_given_more_time(
-    places: Places, fake: Fake, monkeypatch: pytest.MonkeyPatch
+    places: ServicePaths, fake: Fake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """2.5 s of work, where an answer is due after 2."""
     monkeypatch.setattr(synthetic_probe, "LEAST_S", 2.0)
@@ -128,7 +128,7 @@ async def test_one_that_computes_is_given_more_time(
         assert group["a"].status.restarts == 0 and len(asked) == 2
 
 
-async def test_stopped_by_a_signal_is_found(places: Places, fake: Fake, soon: Soon) -> None:
+async def test_stopped_by_a_signal_is_found(places: ServicePaths, fake: Fake, soon: Soon) -> None:
     async with ServiceGroup(places, [fake("a", stop_grace_s=0.2)], rules=EAGER) as group:
         group.start()
         await group.wait_ready(timeout=30)
@@ -140,7 +140,7 @@ async def test_stopped_by_a_signal_is_found(places: Places, fake: Fake, soon: So
         await came_back(group, before)
 
 
-async def test_stopped_by_a_signal_but_busy_is_left_alone(places: Places, fake: Fake, soon: Soon) -> None:
+async def test_stopped_by_a_signal_but_busy_is_left_alone(places: ServicePaths, fake: Fake, soon: Soon) -> None:
     busy = True
     async with ServiceGroup(places, [fake("a", busy=lambda: busy, stop_grace_s=0.2)], rules=EAGER) as group:
         group.start()
@@ -153,7 +153,7 @@ async def test_stopped_by_a_signal_but_busy_is_left_alone(places: Places, fake: 
         await until(group, down, within_s=20)
 
 
-async def test_deaf_after_ready(places: Places, fake: Fake, story: Story, soon: Soon) -> None:
+async def test_deaf_after_ready(places: ServicePaths, fake: Fake, story: Story, soon: Soon) -> None:
     async with ServiceGroup(places, [fake("a")], story, rules=EAGER) as group:
         group.start()
         await group.wait_ready(timeout=30)
@@ -164,7 +164,7 @@ async def test_deaf_after_ready(places: Places, fake: Fake, story: Story, soon: 
     assert "DEGRADED" in story.states()
 
 
-async def test_memory_limit(places: Places, fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_memory_limit(places: ServicePaths, fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first leaks; the one that is started in its place does not, and stays."""
     monkeypatch.setattr(memory_meter, "EAGER_S", 0.3)
     started: list[int] = []
@@ -184,7 +184,9 @@ async def test_memory_limit(places: Places, fake: Fake, monkeypatch: pytest.Monk
         assert group["a"].status.state is ServiceState.READY and len(started) == 2
 
 
-async def test_stop_lets_a_request_end_but_no_longer_than_its_grace(places: Places, fake: Fake, story: Story) -> None:
+async def test_stop_lets_a_request_end_but_no_longer_than_its_grace(
+    places: ServicePaths, fake: Fake, story: Story
+) -> None:
     async with ServiceGroup(places, [fake("a", busy=lambda: True, drain_s=0.8)], story) as group:
         group.start()
         await group.wait_ready(timeout=30)
@@ -195,7 +197,7 @@ async def test_stop_lets_a_request_end_but_no_longer_than_its_grace(places: Plac
     assert "DRAINING" in story.states()
 
 
-async def test_next_verb_ends_the_wait_for_a_request(places: Places, fake: Fake) -> None:
+async def test_next_verb_ends_the_wait_for_a_request(places: ServicePaths, fake: Fake) -> None:
     async with ServiceGroup(places, [fake("a", busy=lambda: True, drain_s=60.0)]) as group:
         group.start()
         await group.wait_ready(timeout=30)
@@ -206,7 +208,7 @@ async def test_next_verb_ends_the_wait_for_a_request(places: Places, fake: Fake)
 
 
 async def test_shim_that_hangs_is_found_before_its_engine_does(
-    places: Places, fake: Fake, monkeypatch: pytest.MonkeyPatch
+    places: ServicePaths, fake: Fake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("supervisors.health.health_monitor.SHIM_EVERY_S", 0.5)
     monkeypatch.setattr("supervisors.health.health_monitor.SHIM_S", 0.5)

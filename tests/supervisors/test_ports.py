@@ -13,7 +13,7 @@ from supervisors.health import probes
 from supervisors.redact import Secret
 from supervisors.service.attached import AttachedService
 from supervisors.service.group import ServiceGroup
-from supervisors.spec import AttachedSpec, Command, Places, ServiceSpec
+from supervisors.spec import AttachedSpec, Command, ServicePaths, ServiceSpec
 from supervisors.states import ServiceState
 from tests.supervisors.conftest import EAGER, FAKE, Fake, Story
 from tests.supervisors.test_faults import held, until
@@ -34,7 +34,7 @@ def test_who_listens(taken: int) -> None:
     assert probes.is_free(free) and not probes.somebody_listens(free) and probes.port_holder(free) is None
 
 
-async def test_taken_port_is_one_line_and_no_loop(places: Places, fake: Fake, taken: int, story: Story) -> None:
+async def test_taken_port_is_one_line_and_no_loop(places: ServicePaths, fake: Fake, taken: int, story: Story) -> None:
     async with ServiceGroup(places, [fake("a", port=taken)], story) as group:
         group.start()
         status = await until(group, held)
@@ -46,7 +46,7 @@ async def test_taken_port_is_one_line_and_no_loop(places: Places, fake: Fake, ta
 
 
 async def test_a_stranger_who_answers_does_not_make_us_ready(
-    places: Places, fake: Fake, story: Story, monkeypatch: pytest.MonkeyPatch
+    places: ServicePaths, fake: Fake, story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The race for a port: somebody binds it after we chose it, and says 200."""
     port = probes.free_port()
@@ -79,7 +79,7 @@ async def start_fake(port: int) -> asyncio.subprocess.Process:
     return found
 
 
-async def test_attached_is_probed_and_never_stopped(places: Places, fake: Fake, story: Story) -> None:
+async def test_attached_is_probed_and_never_stopped(places: ServicePaths, fake: Fake, story: Story) -> None:
     port = probes.free_port()
     spec = AttachedSpec(name="a", role="llm", base_url=f"http://127.0.0.1:{port}/")
     async with ServiceGroup(places, [spec], story) as group:
@@ -127,7 +127,7 @@ async def test_a_probe_finds_its_way_also_by_ipv6_and_has_the_key() -> None:
             assert f"Host: {url}\r\nAuthorization: Bearer abc\r\n".encode() in heard[-1] and b"word" not in heard[-1]
 
 
-async def test_wait_ready_says_who_is_late(places: Places, fake: Fake) -> None:
+async def test_wait_ready_says_who_is_late(places: ServicePaths, fake: Fake) -> None:
     async with ServiceGroup(places, [fake("a", "--never-bind")]) as group:
         group.start()
         with pytest.raises(ServiceError, match=r"a: still STARTING after 0.5 s; see .*a.log"):

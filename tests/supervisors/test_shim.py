@@ -19,13 +19,15 @@ from supervisors.shim import named_socket
 from supervisors.shim.process import ShimProcess
 from supervisors.shim.shim_handle import ShimHandle
 from supervisors.shim.spawning import SHIM, spawn
-from supervisors.spec import Command, Places, ServiceSpec
+from supervisors.spec import Command, ServicePaths, ServiceSpec
 from tests.supervisors.conftest import FAKE, eventually_gone
 
 Line = dict[str, Any]
 
 
-async def begin(places: Places, *flags: str, window_s: float = 0.0, env: dict[str, str] | None = None) -> ShimProcess:
+async def begin(
+    places: ServicePaths, *flags: str, window_s: float = 0.0, env: dict[str, str] | None = None
+) -> ShimProcess:
     port = probes.free_port()
     command = Command((sys.executable, "-S", "-E", str(FAKE), "--port", str(port), *flags), env or {})
     spec = ServiceSpec(name="a", role="a", command=lambda port: command, stop_grace_s=1.0, adopt_window_s=window_s)
@@ -48,7 +50,7 @@ class Asker:
 
 
 @pytest.fixture
-async def asker(places: Places) -> AsyncIterator[Any]:
+async def asker(places: ServicePaths) -> AsyncIterator[Any]:
     writers: list[asyncio.StreamWriter] = []
 
     async def connect() -> Asker:
@@ -61,7 +63,7 @@ async def asker(places: Places) -> AsyncIterator[Any]:
         writer.close()
 
 
-async def test_starts_in_tens_of_milliseconds(places: Places) -> None:
+async def test_starts_in_tens_of_milliseconds(places: ServicePaths) -> None:
     took = []
     for _ in range(5):
         began = time.monotonic()
@@ -72,7 +74,7 @@ async def test_starts_in_tens_of_milliseconds(places: Places) -> None:
     assert min(took) < 0.3
 
 
-async def test_one_owner_at_a_time_and_then_the_next(places: Places, asker: Any) -> None:
+async def test_one_owner_at_a_time_and_then_the_next(places: ServicePaths, asker: Any) -> None:
     process = await begin(places, window_s=5.0)
     state = json.loads(places.state_file("a").read_text())
     assert state["pid"] == process.pid and state["token"] == process.token and state["port"] == process.port
@@ -91,7 +93,7 @@ async def test_one_owner_at_a_time_and_then_the_next(places: Places, asker: Any)
     await process.stop(0.0)
 
 
-async def test_an_exit_while_nobody_owns_it_waits_for_the_next_owner(places: Places, asker: Any) -> None:
+async def test_an_exit_while_nobody_owns_it_waits_for_the_next_owner(places: ServicePaths, asker: Any) -> None:
     process = await begin(places, "--crash-after", "0.3", "--exit-code", "7", window_s=5.0)
     assert process._transport
     process._transport.abort()
@@ -103,7 +105,7 @@ async def test_an_exit_while_nobody_owns_it_waits_for_the_next_owner(places: Pla
     await process.stop(0.0)
 
 
-async def test_window_passes(places: Places) -> None:
+async def test_window_passes(places: ServicePaths) -> None:
     process = await begin(places, "--fork-grandchild", window_s=0.5)
     assert process._transport
     process._transport.abort()
@@ -113,7 +115,7 @@ async def test_window_passes(places: Places) -> None:
     await process.stop(0.0)
 
 
-async def test_the_child_inherits_nothing_but_its_environment(places: Places) -> None:
+async def test_the_child_inherits_nothing_but_its_environment(places: ServicePaths) -> None:
     leak = os.open(os.devnull, os.O_RDONLY)
     os.set_inheritable(leak, True)
     process = await begin(places, env={"OF_OURS": "1"})
@@ -131,7 +133,7 @@ async def test_the_child_inherits_nothing_but_its_environment(places: Places) ->
     assert (await process.stop(1.0)).signal == signal.SIGTERM
 
 
-async def test_flood_without_line_ends_is_cut_into_lines(places: Places) -> None:
+async def test_flood_without_line_ends_is_cut_into_lines(places: ServicePaths) -> None:
     process = await begin(places, "--flood-log", "--no-newline")
     await asyncio.sleep(0.3)
     began = time.monotonic()
@@ -141,7 +143,7 @@ async def test_flood_without_line_ends_is_cut_into_lines(places: Places) -> None
     assert max(map(len, lines)) <= 64 * 1024 + 30
 
 
-async def test_hung_shim_is_replaced_by_force(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_hung_shim_is_replaced_by_force(places: ServicePaths, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("supervisors.shim.process.KILL_PATIENCE_S", 0.2)
     process = await begin(places, "--fork-grandchild")
     await asyncio.sleep(0.3)
@@ -152,7 +154,7 @@ async def test_hung_shim_is_replaced_by_force(places: Places, monkeypatch: pytes
     assert not places.state_file("a").exists() and not places.socket("a").exists()
 
 
-async def test_owner_that_never_speaks_costs_nothing(places: Places) -> None:
+async def test_owner_that_never_speaks_costs_nothing(places: ServicePaths) -> None:
     shim = await asyncio.create_subprocess_exec(
         sys.executable,
         "-S",
@@ -166,7 +168,7 @@ async def test_owner_that_never_speaks_costs_nothing(places: Places) -> None:
     assert await asyncio.wait_for(shim.wait(), 5) is not None
 
 
-async def test_how_it_ended_is_known_although_the_line_broke_under_our_own_words(places: Places) -> None:
+async def test_how_it_ended_is_known_although_the_line_broke_under_our_own_words(places: ServicePaths) -> None:
     """The shim tells the end and leaves; what we write in that moment must not cost us what it said."""
     ours, its = socket.socketpair()
     ours.setblocking(False)

@@ -13,7 +13,7 @@ from supervisors.errors import ServiceError
 from supervisors.health.restart_policy import RestartRules
 from supervisors.service.group import ServiceGroup
 from supervisors.shim import reaper
-from supervisors.spec import Places, ServiceSpec
+from supervisors.spec import ServicePaths, ServiceSpec
 from supervisors.states import ServiceState
 from tests.supervisors.conftest import EAGER, Fake, Story
 from tests.supervisors.test_faults import held, until
@@ -44,14 +44,14 @@ MAKE: dict[str, Callable[[Fake], ServiceSpec]] = {
 
 
 @pytest.mark.parametrize("state", MAKE)
-async def test_in_state(places: Places, fake: Fake, state: str) -> None:
+async def test_in_state(places: ServicePaths, fake: Fake, state: str) -> None:
     async with ServiceGroup(places, [MAKE[state](fake)], rules=RestartRules(base_s=30)) as group:
         group.start()
         await until(group, lambda s: s.state == state)
         await prompt_stop(group)
 
 
-async def test_at_every_moment_of_a_start(places: Places, fake: Fake) -> None:
+async def test_at_every_moment_of_a_start(places: ServicePaths, fake: Fake) -> None:
     before = zombies()
     async with ServiceGroup(places, [fake("a", "--fork-grandchild")]) as group:
         for step in range(12):
@@ -73,21 +73,21 @@ def test_a_container_whose_sessions_began_outside(monkeypatch: pytest.MonkeyPatc
         bystander.kill()
 
 
-async def test_while_waiting_for_another(places: Places, fake: Fake) -> None:
+async def test_while_waiting_for_another(places: ServicePaths, fake: Fake) -> None:
     async with ServiceGroup(places, [fake("a", after=("b",)), fake("b", "--never-bind")]) as group:
         group.start()
         await until(group, lambda s: s.state is ServiceState.WAITING)
         await prompt_stop(group)
 
 
-async def test_of_nothing(places: Places, fake: Fake) -> None:
+async def test_of_nothing(places: ServicePaths, fake: Fake) -> None:
     async with ServiceGroup(places, [fake("a")]) as group:
         await prompt_stop(group, 0.1)
         await prompt_stop(group, 0.1)
     await group.stop()
 
 
-async def test_held_starts_again_when_told(places: Places, fake: Fake) -> None:
+async def test_held_starts_again_when_told(places: ServicePaths, fake: Fake) -> None:
     spec = fake("a", "--crash-after", "0.3")
     async with ServiceGroup(places, [spec], rules=RestartRules(base_s=0.02, most=1)) as group:
         group.start()
@@ -97,7 +97,7 @@ async def test_held_starts_again_when_told(places: Places, fake: Fake) -> None:
         assert group["a"].status.last_error is None
 
 
-async def test_restart_is_a_new_process(places: Places, fake: Fake, story: Story) -> None:
+async def test_restart_is_a_new_process(places: ServicePaths, fake: Fake, story: Story) -> None:
     async with ServiceGroup(places, [fake("a")], story) as group:
         group.start()
         await group.wait_ready(timeout=30)
@@ -107,7 +107,7 @@ async def test_restart_is_a_new_process(places: Places, fake: Fake, story: Story
         assert group["a"].status.restarts == 0, "the operator's own do not count"
 
 
-async def test_cancelled_show(places: Places, fake: Fake) -> None:
+async def test_cancelled_show(places: ServicePaths, fake: Fake) -> None:
     async def show() -> None:
         async with ServiceGroup(places, [fake("a", "--fork-grandchild"), fake("b")]) as group:
             group.start()
@@ -122,7 +122,7 @@ async def test_cancelled_show(places: Places, fake: Fake) -> None:
         task.cancel()
 
 
-async def test_group_goes_in_reverse_even_when_one_ignores_term(places: Places, fake: Fake, story: Story) -> None:
+async def test_group_goes_in_reverse_even_when_one_ignores_term(places: ServicePaths, fake: Fake, story: Story) -> None:
     specs = [
         fake("a"),
         fake("b", "--ignore-term", after=("a",), stop_grace_s=0.4),
@@ -140,14 +140,14 @@ async def test_group_goes_in_reverse_even_when_one_ignores_term(places: Places, 
     assert starts == ["a", "b", "c"]
 
 
-async def test_an_error_in_the_block_comes_out_as_it_is(places: Places, fake: Fake) -> None:
+async def test_an_error_in_the_block_comes_out_as_it_is(places: ServicePaths, fake: Fake) -> None:
     with pytest.raises(ServiceError, match="a: still"):
         async with ServiceGroup(places, [fake("a", "--never-bind")]) as group:
             group.start()
             await group.wait_ready(timeout=0.2)
 
 
-async def test_no_thread_no_handle_stays(places: Places, fake: Fake) -> None:
+async def test_no_thread_no_handle_stays(places: ServicePaths, fake: Fake) -> None:
     async def once() -> None:
         async with ServiceGroup(places, [fake("a")]) as group:
             group.start()

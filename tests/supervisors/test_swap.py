@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from supervisors.service.group import ServiceGroup
-from supervisors.service.swap import Candidate, Phase, Swap, SwapResult
-from supervisors.spec import Places, ServiceSpec
+from supervisors.service.swap import Candidate, EngineSwap, SwapResult, SwapStep
+from supervisors.spec import ServicePaths, ServiceSpec
 from supervisors.states import ServiceState
 from tests.supervisors.conftest import EAGER, ask, fake_spec, working
 
@@ -31,12 +31,12 @@ class Room:
     """What a show is to a swap; nobody listens."""
 
     def __init__(self) -> None:
-        self.told: list[tuple[Phase, str]] = []
+        self.told: list[tuple[SwapStep, str]] = []
         self.office = ["old"]
         self.inside = False
-        self.on_tell: Callable[[Phase], None] = lambda phase: None
+        self.on_tell: Callable[[SwapStep], None] = lambda phase: None
 
-    def tell(self, phase: Phase, label: str) -> None:
+    def tell(self, phase: SwapStep, label: str) -> None:
         self.told.append((phase, label))
         self.on_tell(phase)
 
@@ -69,7 +69,7 @@ def candidate(*flags: str, label: str = "new", beside: bool = True) -> Candidate
 
 
 @contextlib.asynccontextmanager
-async def in_office(places: Places) -> AsyncIterator[ServiceGroup]:
+async def in_office(places: ServicePaths) -> AsyncIterator[ServiceGroup]:
     async with ServiceGroup(places, [spec()], rules=EAGER) as group:
         group.start()
         await group.wait_ready(timeout=30)
@@ -77,18 +77,18 @@ async def in_office(places: Places) -> AsyncIterator[ServiceGroup]:
 
 
 async def swap(group: ServiceGroup, room: Room, *candidates: Candidate) -> SwapResult:
-    result = await Swap(group, room, candidates).run()
+    result = await EngineSwap(group, room, candidates).run()
     assert not room.inside and group["llm"].status.state is ServiceState.READY
     assert not group._others
     return result
 
 
-def engines(places: Places) -> list[list[str]]:
+def engines(places: ServicePaths) -> list[list[str]]:
     return [p.cmdline() for p in working(places.prefix) if "engine_server" in " ".join(p.cmdline())]
 
 
 @pytest.mark.parametrize("beside", [True, False])
-async def test_the_newcomer_takes_over(places: Places, beside: bool) -> None:
+async def test_the_newcomer_takes_over(places: ServicePaths, beside: bool) -> None:
     room = Room()
     async with in_office(places) as group:
         before = group["llm"].status.pid
@@ -97,7 +97,13 @@ async def test_the_newcomer_takes_over(places: Places, beside: bool) -> None:
         assert (result.gone_s == 0) is beside
         assert group["llm"].status.pid != before and group["llm"].key == "llm~2"
         assert len(engines(places)) == 1
-        assert {phase for phase, _ in room.told} >= {Phase.START, Phase.LOAD, Phase.TRY, Phase.FLIP, Phase.CLEAR}
+        assert {phase for phase, _ in room.told} >= {
+            SwapStep.START,
+            SwapStep.LOAD,
+            SwapStep.TRY,
+            SwapStep.FLIP,
+            SwapStep.CLEAR,
+        }
         assert sum(result.phases.values()) == pytest.approx(result.total_s, abs=0.02)
         assert result.overhead_s < result.total_s
         back = Candidate(label="back", spec=spec(), beside=beside)
@@ -108,7 +114,7 @@ async def test_the_newcomer_takes_over(places: Places, beside: bool) -> None:
 @pytest.mark.parametrize(
     ("failure", "beside"), [*((failure, True) for failure in FAILURES), ("crash", False), ("hang", False)]
 )
-async def test_one_that_fails_leaves_the_last_known_good(places: Places, failure: str, beside: bool) -> None:
+async def test_one_that_fails_leaves_the_last_known_good(places: ServicePaths, failure: str, beside: bool) -> None:
     room = Room()
     async with in_office(places) as group:
         before = group["llm"].status.pid
@@ -119,7 +125,7 @@ async def test_one_that_fails_leaves_the_last_known_good(places: Places, failure
         assert group["llm"].key == "llm" and len(engines(places)) == 1
 
 
-async def test_the_next_of_the_ladder_is_tried(places: Places) -> None:
+async def test_the_next_of_the_ladder_is_tried(places: ServicePaths) -> None:
     room = Room()
     async with in_office(places) as group:
         big, small = candidate(*FAILURES["crash"], label="big", beside=False), candidate(label="small", beside=False)
@@ -128,7 +134,7 @@ async def test_the_next_of_the_ladder_is_tried(places: Places) -> None:
         assert result.label == "small" == room.office[-1]
 
 
-async def test_one_that_crashes_later_is_restarted_by_the_usual_rules(places: Places) -> None:
+async def test_one_that_crashes_later_is_restarted_by_the_usual_rules(places: ServicePaths) -> None:
     async with in_office(places) as group:
         result = await swap(group, Room(), Candidate(label="new", spec=spec(seat=2), beside=True))
         first = group["llm"].status.pid
@@ -141,30 +147,30 @@ async def test_one_that_crashes_later_is_restarted_by_the_usual_rules(places: Pl
 
 
 @pytest.mark.parametrize("beside", [True, False])
-@pytest.mark.parametrize("at", list(Phase))
-async def test_a_show_that_ends_at_any_step_leaves_nothing(places: Places, at: Phase, beside: bool) -> None:
+@pytest.mark.parametrize("at", list(SwapStep))
+async def test_a_show_that_ends_at_any_step_leaves_nothing(places: ServicePaths, at: SwapStep, beside: bool) -> None:
     """The fixture looks whether anything is left."""
     room, reached = Room(), asyncio.Event()
 
-    def tell(phase: Phase) -> None:
+    def tell(phase: SwapStep) -> None:
         if phase is at:
             reached.set()
 
     room.on_tell = tell
-    flags = FAILURES["crash"] if at is Phase.BACK else ()
+    flags = FAILURES["crash"] if at is SwapStep.BACK else ()
     async with in_office(places) as group, asyncio.TaskGroup() as tasks:
-        running = tasks.create_task(Swap(group, room, [candidate(*flags, beside=beside)]).run())
+        running = tasks.create_task(EngineSwap(group, room, [candidate(*flags, beside=beside)]).run())
         waiting = tasks.create_task(reached.wait())
         await asyncio.wait([running, waiting], return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
         running.cancel()
 
 
-async def test_a_show_that_crashes_in_a_swap_leaves_one_to_the_next(places: Places) -> None:
+async def test_a_show_that_crashes_in_a_swap_leaves_one_to_the_next(places: ServicePaths) -> None:
     """The one in office is kept, its understudy is ended."""
     kept = spec(adopt_window_s=5.0)
     room, reached = Room(), asyncio.Event()
-    room.on_tell = lambda phase: reached.set() if phase is Phase.TRY else None
+    room.on_tell = lambda phase: reached.set() if phase is SwapStep.TRY else None
     slow = spec("--slow-answer", "3", seat=2, adopt_window_s=5.0)
     with pytest.raises(ZeroDivisionError):
         async with ServiceGroup(places, [kept], rules=EAGER) as group:
@@ -172,7 +178,9 @@ async def test_a_show_that_crashes_in_a_swap_leaves_one_to_the_next(places: Plac
             await group.wait_ready(timeout=30)
             before = group["llm"].status.pid
             async with asyncio.TaskGroup() as tasks:
-                running = tasks.create_task(Swap(group, room, [Candidate(label="new", spec=slow, beside=True)]).run())
+                running = tasks.create_task(
+                    EngineSwap(group, room, [Candidate(label="new", spec=slow, beside=True)]).run()
+                )
                 await reached.wait()
                 running.cancel()
             raise ZeroDivisionError

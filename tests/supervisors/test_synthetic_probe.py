@@ -8,7 +8,7 @@ import pytest
 
 from supervisors.errors import ServiceError
 from supervisors.health import probes
-from supervisors.health.synthetic_probe import Canary
+from supervisors.health.synthetic_probe import SyntheticProbe
 from supervisors.spec import Command, ServiceSpec
 from tests.support.virtual_time import now, virtual_time
 
@@ -35,7 +35,7 @@ class Server:
         if self.error:
             raise ServiceError("a", self.error)
 
-    def canary(self, every_s: float = 30.0) -> Canary:
+    def canary(self, every_s: float = 30.0) -> SyntheticProbe:
         spec = ServiceSpec(
             name="a",
             role="a",
@@ -45,9 +45,9 @@ class Server:
             idle=lambda: self.idle,
             busy=lambda: self.busy,
         )
-        return Canary(spec, "http://server", os.getpid(), now)
+        return SyntheticProbe(spec, "http://server", os.getpid(), now)
 
-    async def first(self, every_s: float = 30.0) -> Canary:
+    async def first(self, every_s: float = 30.0) -> SyntheticProbe:
         canary = self.canary(every_s)
         await canary.first(lambda: False)
         return canary
@@ -60,14 +60,14 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
     return server
 
 
-async def silent(canary: Canary, within_s: float = 3600.0) -> tuple[float, str]:
+async def silent(canary: SyntheticProbe, within_s: float = 3600.0) -> tuple[float, str]:
     """When, and why, it is given up."""
     async with asyncio.timeout(within_s):
         why = await canary.until_silent()
     return now(), why
 
 
-async def lives(canary: Canary, for_s: float, meanwhile: Callable[[], Awaitable[None]] | None = None) -> None:
+async def lives(canary: SyntheticProbe, for_s: float, meanwhile: Callable[[], Awaitable[None]] | None = None) -> None:
     """It is not given up for so long."""
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(for_s), asyncio.TaskGroup() as tasks:

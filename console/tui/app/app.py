@@ -16,11 +16,11 @@ from textual.widgets import ContentSwitcher, Input
 from console.api import commands as cmd
 from console.api.client import NoShow
 from console.tui.app.page_switcher import Pages
-from console.tui.client.screen_state import Picture
-from console.tui.client.show_connection import Link
+from console.tui.client.screen_state import ScreenState
+from console.tui.client.show_connection import ShowConnection
 from console.tui.drawing import styles, themes
 from console.tui.input.keymap import ACTS, bindings
-from console.tui.pages.show.alert_lines import Matters
+from console.tui.pages.show.alert_lines import AlertLines
 from console.tui.pages.show.page import ShowPage
 from console.tui.widgets.header import Header
 from console.tui.widgets.key_bar import KeyBar
@@ -43,7 +43,11 @@ class ConsoleApp(Pages):
     AUTO_FOCUS = None
 
     def __init__(
-        self, link: Link, arguments: Namespace, frame_s: float = FRAME_S, driver_class: type[Driver] | None = None
+        self,
+        link: ShowConnection,
+        arguments: Namespace,
+        frame_s: float = FRAME_S,
+        driver_class: type[Driver] | None = None,
     ) -> None:
         super().__init__(link, arguments, driver_class)
         link.on_change = self._on_change
@@ -69,7 +73,7 @@ class ConsoleApp(Pages):
         yield Header()
         with ContentSwitcher(initial="show"):
             yield ShowPage(id="show")
-        yield Matters()
+        yield AlertLines()
         yield KeyBar()
 
     def on_mount(self) -> None:
@@ -112,14 +116,14 @@ class ConsoleApp(Pages):
             base.query_one(Header).show(picture)
             if picture.busy or not self._same(picture, page):
                 page.show(picture)
-                matters = base.query_one(Matters)
+                matters = base.query_one(AlertLines)
                 matters.enter = not self.enter_taken
                 matters.show(picture)
                 self._show_keys(base, picture)
         self._next = None
         self._draw_in(_RUNNING_S if picture.busy else _QUIET_S - (picture.clock % 1.0) % _QUIET_S + 0.01)
 
-    def _same(self, picture: Picture, page: Any) -> bool:
+    def _same(self, picture: ScreenState, page: Any) -> bool:
         """Whether only the clock has moved since the last frame: on a quiet evening the header is all that is drawn."""
         parts = (
             picture.state,
@@ -140,7 +144,7 @@ class ConsoleApp(Pages):
         before, self._parts = self._parts, parts
         return len(before) == len(parts) and all(a is b for a, b in zip(before, parts, strict=True))
 
-    def _show_keys(self, base: Screen[Any], picture: Picture) -> None:
+    def _show_keys(self, base: Screen[Any], picture: ScreenState) -> None:
         keys = base.query_one(KeyBar)
         typing = isinstance(base.focused, Input)  # then the keys are letters, but for those that come first
         can = {act: self.possible(act.action, picture) for act in ACTS}

@@ -17,15 +17,15 @@ from console.api.client import NoShow
 from console.host import show_finder
 from console.host.last_show import recall
 from console.tui.app.talk_control import Talking
-from console.tui.client.command_client import Steering
-from console.tui.client.screen_state import Picture
-from console.tui.client.show_connection import Link
+from console.tui.client.command_client import CommandClient
+from console.tui.client.screen_state import ScreenState
+from console.tui.client.show_connection import ShowConnection
 from console.tui.drawing import themes
 from console.tui.drawing.styled_text import clean
-from console.tui.input.keymap import ACTS, Act
+from console.tui.input.keymap import ACTS, KeyAction
 from console.tui.pages.show.alerts import troubles
 from console.tui.widgets.line_box import LineBox, Purpose
-from console.tui.widgets.questions import Choice, Leave
+from console.tui.widgets.questions import ChoiceScreen, LeaveScreen
 from conversation.stages import Stage
 from profiles.errors import ProfileError
 from profiles.home import Home
@@ -39,10 +39,10 @@ _PANIC_S = 1.0
 class AppActions(Talking):
     """The half of the App that acts; holds no state of the show."""
 
-    def __init__(self, link: Link, arguments: Namespace, driver_class: type[Driver] | None = None) -> None:
+    def __init__(self, link: ShowConnection, arguments: Namespace, driver_class: type[Driver] | None = None) -> None:
         super().__init__(driver_class)
         self.link, self.arguments = link, arguments
-        self.steering = Steering(lambda: self.link.show, self.link.call, lambda: self.link.folder)
+        self.steering = CommandClient(lambda: self.link.show, self.link.call, lambda: self.link.folder)
         link.revive = self._revive
         self._hushed_at = float("-inf")
 
@@ -68,7 +68,7 @@ class AppActions(Talking):
     def _say_so(self, text: str) -> None:
         self.notify(f"{text[:1].upper()}{text[1:]}.", severity="warning", markup=False, timeout=6)
 
-    def possible(self, action: str, picture: Picture) -> bool | None:
+    def possible(self, action: str, picture: ScreenState) -> bool | None:
         """True: now. None: not now, but its place is kept. False: not here."""
         state, live = picture.state, picture.link == "live" and not picture.state.stopping
         name = action.partition("(")[0]
@@ -142,7 +142,7 @@ class AppActions(Talking):
 
     def action_choose_service(self) -> None:
         rows = [(name, f"{name:<10} {s.model:<18} {s.state}") for name, s in self.link.picture.state.services.items()]
-        self.push_screen(Choice("Which engine shall be restarted?", rows), self._restart)
+        self.push_screen(ChoiceScreen("Which engine shall be restarted?", rows), self._restart)
 
     def _restart(self, name: str | None) -> None:
         if name:
@@ -152,7 +152,7 @@ class AppActions(Talking):
         home = Home.from_environment()
         rows = [(name, _described(name, home)) for name in known("characters", home)]
         now = self.link.picture.state.character
-        self.push_screen(Choice("Who shall speak?", rows, now), self._play)
+        self.push_screen(ChoiceScreen("Who shall speak?", rows, now), self._play)
 
     def _play(self, name: str | None) -> None:
         if name and name != self.link.picture.state.character:
@@ -162,7 +162,7 @@ class AppActions(Talking):
         home = Home.from_environment()
         rows = [(name, f"{name:<14} {_title(name, home)}") for name in known("rigs", home)]
         now = self.link.picture.state.rig
-        self.push_screen(Choice("Which rig? The show stops and starts again with it.", rows, now), self._move)
+        self.push_screen(ChoiceScreen("Which rig? The show stops and starts again with it.", rows, now), self._move)
 
     def _move(self, name: str | None) -> None:
         if name and (name != self.link.picture.state.rig or self.link.picture.link != "live"):
@@ -184,7 +184,7 @@ class AppActions(Talking):
             rig = show.rig_file
         return Namespace(rig=rig, character=self._character())
 
-    def _revive(self) -> show_finder.Newborn:
+    def _revive(self) -> show_finder.PendingShow:
         return show_finder.spawn(self._as_before(), Home.from_environment())
 
     def _character(self) -> str | None:
@@ -212,7 +212,7 @@ class AppActions(Talking):
     def action_change_theme(self) -> None:
         """Only those that were looked at: in every one of them the colours can be told apart."""
         rows = [(theme.name, theme.name) for theme in themes.ALL]
-        self.push_screen(Choice("Which colours?", rows, self.theme), self._colour)
+        self.push_screen(ChoiceScreen("Which colours?", rows, self.theme), self._colour)
 
     def _colour(self, name: str | None) -> None:
         if name:
@@ -221,15 +221,15 @@ class AppActions(Talking):
     def action_leave(self) -> None:
         if self.link.picture.link not in ("live", "starting"):
             self.exit("leave")
-        elif not isinstance(self.screen, Leave):
-            self.push_screen(Leave(), self._left)
+        elif not isinstance(self.screen, LeaveScreen):
+            self.push_screen(LeaveScreen(), self._left)
 
     def _left(self, answer: str | None) -> None:
         if answer is not None:
             self.exit(answer)
 
 
-def system_command(act: Act, work: Callable[[], Any]) -> SystemCommand:
+def system_command(act: KeyAction, work: Callable[[], Any]) -> SystemCommand:
     return SystemCommand(f"{act.label[:1].upper()}{act.label[1:]} ({act.shown})", act.sentence, work)
 
 

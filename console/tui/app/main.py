@@ -32,14 +32,14 @@ def main(arguments: Namespace) -> int:
     folder = newborn.folder if newborn else home.state(show.rig if show else "")
 
     from console.tui.app.app import FRAME_S, REMOTE_FRAME_S, ConsoleApp
-    from console.tui.client.show_connection import Link
+    from console.tui.client.show_connection import ShowConnection
     from console.tui.input.drivers import driver
 
     _keep_errors(home)
     for name in ("COLUMNS", "LINES"):
         os.environ.pop(name, None)  # Rich believes them before the terminal
     app = ConsoleApp(
-        Link(folder, newborn),
+        ShowConnection(folder, newborn),
         arguments,
         frame_s=REMOTE_FRAME_S if "SSH_CONNECTION" in os.environ else FRAME_S,
         driver_class=driver(os.environ),

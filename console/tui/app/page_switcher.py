@@ -12,7 +12,7 @@ from textual.widgets import ContentSwitcher
 
 from console.api.events import Note
 from console.tui.app.app_actions import AppActions, system_command
-from console.tui.client.screen_state import Picture
+from console.tui.client.screen_state import ScreenState
 
 _FOCUS = {"log": "LogPage", "rig": "RigPage", "models": "ModelsPage", "turns": "DataTable"}
 
@@ -51,7 +51,7 @@ class Pages(AppActions):
     def draw(self) -> None:
         raise NotImplementedError
 
-    def tell_news(self, picture: Picture) -> None:
+    def tell_news(self, picture: ScreenState) -> None:
         """What went well passes in a corner, such as a swap; what did not stays among what matters."""
         before, self._noted = self._noted, picture.state.notes
         news = self._noted[-1:] if before is not None and self._noted is not before else ()
@@ -70,7 +70,7 @@ class Pages(AppActions):
         base.set_focus(base.query(_FOCUS[page]).first() if page in _FOCUS else None)
         self.call_after_refresh(self.draw)
 
-    def possible(self, action: str, picture: Picture) -> bool | None:
+    def possible(self, action: str, picture: ScreenState) -> bool | None:
         if action == "mend" and self.enter_taken:
             return False
         return super().possible(action, picture)

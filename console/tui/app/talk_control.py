@@ -9,9 +9,9 @@ from textual.events import Event, MouseDown, MouseUp
 from textual.screen import Screen
 from textual.timer import Timer
 
-from console.tui.client.command_client import Steering
-from console.tui.client.screen_state import Picture
-from console.tui.client.show_connection import Link
+from console.tui.client.command_client import CommandClient
+from console.tui.client.screen_state import ScreenState
+from console.tui.client.show_connection import ShowConnection
 from console.tui.input.drivers import KeysReported
 from console.tui.input.key_protocol import KeyReleased
 from console.tui.input.key_queue import InOrder
@@ -23,8 +23,8 @@ _REPEAT_S = 0.1
 class Talking(InOrder):
     """The part of the App that listens to fingers."""
 
-    link: Link
-    steering: Steering
+    link: ShowConnection
+    steering: CommandClient
 
     def __init__(self, driver_class: type[Driver] | None = None) -> None:
         super().__init__(driver_class)
@@ -55,7 +55,7 @@ class Talking(InOrder):
         """How long the mouse's button was down, once it is up again."""
         return self._mouse_up - self._mouse_down
 
-    def mind_talk(self, picture: Picture) -> None:
+    def mind_talk(self, picture: ScreenState) -> None:
         """A show that is gone has let go by itself."""
         if picture.link != "live":
             self.talk_button.lose()

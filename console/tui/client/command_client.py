@@ -12,14 +12,14 @@ from console.api.client import NoShow, OperatorClient
 from console.host.emergency_stop import stop_motors
 from console.host.run_lock import ShowFile, alive
 from console.host.stop_marks import StopMarks
-from console.tui.client.persistent_connection import KeptLine, no_line
+from console.tui.client.persistent_connection import PersistentConnection, no_line
 from profiles.home import Home
 
 _FIRST_S, _THEN_S = 0.6, 0.3
 _NEXT = "no show runs: if a motor moves, take its power; the next show keeps it off"
 
 
-class Steering:
+class CommandClient:
     """`press` and `send` raise CommandError with one plain sentence; NoShow when the show is gone."""
 
     def __init__(
@@ -39,7 +39,7 @@ class Steering:
         """The microphone was opened by us, as far as we know."""
         self._on_spare = False
         """The button was pressed there."""
-        self._kept = KeptLine(self._socket, self._spare)
+        self._kept = PersistentConnection(self._socket, self._spare)
 
     async def press(self) -> int:
         """The talk button goes down. While a question is being recorded, by this screen or another, that ends it: 0.

@@ -14,7 +14,7 @@ async def no_line(command: Command) -> Any:
     raise NoShow("no show is running")
 
 
-class KeptLine:
+class PersistentConnection:
     """For short commands alone: one after another. Opened with the first, and again after the show went away."""
 
     def __init__(self, socket: Callable[[], Path], spare: Callable[[Command], Awaitable[Any]] = no_line) -> None:

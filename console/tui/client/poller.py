@@ -4,18 +4,18 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from console.tui.client.screen_state import Picture
+from console.tui.client.screen_state import ScreenState
 from conversation.stages import Stage
 
 ASK_S, REST_S = 5.0, 0.5
 """How often the show is asked while somebody looks; and how often at most, however much happens."""
 
 
-class Asking:
+class Poller:
     """`run` until cancelled. `picture` is the newest; `ask` is called while `seen`."""
 
     def __init__(
-        self, picture: Callable[[], Picture], seen: Callable[[], bool], ask: Callable[[], Awaitable[None]]
+        self, picture: Callable[[], ScreenState], seen: Callable[[], bool], ask: Callable[[], Awaitable[None]]
     ) -> None:
         self._picture, self._seen, self._ask = picture, seen, ask
         self._woken = asyncio.Event()

@@ -5,7 +5,7 @@ from typing import Literal
 from msgspec import Struct
 
 from console.api.state import ShowState
-from console.api.telemetry_types import CameraReading, History, JawReading, Levels, Memory
+from console.api.telemetry_types import CameraReading, JawReading, Levels, Memory, MemoryTrace
 from console.tui.client.jaw_trace import Column
 
 LinkState = Literal["starting", "live", "reviving", "lost", "failed", "stopped"]
@@ -27,7 +27,7 @@ class Fetching(Struct, frozen=True, kw_only=True):
         return min(1.0, self.done / self.total) if self.total else 0.0
 
 
-class Picture(Struct, frozen=True, kw_only=True):
+class ScreenState(Struct, frozen=True, kw_only=True):
     """The folded state, the latest telemetry, and how we are connected."""
 
     state: ShowState = ShowState()
@@ -43,7 +43,7 @@ class Picture(Struct, frozen=True, kw_only=True):
     camera: CameraReading | None = None
     """None while nobody watches."""
     memory: Memory | None = None
-    history: History = History()
+    history: MemoryTrace = MemoryTrace()
     fetching: dict[str, Fetching] = {}
     link: LinkState = "starting"
     crashed: float = 0.0

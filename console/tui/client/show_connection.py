@@ -16,11 +16,11 @@ from console.api.client import NoShow, OperatorClient
 from console.api.commands import Command, CommandError
 from console.api.events import AnyEvent
 from console.api.state import ShowState, reduce
-from console.api.telemetry_types import CameraReading, History, JawReading, Levels, Memory
+from console.api.telemetry_types import CameraReading, JawReading, Levels, Memory, MemoryTrace
 from console.host import show_finder
 from console.host.run_lock import ShowFile, alive, held
 from console.tui.client.jaw_trace import JawCourse
-from console.tui.client.screen_state import Fetching, LinkState, Picture
+from console.tui.client.screen_state import Fetching, LinkState, ScreenState
 from profiles.errors import ProfileError
 from profiles.home import Home
 from supervisors.health.restart_policy import RestartPolicy, RestartRules
@@ -35,13 +35,13 @@ _LOOK_S = 0.25
 """How often we look for a show that is gone: somebody may start it elsewhere."""
 
 
-class Link:
+class ShowConnection:
     """`picture` is always the whole of what is known; `on_change` says that it is another one."""
 
-    def __init__(self, folder: Path, newborn: show_finder.Newborn | None = None) -> None:
+    def __init__(self, folder: Path, newborn: show_finder.PendingShow | None = None) -> None:
         self._folder, self._newborn = folder, newborn
         self.on_change: Callable[[], None] = lambda: None
-        self.revive: Callable[[], show_finder.Newborn | None] = lambda: None
+        self.revive: Callable[[], show_finder.PendingShow | None] = lambda: None
         """Starts a show in place of one that crashed. Raises ProfileError, OSError."""
         self._policy = RestartPolicy(SHOW_RULES, monotonic, Random())
         self._live_since = 0.0
@@ -52,7 +52,7 @@ class Link:
         self._course = JawCourse()
         self._camera: CameraReading | None = None
         self._memory: Memory | None = None
-        self._history = History()
+        self._history = MemoryTrace()
         self._fetching: dict[str, Fetching] = {}
         self._link: LinkState = "starting"
         self._trouble = ""
@@ -60,13 +60,13 @@ class Link:
         self.show: ShowFile | None = None
         self.before: ShowFile | None = None
         """The one that was, while another comes up in its place."""
-        self.born: show_finder.Newborn | None = None
+        self.born: show_finder.PendingShow | None = None
         """The last that this screen started."""
         self._client: OperatorClient | None = None
 
     @property
-    def picture(self) -> Picture:
-        return Picture(
+    def picture(self) -> ScreenState:
+        return ScreenState(
             state=self._state,
             now=(monotonic() - self._zero) * 1000,
             clock=time(),
@@ -88,7 +88,7 @@ class Link:
         """The state folder of the rig, whether a show of it can be reached or not."""
         return self._folder
 
-    def take_over(self, folder: Path, newborn: show_finder.Newborn) -> None:
+    def take_over(self, folder: Path, newborn: show_finder.PendingShow) -> None:
         """Another show has been started in place of the one that is gone."""
         self._folder, self._newborn = folder, newborn
         self.before, self.show = self.show or self.before, None
@@ -192,7 +192,7 @@ class Link:
             raise CommandError(2, "the show that runs is of another version; stop it and start it again")
         self._state = msgspec.convert(row["snapshot"], ShowState)
         self._zero = monotonic() - row["t_mono_ms"] / 1000
-        self._levels, self._memory, self._history, self._fetching = Levels(), None, History(), {}
+        self._levels, self._memory, self._history, self._fetching = Levels(), None, MemoryTrace(), {}
         self._jaw, self._course, self._camera = None, JawCourse(), None
         self._live_since = monotonic()
         self._become("live")
@@ -209,7 +209,7 @@ class Link:
             case "memory":
                 self._memory = msgspec.convert(row, Memory)
             case "history":
-                self._history = msgspec.convert(row, History)
+                self._history = msgspec.convert(row, MemoryTrace)
             case "progress":
                 self._fetching = {**self._fetching, row["key"]: msgspec.convert(row, Fetching)}
 

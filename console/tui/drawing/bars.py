@@ -13,7 +13,7 @@ _INKS = 4
 MARKS = {"swap": ("⇄", "info"), "crash": ("✖", "bad")}
 
 
-class Part(Struct, frozen=True, kw_only=True):
+class BarSegment(Struct, frozen=True, kw_only=True):
     """Somebody's share of a pool."""
 
     name: str
@@ -23,33 +23,34 @@ class Part(Struct, frozen=True, kw_only=True):
     inferred: bool = False
 
 
-def ram_parts(memory: Memory, services: Iterable[str]) -> list[Part]:
+def ram_parts(memory: Memory, services: Iterable[str]) -> list[BarSegment]:
     """In the order of the services, which is the same everywhere; RAM that several share is counted for each."""
     parts = _of_services(memory.services, services)
-    parts.append(Part(name="show", bytes=memory.show, ink="rest"))
+    parts.append(BarSegment(name="show", bytes=memory.show, ink="rest"))
     return _with_others(parts, memory.used)
 
 
-def device_parts(device: DeviceMemory, services: Iterable[str]) -> list[Part]:
+def device_parts(device: DeviceMemory, services: Iterable[str]) -> list[BarSegment]:
     parts = _of_services(device.services, services, device.inferred)
     rest = (("others", device.others), ("reserved", device.reserved))
-    return [*parts, *(Part(name=name, bytes=count, ink="rest") for name, count in rest if count)]
+    return [*parts, *(BarSegment(name=name, bytes=count, ink="rest") for name, count in rest if count)]
 
 
-def _of_services(shares: dict[str, int], services: Iterable[str], inferred: Sequence[str] = ()) -> list[Part]:
+def _of_services(shares: dict[str, int], services: Iterable[str], inferred: Sequence[str] = ()) -> list[BarSegment]:
     inks = {name: str(n % _INKS + 1) for n, name in enumerate(services)}
     names = [*(name for name in inks if name in shares), *(name for name in shares if name not in inks)]
     return [
-        Part(name=name, bytes=shares[name], ink=inks.get(name, "rest"), inferred=name in inferred) for name in names
+        BarSegment(name=name, bytes=shares[name], ink=inks.get(name, "rest"), inferred=name in inferred)
+        for name in names
     ]
 
 
-def _with_others(parts: list[Part], used: int) -> list[Part]:
+def _with_others(parts: list[BarSegment], used: int) -> list[BarSegment]:
     others = used - sum(part.bytes for part in parts)
-    return [*parts, Part(name="others", bytes=others, ink="rest")] if others > 0 else parts
+    return [*parts, BarSegment(name="others", bytes=others, ink="rest")] if others > 0 else parts
 
 
-def stack(parts: Iterable[Part], total: int, cells: int) -> Line:
+def stack(parts: Iterable[BarSegment], total: int, cells: int) -> Line:
     """A bar of so many cells: each share with its name where there is room for it; what is free is dotted."""
     spans: list[Span] = []
     have = at = 0
@@ -66,7 +67,7 @@ def stack(parts: Iterable[Part], total: int, cells: int) -> Line:
     return (*spans, ("░" * (cells - at), "faint"))
 
 
-def legend(parts: Iterable[Part], cells: int, *, sizes: bool = True) -> Line:
+def legend(parts: Iterable[BarSegment], cells: int, *, sizes: bool = True) -> Line:
     """What the bar has no room for, as far as there is room here. `sizes`: also those of services."""
     spans: list[Span] = []
     for part in parts:

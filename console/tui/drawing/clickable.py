@@ -7,7 +7,7 @@ from textual.events import Click
 from textual.geometry import Offset
 from textual.message import Message
 
-from console.tui.client.screen_state import Picture
+from console.tui.client.screen_state import ScreenState
 from console.tui.drawing.panel import Panel
 from console.tui.drawing.styled_text import Line
 
@@ -27,11 +27,11 @@ class TouchPanel(Panel):
         super().__init__(id=id, classes=classes)
         self._touched: list[Sequence[Piece]] = []
 
-    def pieces(self, picture: Picture, width: int, height: int) -> list[Sequence[Piece]]:
+    def pieces(self, picture: ScreenState, width: int, height: int) -> list[Sequence[Piece]]:
         """What `draw` is of other panels."""
         raise NotImplementedError
 
-    def draw(self, picture: Picture, width: int, height: int) -> list[Line]:
+    def draw(self, picture: ScreenState, width: int, height: int) -> list[Line]:
         self._touched = self.pieces(picture, width, height)
         return [tuple((piece[0], piece[1]) for piece in row) for row in self._touched]
 

@@ -48,7 +48,7 @@ def fitting(width: int, height: int, columns: int, rows: int) -> tuple[int, int]
     return max(1, round(width * share)), max(1, round(height * share / 2))
 
 
-class Still(ModalScreen[None]):
+class StillScreen(ModalScreen[None]):
     """A snapshot over the whole screen, until a key is pressed. The show goes on behind it."""
 
     def __init__(self, png: bytes, size: tuple[int, int], words: str, stop: Callable[[], None]) -> None:

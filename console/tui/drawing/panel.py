@@ -8,11 +8,11 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from console.tui.client.screen_state import Picture
+from console.tui.client.screen_state import ScreenState
 from console.tui.drawing.styled_text import Line, clean, fit
 
 
-class Inked(Protocol):
+class StyledApp(Protocol):
     """What a panel needs of its App."""
 
     inks: dict[str, Style]
@@ -25,18 +25,18 @@ class Panel(Widget):
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
-        self._picture = Picture()
+        self._picture = ScreenState()
         self._lines: list[Line] = []
 
-    def draw(self, picture: Picture, width: int, height: int) -> list[Line]:
+    def draw(self, picture: ScreenState, width: int, height: int) -> list[Line]:
         """The content, from the top; pure, and cut to the size by the caller."""
         raise NotImplementedError
 
-    def title(self, picture: Picture) -> str:
+    def title(self, picture: ScreenState) -> str:
         """For panels with a border."""
         return ""
 
-    def show(self, picture: Picture) -> None:
+    def show(self, picture: ScreenState) -> None:
         """Draw it, if we can be seen."""
         self._picture = picture
         if not self.display or not self.is_attached:
@@ -55,7 +55,7 @@ class Panel(Widget):
 
     def render_line(self, y: int) -> Strip:
         width = self.content_size.width
-        plain, inks = self.rich_style, cast(Inked, self.app).inks
+        plain, inks = self.rich_style, cast(StyledApp, self.app).inks
         line = self._lines[y] if y < len(self._lines) else ()
         segments = [Segment(text, sum((inks[name] for name in names.split()), plain)) for text, names in line]
         return Strip(segments).adjust_cell_length(width, plain)

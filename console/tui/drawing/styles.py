@@ -53,7 +53,7 @@ _SIXTEEN = ("faint", "error", "success", "warning", "primary", "magenta", "visit
 _MOST_HALVES = 4096
 
 
-class Inks(dict[str, Style]):
+class Styles(dict[str, Style]):
     """Besides ours those of the engines, as ansi.py names them: "fg:1", "bg:208", "at:italic"; 540 at most. And two
     pixels in one cell, "half:RRGGBB:RRGGBB" from above: of those the latest thousands, for a camera never ends.
     """
@@ -92,7 +92,7 @@ class Inks(dict[str, Style]):
 
 def styles(variables: Mapping[str, str]) -> dict[str, Style]:
     """By name; they are laid over the widget's own style."""
-    return Inks(variables)
+    return Styles(variables)
 
 
 def _style(variables: Mapping[str, str], foreground: str, background: str, attributes: str) -> Style:

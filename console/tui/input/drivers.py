@@ -15,7 +15,7 @@ from textual.message import Message
 
 from console.host.surroundings import PLAIN
 from console.tui.input.key_protocol import KeyboardFlags, KeyParser, TerminalAttributes
-from console.tui.input.paste_detection import TOGETHER_S, Together
+from console.tui.input.paste_detection import TOGETHER_S, PasteDetector
 
 _TEXTUALS = (
     textuals.KITTY_DISAMBIGUATE_ESCAPE_CODES | textuals.KITTY_REPORT_ALL_KEYS | textuals.KITTY_REPORT_ASSOCIATED_TEXT
@@ -42,7 +42,7 @@ class KeysReported(Told, bubble=False):
     """From now on the terminal tells when a key is let go."""
 
 
-class BoothDriver(LinuxDriver):
+class ConsoleDriver(LinuxDriver):
     """Asks the terminal before it changes its keyboard, and gives it back before the last look at the input: what came
     after that would be typed into the operator's shell.
     """
@@ -106,7 +106,7 @@ class BoothDriver(LinuxDriver):
 
     def run_input_thread(self) -> None:
         """Until `exit_event`. Raises EOFError or OSError when the terminal has gone."""
-        parser, together = KeyParser(), Together(self.process_message)
+        parser, together = KeyParser(), PasteDetector(self.process_message)
         decode = getincrementaldecoder("utf-8")("replace").decode
         with selectors.SelectSelector() as selector:
             selector.register(self.fileno, selectors.EVENT_READ)
@@ -124,7 +124,7 @@ class BoothDriver(LinuxDriver):
             pass
 
 
-class AsciiDriver(BoothDriver):
+class AsciiDriver(ConsoleDriver):
     """Every glyph of ours has a plain stand-in of the same width; what else cannot be shown becomes a question mark."""
 
     def write(self, data: str) -> None:
@@ -136,4 +136,4 @@ def driver(environment: Mapping[str, str]) -> type[Driver]:
     named = (environment.get(key, "") for key in ("LC_ALL", "LC_CTYPE", "LANG"))
     # Python itself turns C into C.UTF-8 before we can look: that tells nothing about the terminal.
     said = next((name for name in named if name and name != "C.UTF-8"), "")
-    return AsciiDriver if said and "utf" not in said.lower() else BoothDriver
+    return AsciiDriver if said and "utf" not in said.lower() else ConsoleDriver

@@ -27,7 +27,7 @@ class Typed(Event, bubble=False):
         self.events, self.burst = tuple(events), burst
 
 
-class Together:
+class PasteDetector:
     """Gathers in the thread that reads. Letters wait for others up to `TOGETHER_S`; SPACE, ESC and arrows never do."""
 
     def __init__(self, tell: Callable[[Message], None]) -> None:

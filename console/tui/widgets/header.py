@@ -3,7 +3,7 @@
 from time import localtime, strftime
 
 from console.api.telemetry_types import Memory
-from console.tui.client.screen_state import Picture
+from console.tui.client.screen_state import ScreenState
 from console.tui.drawing.bars import course
 from console.tui.drawing.panel import Panel
 from console.tui.drawing.styled_text import Line, Span, clock, spread
@@ -13,7 +13,7 @@ _COURSE = 10
 
 
 class Header(Panel):
-    def draw(self, picture: Picture, width: int, height: int) -> list[Line]:
+    def draw(self, picture: ScreenState, width: int, height: int) -> list[Line]:
         state, memory = picture.state, picture.memory
         who = state.character_name or "Galactus"
         if state.rig and width >= 90:
@@ -29,7 +29,7 @@ class Header(Panel):
         return [tuple((text, f"{ground} {style}") for text, style in spread(left, tuple(right), width))]
 
 
-def air(picture: Picture) -> Span:
+def air(picture: ScreenState) -> Span:
     """On air must be seen from across the room, and so must its absence."""
     state = picture.state
     since = clock((picture.now - state.ready_at) / 1000)
@@ -51,7 +51,7 @@ def air(picture: Picture) -> Span:
     return f" ○ {word} {since} ", "offair"
 
 
-def machine(picture: Picture, memory: Memory, width: int) -> list[Span]:
+def machine(picture: ScreenState, memory: Memory, width: int) -> list[Span]:
     """What will run out, in figures; with room also how it came."""
     if memory.stale:
         return [("the meters do not answer", "")]
@@ -72,7 +72,7 @@ def _of(used: int, total: int) -> str:
     return f"{used / 2**30:4.1f}/{total / 2**30:.1f}G"
 
 
-def microphone(picture: Picture) -> Span:
+def microphone(picture: ScreenState) -> Span:
     """An open microphone is never a secret."""
     if picture.state.stage is Stage.LISTENING and picture.link == "live":
         return " ● MIC OPEN ", "alarm"

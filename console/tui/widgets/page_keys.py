@@ -3,14 +3,14 @@
 from textual.events import Click
 from textual.widget import Widget
 
-from console.tui.client.screen_state import Picture
+from console.tui.client.screen_state import ScreenState
 from console.tui.drawing.panel import Panel
 from console.tui.drawing.styled_text import Line, spread, width
-from console.tui.input.keymap import Act
+from console.tui.input.keymap import KeyAction
 
 
 class PageKeys(Panel):
-    def acts(self) -> list[Act]:
+    def acts(self) -> list[KeyAction]:
         """What can be done now."""
         raise NotImplementedError
 
@@ -18,11 +18,11 @@ class PageKeys(Panel):
         """What has just happened, or could not."""
         raise NotImplementedError
 
-    def draw(self, picture: Picture, width: int, height: int) -> list[Line]:
+    def draw(self, picture: ScreenState, width: int, height: int) -> list[Line]:
         keys = tuple(span for act in self._fitting(width) for span in _key(act))
         return [spread(keys, (*self.said(), (" ", "")), width)]
 
-    def _fitting(self, cells: int) -> list[Act]:
+    def _fitting(self, cells: int) -> list[KeyAction]:
         """Those that matter most; the word comes first."""
         shown, room = list(self.acts()), cells - width(self.said()) - 2
         while shown and sum(width(_key(act)) for act in shown) > room:
@@ -39,5 +39,5 @@ class PageKeys(Panel):
             left += width(_key(act))
 
 
-def _key(act: Act) -> Line:
+def _key(act: KeyAction) -> Line:
     return (f" {act.shown} ", "key"), (f"{act.label} ", "")

@@ -13,7 +13,7 @@ from console.tui.drawing.styled_text import clean
 from console.tui.input.keymap import ACTS, LOG_ACTS, MODEL_ACTS, RIG_ACTS
 
 
-class Choice(ModalScreen[str | None]):
+class ChoiceScreen(ModalScreen[str | None]):
     """Pick one of several; ESC picks none."""
 
     AUTO_FOCUS = "OptionList"
@@ -40,7 +40,7 @@ class Choice(ModalScreen[str | None]):
         self.dismiss(event.option.id)
 
 
-class AtTheRig(Choice):
+class RigChoiceScreen(ChoiceScreen):
     """A question beside a jaw that may be moving: X stops it here as well."""
 
     BINDINGS = [Binding("x", "stop", show=False)]
@@ -54,7 +54,7 @@ class AtTheRig(Choice):
         self.dismiss(None)
 
 
-class Leave(ModalScreen[str | None]):
+class LeaveScreen(ModalScreen[str | None]):
     """Closing the screen is not closing the show."""
 
     AUTO_FOCUS = "#leave"
@@ -68,12 +68,12 @@ class Leave(ModalScreen[str | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield Label("Leave the show running, or stop it?", classes="question")
+            yield Label("LeaveScreen the show running, or stop it?", classes="question")
             yield Label(
                 "Without a screen it goes on answering visitors; come back with: console.py attach", classes="hint"
             )
             with Horizontal(classes="buttons"):
-                yield Button("Leave it running (L)", id="leave", variant="primary")
+                yield Button("LeaveScreen it running (L)", id="leave", variant="primary")
                 yield Button("Stop the show (S)", id="stop")
                 yield Button("Cancel (ESC)", id="cancel")
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 from supervisors.health.restart_policy import RestartRules
 from supervisors.service.group import ServiceGroup
 from supervisors.shim import reaper
-from supervisors.spec import Command, Places, ServiceSpec, ServiceStatus
+from supervisors.spec import Command, ServicePaths, ServiceSpec, ServiceStatus
 from tests.bench.supervision.engines import Engine
 from tests.bench.supervision.reports import mouth
 
@@ -26,8 +26,8 @@ class Order(Struct, frozen=True, kw_only=True):
     rules: RestartRules
 
 
-def places(folder: Path) -> Places:
-    return Places(
+def places(folder: Path) -> ServicePaths:
+    return ServicePaths(
         folder / "state",
         folder / "logs",
         lambda name: Path("/tmp") / f"gb-{hashlib.sha256(f'{folder}{name}'.encode()).hexdigest()[:12]}.sock",

@@ -17,12 +17,12 @@ from console.api.client import NoShow, OperatorClient
 from console.api.commands import CommandError, Status, Swap
 from profiles.home import CHECKOUT
 from supervisors.health.probes import free_port
-from supervisors.service.swap import Phase
+from supervisors.service.swap import SwapStep
 from tests.support.real_show import RealShow
 
 MODELS = ("fake-a", "fake-b")
 FAULTS = ("crash", "oom", "hang", "deaf", "truncated")
-KILLED_AT = tuple(phase for phase in Phase if phase is not Phase.BACK)
+KILLED_AT = tuple(phase for phase in SwapStep if phase is not SwapStep.BACK)
 _RIG = """title = "Fakes"
 adopt_window_s = 20
 [engines.llm]
@@ -124,7 +124,7 @@ class Booth:
             ended = await self.show.call(Swap(service="llm", model=wanted))
             self.tally.overhead_ms.append(ended["overhead_ms"])
 
-    async def _killed(self, wanted: str, at: Phase) -> None:
+    async def _killed(self, wanted: str, at: SwapStep) -> None:
         """The show dies as this phase begins; where there is none, at the end."""
         async with OperatorClient(Path(self.show.file.socket)) as watcher, asyncio.TaskGroup() as tasks:
             swapping = tasks.create_task(self._swap_or_die(wanted))

@@ -8,7 +8,7 @@ import pytest
 from console.body.device_check import connected
 from console.cli.main import main
 from devices.audio import miniaudio_streams
-from devices.audio.device_names import Row
+from devices.audio.device_names import DeviceEntry
 from devices.emulators.emulate import emulate
 from devices.serial_port import SerialPort
 from profiles.schema import Camera, Engine, Jaw, PanTilt, Rig
@@ -83,11 +83,11 @@ def test_nothing_is_opened() -> None:
 
 
 def test_only_a_monitor_is_no_microphone_and_the_stand_in_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = [Row("Monitor of Hall", "PulseAudio", None, True, "hall.monitor")]
+    rows = [DeviceEntry("Monitor of Hall", "PulseAudio", None, True, "hall.monitor")]
     monkeypatch.setattr(miniaudio_streams, "rows", lambda kind: rows)
     monkeypatch.setitem(sys.modules, "sounddevice", None)
     state, detail, mend = told(rig())["microphone"]
     assert state == "todo" and "there is no microphone" in detail and "recorded visitor" in detail and "plug" in mend
-    rows[:] = [Row("USB PnP", "PulseAudio", None, i == 2, f"usb-{i}") for i in (1, 2)]
+    rows[:] = [DeviceEntry("USB PnP", "PulseAudio", None, i == 2, f"usb-{i}") for i in (1, 2)]
     state, detail, _ = told(rig())["microphone"]
     assert state == "ok" and "recorded" not in detail

@@ -18,7 +18,7 @@ from console.cli import autostart, headless
 from console.cli.main import main
 from console.host import last_show
 from console.host.last_show import LastShow, recall, remember
-from console.host.run_lock import Presence
+from console.host.run_lock import RunLock
 from profiles.home import CHECKOUT, Home
 from profiles.loader import load_character, load_rig
 from tests.support.real_show import RealShow
@@ -252,7 +252,7 @@ def test_only_a_start_by_the_machine_is_polite(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("GALACTUS_HOME", str(tmp_path))
-    with Presence(Home(tmp_path), "rehearsal"):
+    with RunLock(Home(tmp_path), "rehearsal"):
         assert main(["run", "--headless", "--last"]) == 0
         assert capsys.readouterr().err == "This show is running already; it is left as it is.\n"
         assert main(["run", "--headless"]) == 2

@@ -11,7 +11,7 @@ from console.api import client
 from console.api.client import NoShow, OperatorClient
 from console.api.commands import USAGE, CommandError, Say, Status
 from console.cli.main import main, parser
-from console.show.command_router import Operator
+from console.show.command_router import CommandRouter
 from profiles.home import CHECKOUT
 
 
@@ -78,7 +78,7 @@ def test_nothing_to_say_is_a_mistake_of_the_caller(
     assert main(["say", text]) == USAGE
     assert capsys.readouterr().err.count("there is nothing to say in that; give some words") == 1
     show: Any = Show()
-    operator = Operator(show, show, show, show, show, show, show)
+    operator = CommandRouter(show, show, show, show, show, show, show)
     with pytest.raises(CommandError, match="there is nothing to say") as caught:
         asyncio.run(operator.execute(Say(text=text), "x"))
     assert caught.value.code == USAGE

@@ -10,8 +10,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from clients.http import Engine as Client
-from clients.http import Theirs
+from clients.http import EngineClient as Client
+from clients.http import RemoteServer
 from clients.ollama import Ollama
 from clients.openai_chat import OpenAIChat
 from clients.speech import Speech
@@ -252,7 +252,7 @@ async def test_nothing_said_of_somebody_elses_server_names_what_it_has_not(kind:
     url = "http://127.0.0.1:9"
     client = Ollama("x", url, "skull:1b") if kind is Ollama else kind("x", url)
     assert client.wrong("sent junk").hint == "see x's log" and client.revive == "restart x"
-    client.belongs_to(Theirs(url=url, table="engines.x"))
+    client.belongs_to(RemoteServer(url=url, table="engines.x"))
     said = [str(client.wrong("sent junk")), client.look, client.revive]
     for status in (400, 401, 403, 404, 500, 503):
         with pytest.raises(ConversationError) as caught:

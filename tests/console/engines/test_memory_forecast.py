@@ -9,7 +9,7 @@ import pytest
 from console.engines.memory_forecast import Forecaster
 from launchers.memory.fit import Estimate
 from profiles.home import Home
-from supervisors.meters.readings import Device
+from supervisors.meters.readings import GpuReading
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from supervisors.meters.readings import Device
 def test_a_card_whose_memory_is_not_told_is_not_a_full_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, total: int, device: str, fits: bool, said: str
 ) -> None:
-    card = Device(key="0", name="MIG 1g.10gb", total=total, used=total, free=0)
+    card = GpuReading(key="0", name="MIG 1g.10gb", total=total, used=total, free=0)
     pool = SimpleNamespace(device=card, free=0, total=total)
     meters: Any = SimpleNamespace(
         meter=SimpleNamespace(stale=False), ledger=SimpleNamespace(devices=[pool]), vram=lambda name: None

@@ -2,9 +2,9 @@
 
 import pytest
 
-from console.engines.memory_pressure import ROOM_S, Advice, Gauge, Pressure, neediest
+from console.engines.memory_pressure import ROOM_S, Advice, MemoryPool, Pressure, neediest
 from console.engines.swapper import place
-from profiles.schema import Device, Engine, MemoryRules, Step
+from profiles.schema import Device, Engine, LadderStep, MemoryRules
 
 PLENTY = 4_000_000_000
 RULES = MemoryRules(step_up=True)
@@ -28,7 +28,7 @@ def felt(pressure: Pressure, clock: Clock, *used: float, free: int = PLENTY, idl
     advice = []
     for share in used:
         clock.now += 0.5
-        advice.append(pressure.feel(Gauge(share, free), idle=idle))
+        advice.append(pressure.feel(MemoryPool(share, free), idle=idle))
     return advice
 
 
@@ -61,7 +61,7 @@ def test_nothing_is_changed_while_a_visitor_is_served(clock: Clock) -> None:
 
 def test_an_engine_that_has_no_memory_does_not_wait(clock: Clock) -> None:
     pressure = Pressure(RULES, clock)
-    assert pressure.feel(Gauge(0.5, PLENTY), idle=False, out_of_memory=True) is Advice.DOWN
+    assert pressure.feel(MemoryPool(0.5, PLENTY), idle=False, out_of_memory=True) is Advice.DOWN
 
 
 def test_a_model_stays_for_a_while(clock: Clock) -> None:
@@ -91,6 +91,6 @@ def test_the_engine_that_gives_back_the_most_goes_first() -> None:
     ("model", "device", "at"), [("base", "gpu", 0), ("base", "cpu", 1), ("base", "auto", 0), ("tiny", "cpu", 2)]
 )
 def test_the_same_model_may_be_on_a_ladder_with_two_devices(model: str, device: Device, at: int) -> None:
-    ladder = (Step(model="base", device="gpu"), Step(model="base", device="cpu"), Step(model="tiny"))
+    ladder = (LadderStep(model="base", device="gpu"), LadderStep(model="base", device="cpu"), LadderStep(model="tiny"))
     assert place(Engine(engine="whisper_cpp", model=model, device=device, ladder=ladder)) == at
     assert place(Engine(engine="whisper_cpp", model="large", device=device, ladder=ladder)) is None

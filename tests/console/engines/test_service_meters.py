@@ -9,13 +9,13 @@ import msgspec
 from msgspec.structs import replace
 
 from console.api.bus import Bus
-from console.api.telemetry_types import DeviceMemory, History, Memory
+from console.api.telemetry_types import DeviceMemory, Memory, MemoryTrace
 from console.engines.service_meters import Meters
-from console.show.telemetry_sampler import Sampler, trembles
+from console.show.telemetry_sampler import TelemetrySampler, trembles
 from profiles.schema import MemoryRules
-from supervisors.meters.history import Moment
-from supervisors.meters.meter import CALM_S, FAST_S, Meter
-from supervisors.meters.readings import Device, GpuProcess, Machine, Reading
+from supervisors.meters.history import MemoryShares
+from supervisors.meters.meter import CALM_S, FAST_S, MachineMeter
+from supervisors.meters.readings import GpuProcess, GpuReading, Machine, MeterReading
 from supervisors.spec import ServiceStatus
 from supervisors.states import ServiceState
 
@@ -23,8 +23,8 @@ GB = 1_000_000_000
 MACHINE = Machine(ram_total=32 * GB, ram_available=20 * GB, cpu_pct=31.4, pressure_pct=0.4)
 
 
-def gpu(used: int, *processes: GpuProcess, **more: bool) -> Device:
-    return Device(
+def gpu(used: int, *processes: GpuProcess, **more: bool) -> GpuReading:
+    return GpuReading(
         key="g", name="RTX", total=24 * GB, used=used, free=24 * GB - used, power_w=99.6, processes=processes, **more
     )
 
@@ -40,9 +40,9 @@ class Stage:
         name = seat.partition("~")[0]
         self.services[seat] = ServiceStatus(name=name, role=name, state=state, since=0.0, pid=pid, rss_bytes=rss)
 
-    def read(self, *devices: Device, note: str = "") -> None:
+    def read(self, *devices: GpuReading, note: str = "") -> None:
         self.at += 0.5
-        line = msgspec.json.encode(Reading(at=self.at, machine=MACHINE, devices=devices, note=note))
+        line = msgspec.json.encode(MeterReading(at=self.at, machine=MACHINE, devices=devices, note=note))
         self.meters.meter._take(line)
 
 
@@ -111,7 +111,7 @@ def test_a_crash_is_marked_in_the_history() -> None:
     assert [(mark.kind, mark.service) for mark in stage.meters.history.marks] == [("crash", "llm")]
 
 
-def memories(bus: Bus, stage: Stage, rules: MemoryRules | None = None) -> tuple[Sampler, list[Memory]]:
+def memories(bus: Bus, stage: Stage, rules: MemoryRules | None = None) -> tuple[TelemetrySampler, list[Memory]]:
     """What is sent of the memory, each time the sampler is asked for it."""
     booth = SimpleNamespace(jaw=None, microphone=None)
     group = SimpleNamespace(statuses=tuple(stage.services.values()))
@@ -121,7 +121,7 @@ def memories(bus: Bus, stage: Stage, rules: MemoryRules | None = None) -> tuple[
         sent.append(value)
 
     bus.telemetry = keep  # type: ignore[method-assign]
-    return Sampler(bus, cast(Any, booth), cast(Any, group), stage.meters, rules or MemoryRules()), sent
+    return TelemetrySampler(bus, cast(Any, booth), cast(Any, group), stage.meters, rules or MemoryRules()), sent
 
 
 async def test_screens_are_sent_the_rigs_own_shares() -> None:
@@ -167,16 +167,16 @@ def test_nobody_looks_and_little_is_read() -> None:
     stage.meters.meter.pace = paces.append  # type: ignore[method-assign,assignment]
     stage.meters.watched(True)
     stage.meters.watched(False)
-    assert paces == [FAST_S, CALM_S] and isinstance(stage.meters.meter, Meter)
+    assert paces == [FAST_S, CALM_S] and isinstance(stage.meters.meter, MachineMeter)
 
 
 async def test_screens_are_sent_ten_minutes_in_small_columns() -> None:
     stage, now = Stage(), monotonic()
     for age, ram, vram in ((595.0, 0.2, None), (15.0, 0.412, 0.5), (12.0, 0.3, 0.93), (1.0, 0.4, 0.9)):
-        stage.meters.history.moments.append(Moment(now - age, ram, vram))
+        stage.meters.history.moments.append(MemoryShares(now - age, ram, vram))
     stage.meters.history.mark(now - 305, "swap", "llm")
     sampler, sent = memories(Bus(), stage)
-    told = cast(list[History], sent)
+    told = cast(list[MemoryTrace], sent)
     sampler._send_history()
     sampler._send_history()
     assert len(told) == 1 and len(told[0].ram) == len(told[0].vram) == 60

@@ -17,9 +17,9 @@ from console.api.state import ShowState
 from console.engines import engine_overrides
 from console.host import disk_space, run_lock, show_finder
 from console.host.event_log import EventLog
-from console.host.run_lock import Presence, alive
+from console.host.run_lock import RunLock, alive
 from console.host.show_log import show_log
-from console.tui.client.screen_state import Picture
+from console.tui.client.screen_state import ScreenState
 from console.tui.pages.show.alerts import troubles
 from conversation.events import Marks, TurnEnded
 from conversation.stages import Outcome
@@ -76,7 +76,7 @@ def fill(folder: Path) -> Path:
     return ballast
 
 
-def said(lack: disk_space.Lack | None) -> str:
+def said(lack: disk_space.DiskProblem | None) -> str:
     return lack.detail if lack is not None else ""
 
 
@@ -231,10 +231,10 @@ def test_the_screen_tells_it_until_it_is_over() -> None:
     bus.publish(DiskChanged(folder="/d", detail="the disk of /d is full", mend="free some space there"))
     bus.publish(Note(text="x"))
     state = msgspec.convert(msgspec.to_builtins(bus.state), ShowState)
-    found = troubles(Picture(state=state, link="live"))
+    found = troubles(ScreenState(state=state, link="live"))
     assert [(t.level, t.text) for t in found] == [("bad", "The disk of /d is full: free some space there.")]
     bus.publish(DiskChanged(folder="/d"))
-    assert not troubles(Picture(state=bus.state, link="live"))
+    assert not troubles(ScreenState(state=bus.state, link="live"))
 
 
 def test_what_is_forgotten_on_a_disk_that_can_only_be_read(mount: Mount) -> None:
@@ -310,7 +310,7 @@ def test_a_home_that_is_full_at_the_start(mount: Mount) -> None:
 async def test_a_disk_that_answers_badly_is_told_and_ends_nothing(tmp_path: Path) -> None:
     """A stick that dies (EIO), a mount that is gone (ESTALE): the watch is a part of the show."""
 
-    def look(folder: Path) -> disk_space.Lack | None:
+    def look(folder: Path) -> disk_space.DiskProblem | None:
         raise OSError(errno.EIO, os.strerror(errno.EIO), str(folder))
 
     found = disk_space.lacks([tmp_path / "a", tmp_path / "b"], look)
@@ -325,7 +325,7 @@ def test_a_lock_that_a_full_disk_left_unsigned_is_signed_later(tmp_path: Path, m
     def full(*_: object) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    with Presence(home, "booth") as mine:
+    with RunLock(home, "booth") as mine:
         lock.unlink()
         with monkeypatch.context() as patch:
             patch.setattr(os, "pwrite", full)

@@ -23,12 +23,12 @@ from console.api.commands import CommandError
 from console.host import run_lock as presence
 from console.host import show_finder
 from console.host.emergency_stop import stop_motors
-from console.host.run_lock import Presence, ShowFile, alive
+from console.host.run_lock import RunLock, ShowFile, alive
 from console.host.stop_marks import StopMarks
-from console.show.endpoint_guard import Lookout
-from console.tui.client.command_client import Steering
-from console.tui.client.show_connection import Link
-from devices.watch import Watch
+from console.show.endpoint_guard import EndpointGuard
+from console.tui.client.command_client import CommandClient
+from console.tui.client.show_connection import ShowConnection
+from devices.watch import SignalThread
 from profiles.home import Home
 from supervisors import kernel
 from tests.support.bare_show import BareShow, bare_show, wait_for
@@ -261,7 +261,7 @@ class Motors:
 async def test_nor_a_loop_that_runs(tmp_path: Path) -> None:
     motors, home = Motors(), Home(tmp_path)
     confirmed: list[bool] = []
-    with Presence(home, "booth") as presence, Lookout(cast(Any, None), presence) as lookout:
+    with RunLock(home, "booth") as presence, EndpointGuard(cast(Any, None), presence) as lookout:
         lookout.mind(cast(Any, motors))
         presence.announce(ShowFile(pid=os.getpid(), rig="booth", rig_file="", character="", socket="/n", logs=""))
         asking = threading.Timer(0.2, lambda: confirmed.append(stop_motors(home.state("booth"))))
@@ -281,7 +281,7 @@ def test_a_signal_waits_for_no_disk() -> None:
         hung.set()
         hangs.wait(20)
 
-    with Watch(presence.STOP_SIGNAL, lambda: heard.append(time.monotonic()), look):
+    with SignalThread(presence.STOP_SIGNAL, lambda: heard.append(time.monotonic()), look):
         assert hung.wait(5)
         for number in (1, 2):
             os.kill(os.getpid(), presence.STOP_SIGNAL)
@@ -292,7 +292,7 @@ def test_a_signal_waits_for_no_disk() -> None:
 async def test_a_stop_while_no_show_can_be_reached_is_kept_for_the_next(tmp_path: Path) -> None:
     home = Home(tmp_path)
     home.state("booth").mkdir(parents=True)
-    steering = Steering(lambda: None, folder=lambda: home.state("booth"))
+    steering = CommandClient(lambda: None, folder=lambda: home.state("booth"))
     began = time.monotonic()
     with pytest.raises(
         CommandError, match="no show runs: if a motor moves, take its power; the next show keeps it off"
@@ -306,7 +306,7 @@ async def test_a_stop_of_a_show_that_has_just_died_is_kept_for_the_next(tmp_path
     home = Home(tmp_path)
     home.state("booth").mkdir(parents=True)
     dead = ShowFile(pid=1, rig="booth", rig_file="", character="", socket=str(tmp_path / "gone"), logs="")
-    steering = Steering(lambda: dead, folder=lambda: home.state("booth"))
+    steering = CommandClient(lambda: dead, folder=lambda: home.state("booth"))
     with pytest.raises(CommandError, match="no show runs"):
         await steering.stop_motors()
     assert StopMarks(home.state("booth")).stopped
@@ -314,7 +314,7 @@ async def test_a_stop_of_a_show_that_has_just_died_is_kept_for_the_next(tmp_path
 
 async def test_a_stop_that_a_show_does_not_answer_is_told_in_time(show: BareShow) -> None:
     """All of its threads stand still."""
-    steering = Steering(lambda: show.file, folder=lambda: show.state)
+    steering = CommandClient(lambda: show.file, folder=lambda: show.state)
     os.kill(show.file.pid, signal.SIGSTOP)
     try:
         began = time.monotonic()
@@ -330,15 +330,15 @@ async def test_a_stop_that_a_show_does_not_answer_is_told_in_time(show: BareShow
 async def test_a_stop_reaches_a_show_that_is_just_coming_up(tmp_path: Path) -> None:
     """It holds its lock and hears the signal; neither its file nor its socket is there yet."""
     motors, home = Motors(), Home(tmp_path)
-    with Presence(home, "booth") as held, Lookout(cast(Any, None), held) as lookout:
+    with RunLock(home, "booth") as held, EndpointGuard(cast(Any, None), held) as lookout:
         lookout.mind(cast(Any, motors))
-        await Steering(lambda: None, folder=lambda: home.state("booth")).stop_motors()
+        await CommandClient(lambda: None, folder=lambda: home.state("booth")).stop_motors()
     assert motors.stopped
 
 
 async def test_one_that_comes_before_there_are_motors_is_kept_for_them(tmp_path: Path) -> None:
     motors, home = Motors(), Home(tmp_path)
-    with Presence(home, "booth") as presence, Lookout(cast(Any, None), presence) as lookout:
+    with RunLock(home, "booth") as presence, EndpointGuard(cast(Any, None), presence) as lookout:
         assert await asyncio.to_thread(stop_motors, home.state("booth"))
         lookout.mind(cast(Any, motors))
     assert motors.stopped
@@ -386,8 +386,8 @@ def test_a_show_without_any_line_ends_in_order(tmp_path: Path) -> None:
 async def test_an_open_screen_acts_over_the_line_it_has(show: BareShow, monkeypatch: pytest.MonkeyPatch) -> None:
     """Panic, go on, stop the motors, press and let go, with no socket to be had."""
     monkeypatch.setenv("GALACTUS_HOME", str(show.home.root))
-    link = Link(show.state)
-    steering = Steering(lambda: link.show, link.call)
+    link = ShowConnection(show.state)
+    steering = CommandClient(lambda: link.show, link.call)
     async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
         running = tasks.create_task(link.run())
         while link.picture.link != "live":
@@ -416,7 +416,7 @@ async def test_an_open_screen_acts_over_the_line_it_has(show: BareShow, monkeypa
 def test_a_lock_in_other_hands_is_never_signalled(tmp_path: Path) -> None:
     """Its file tells of a process that is gone, or of another with its number."""
     home = Home(tmp_path)
-    with Presence(home, "booth") as mine:
+    with RunLock(home, "booth") as mine:
         mine.announce(ShowFile(pid=os.getpid(), rig="booth", rig_file="", character="", socket="/n", logs=""))
         mine.take_signal()
         for lie in ({"started": "1"}, {"boot_id": "another"}, {"pid": 2**22 + 1}):
@@ -429,9 +429,9 @@ def test_a_lock_in_other_hands_is_never_signalled(tmp_path: Path) -> None:
 
 def test_a_show_that_has_lost_its_lock_to_another_knows_it(tmp_path: Path) -> None:
     home = Home(tmp_path)
-    with Presence(home, "booth") as first:
+    with RunLock(home, "booth") as first:
         remove(home.root / "state")
-        with Presence(home, "booth") as second:
+        with RunLock(home, "booth") as second:
             me = kernel.read_proc(os.getppid())
             assert me is not None
             second.holder = structs.replace(second.holder, pid=me.pid, started=me.started)

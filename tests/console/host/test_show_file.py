@@ -9,8 +9,8 @@ from typing import Any, cast
 
 import pytest
 
-from console.host.run_lock import Presence, ShowFile, alive
-from console.show.endpoint_guard import Lookout
+from console.host.run_lock import RunLock, ShowFile, alive
+from console.show.endpoint_guard import EndpointGuard
 from profiles.home import Home
 
 
@@ -26,7 +26,7 @@ def test_a_file_cut_off_in_the_moment_it_is_written_is_written_again(
         return target
 
     home, me = Home(tmp_path), ShowFile(pid=os.getpid(), rig="booth", rig_file="", character="", socket="/n", logs="")
-    with Presence(home, "booth") as here:
+    with RunLock(home, "booth") as here:
         with monkeypatch.context() as cutting:
             cutting.setattr(Path, "replace", then_cut)
             here.announce(me)
@@ -40,7 +40,7 @@ async def test_the_newest_place_of_the_sockets_is_told_last(tmp_path: Path) -> N
     told: list[str] = []
     old_comes, new_tried = threading.Event(), threading.Event()
 
-    class Slow(Presence):
+    class Slow(RunLock):
         def mend(self, show: ShowFile | None = None) -> None:
             if show is not None and show.socket == "/old":
                 old_comes.set()
@@ -51,7 +51,7 @@ async def test_the_newest_place_of_the_sockets_is_told_last(tmp_path: Path) -> N
 
     named = SimpleNamespace(name="booth", file="", value=None)
     with Slow(Home(tmp_path), "booth") as presence:
-        lookout = Lookout(cast(Any, SimpleNamespace(rig=named, character=named, logs=tmp_path)), presence)
+        lookout = EndpointGuard(cast(Any, SimpleNamespace(rig=named, character=named, logs=tmp_path)), presence)
         lookout.mind(cast(Any, SimpleNamespace(path=Path("/stop"))))
         thread = threading.Thread(target=lookout.announce, args=(cast(Any, SimpleNamespace(path=Path("/old"))),))
         thread.start()

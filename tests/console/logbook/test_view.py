@@ -10,21 +10,21 @@ import pytest
 
 from console.logbook.book import Book, order
 from console.logbook.line import Level, plain
-from console.logbook.scan import Patience, Unfinished
-from console.logbook.search import BadPattern, Pattern
-from console.logbook.view import View
+from console.logbook.scan import ScanBudget, Unfinished
+from console.logbook.search import BadPattern, SearchPattern
+from console.logbook.view import LogWindow
 from tests.console.logbook.test_source import stamp
 
-PATIENT = Patience(1e9)
+PATIENT = ScanBudget(1e9)
 
 
 @contextmanager
-def view(folder: Path, room: int = 10, **logs: list[tuple[int, str]]) -> Iterator[View]:
+def view(folder: Path, room: int = 10, **logs: list[tuple[int, str]]) -> Iterator[LogWindow]:
     """Logs by name, as (ms, words)."""
     for name, rows in logs.items():
         write(folder, name, *rows)
     with Book({name: folder / f"{name}.log" for name in logs}) as book:
-        seen = View(book)
+        seen = LogWindow(book)
         seen.room = room
         seen.refill(PATIENT)
         yield seen
@@ -35,11 +35,11 @@ def write(folder: Path, name: str, *rows: tuple[int, str]) -> None:
         file.writelines(stamp(ms) + words.encode() + b"\n" for ms, words in rows)
 
 
-def words(seen: View) -> list[str]:
+def words(seen: LogWindow) -> list[str]:
     return [plain(row.first.data) + (f" ×{row.count}" if row.count > 1 else "") for row in seen.window.rows]
 
 
-def cursor(seen: View) -> str:
+def cursor(seen: LogWindow) -> str:
     assert seen.cursor is not None
     return plain(seen.cursor.data)
 
@@ -226,13 +226,13 @@ def test_colours_do_not_hide_a_word_and_are_not_found(tmp_path: Path) -> None:
 )
 def test_a_bad_pattern_is_one_plain_sentence(bad: str) -> None:
     with pytest.raises(BadPattern) as error:
-        Pattern(bad)
+        SearchPattern(bad)
     assert "\n" not in str(error.value) and len(str(error.value)) < 160
 
 
 def test_large_letters_are_meant() -> None:
-    assert Pattern("err").line(b"ERR") and not Pattern("Err").line(b"ERR")
-    assert Pattern("a(b|c)d").line(b"acd") and list(Pattern("b*").spans("abba")) == [(1, 3)]
+    assert SearchPattern("err").line(b"ERR") and not SearchPattern("Err").line(b"ERR")
+    assert SearchPattern("a(b|c)d").line(b"acd") and list(SearchPattern("b*").spans("abba")) == [(1, 3)]
 
 
 def test_what_takes_long_goes_on_where_it_stopped(tmp_path: Path) -> None:
@@ -244,7 +244,7 @@ def test_what_takes_long_goes_on_where_it_stopped(tmp_path: Path) -> None:
         seen.find("top")
         while True:
             try:
-                assert seen.nearest(Patience(-1))
+                assert seen.nearest(ScanBudget(-1))
                 break
             except Unfinished:
                 assert (seen.window, seen.cursor) == before and 0 <= seen.searched() <= 1
@@ -309,7 +309,7 @@ def test_whatever_is_done_the_window_is_a_part_of_the_whole(tmp_path: Path) -> N
                 check(seen, [(line.source, line.at) for line in whole])
 
 
-def do_something(dice: random.Random, seen: View) -> None:
+def do_something(dice: random.Random, seen: LogWindow) -> None:
     match dice.randrange(9):
         case 0:
             seen.follow()
@@ -333,7 +333,7 @@ def do_something(dice: random.Random, seen: View) -> None:
             seen.room = dice.randrange(1, 12)
 
 
-def check(seen: View, whole: list[tuple[int, int]]) -> None:
+def check(seen: LogWindow, whole: list[tuple[int, int]]) -> None:
     rows = seen.window.rows
     if not rows:
         assert not whole

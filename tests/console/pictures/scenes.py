@@ -18,9 +18,9 @@ from console.api import body_commands as body
 from console.api import commands as cmd
 from console.api.telemetry_types import JawReading
 from console.tui.app.app import ConsoleApp
-from console.tui.client.command_client import Steering
-from console.tui.client.screen_state import LinkState, Picture
-from console.tui.client.show_connection import Link
+from console.tui.client.command_client import CommandClient
+from console.tui.client.screen_state import LinkState, ScreenState
+from console.tui.client.show_connection import ShowConnection
 from console.tui.pages.log.page import LogPage
 from tests.console.pictures import model_scenes as told_of
 from tests.console.pictures import rig_scenes as rig
@@ -41,7 +41,7 @@ class Scene(Struct, frozen=True, kw_only=True):
     cards: tuple[Row, ...] = ()
     """What the show tells of its models; see console.engines.model_handler.ModelCard."""
     body: Row = msgspec.field(default_factory=lambda: rig.BODY)
-    """What it has; see console.api.body_status.BodyView."""
+    """What it has; see console.api.body_status.BodyStatus."""
     course: tuple[Row, ...] = ()
     """How the jaw moved before the last that is told of it, 20 a second."""
     preflight: tuple[Row, ...] = ()
@@ -243,7 +243,7 @@ SCENES: dict[str, Scene] = {
 }
 
 
-class StillLink(Link):
+class StillLink(ShowConnection):
     """Has been told a recording up to a moment, at which time stands still."""
 
     def __init__(self, scene: Scene, logs: Path) -> None:
@@ -263,7 +263,7 @@ class StillLink(Link):
         await asyncio.Event().wait()
 
     @property
-    def picture(self) -> Picture:
+    def picture(self) -> ScreenState:
         now = self._now + self._scene.later_ms
         state = structs.replace(super().picture.state, logs=str(self._logs) if self._state.logs else "")
         clock = 1_800_000_000 + now / 1000
@@ -279,7 +279,7 @@ _TESTS: dict[type, Row] = {
 }
 
 
-class StillSteering(Steering):
+class StillSteering(CommandClient):
     """Answers with the models and the body of the scene, and takes nothing else."""
 
     def __init__(self, scene: Scene, link: StillLink) -> None:

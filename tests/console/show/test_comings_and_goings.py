@@ -16,7 +16,7 @@ import pytest
 from console.api.commands import CommandError
 from console.cli import show_verbs
 from console.host import show_finder
-from console.host.run_lock import Presence, ShowFile, alive, starting
+from console.host.run_lock import RunLock, ShowFile, alive, starting
 from profiles.home import CHECKOUT, Home
 from tests.support.real_show import RealShow
 from tests.support.scripted.home import scripted_home
@@ -28,7 +28,7 @@ def show_file(pid: int) -> ShowFile:
 
 def left_by_a_killed_show(home: Home, pid: int) -> None:
     folder = home.state("booth")
-    with Presence(home, "booth") as presence:
+    with RunLock(home, "booth") as presence:
         presence.announce(show_file(pid))
         kept = (folder / "show.json").read_bytes()
     (folder / "show.json").write_bytes(kept)
@@ -38,7 +38,7 @@ def test_what_a_killed_show_left_is_not_taken_for_the_one_that_starts(tmp_path: 
     home = Home(tmp_path)
     left_by_a_killed_show(home, 4711)
     assert alive(home.state("booth")) is None
-    with Presence(home, "booth") as presence:
+    with RunLock(home, "booth") as presence:
         assert alive(home.state("booth")) is None and starting(home)
         presence.announce(show_file(os.getpid()))
         now = alive(home.state("booth"))
@@ -52,7 +52,7 @@ def test_only_the_show_that_holds_the_lock_is_killed(tmp_path: Path) -> None:
         try:
             left_by_a_killed_show(home, stranger.pid)
             show_finder.kill(show_file(stranger.pid), home)
-            with Presence(home, "booth") as presence:
+            with RunLock(home, "booth") as presence:
                 presence.announce(show_file(os.getpid()))
                 show_finder.kill(show_file(stranger.pid), home)
             assert stranger.poll() is None
@@ -67,13 +67,13 @@ def test_a_glance_at_the_lock_does_not_keep_a_show_from_starting(tmp_path: Path)
     lock = os.open(home.state("booth") / "show.lock", os.O_RDWR | os.O_CREAT)
     fcntl.flock(lock, fcntl.LOCK_EX)
     threading.Timer(0.06, os.close, [lock]).start()
-    with Presence(home, "booth"):
+    with RunLock(home, "booth"):
         pass
 
 
 def test_a_show_that_is_starting_is_waited_for(tmp_path: Path) -> None:
     home = Home(tmp_path)
-    with Presence(home, "booth") as presence:
+    with RunLock(home, "booth") as presence:
         threading.Timer(0.2, presence.announce, [show_file(os.getpid())]).start()
         found = show_finder.find(Namespace(rig=None, character=None), home)
         assert found is not None and found.pid == os.getpid()

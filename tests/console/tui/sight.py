@@ -9,7 +9,7 @@ from pathlib import Path
 from textual.pilot import Pilot
 
 from console.tui.app.app import ConsoleApp
-from console.tui.client.command_client import Steering
+from console.tui.client.command_client import CommandClient
 from tests.console.pictures.scenes import Row, Scene, StillLink, ended, settle
 
 
@@ -51,7 +51,7 @@ class Sight:
 
 @asynccontextmanager
 async def opened(
-    run: Path, steering: Steering, size: tuple[int, int], page: str, *more: Row
+    run: Path, steering: CommandClient, size: tuple[int, int], page: str, *more: Row
 ) -> AsyncIterator[tuple[Pilot[str], ConsoleApp]]:
     """On the page of that key, after an evening of four turns and what `more` tells."""
     app = ConsoleApp(StillLink(Scene(until=ended(4), more=more), run), Namespace(rig=None, character=None))

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from console.api import body_commands as body
-from console.tui.drawing.kitty_image import ERASE, Still, drawn, draws, fitting
-from console.tui.widgets.questions import Leave
+from console.tui.drawing.kitty_image import ERASE, StillScreen, drawn, draws, fitting
+from console.tui.widgets.questions import LeaveScreen
 from devices.camera.simulated import png
 from tests.console.tui.pages.rig_sight import quick, sight
 
@@ -73,31 +73,31 @@ async def test_it_lies_over_the_screen_until_a_key(tmp_path: Path, monkeypatch: 
         shot = {"jpeg": base64.b64encode(PICTURE).decode(), "mime": "image/png", "width": 64, "height": 48}
         seen.show.answers[body.Snapshot] = shot | {"caption": "A \x1b]0;room\x9b31m.", "blind": ""}
         await seen.press("n")
-        await seen.until(lambda: isinstance(seen.app.screen, Still) and any("a=T" in data for data in written))
+        await seen.until(lambda: isinstance(seen.app.screen, StillScreen) and any("a=T" in data for data in written))
         assert seen.show.of(body.Snapshot)[-1].png and "“A ]0;room31m.”" in seen.all
         told = next(data for data in written if "a=T" in data)
         assert base64.b64decode("".join(piece for _, piece in _ORDER.findall(told))) == PICTURE
         written.clear()
         await seen.press("ctrl+q")
-        assert isinstance(seen.app.screen, Leave) and ERASE in written, "a question is not hidden by the picture"
+        assert isinstance(seen.app.screen, LeaveScreen) and ERASE in written, "a question is not hidden by the picture"
         await seen.press("escape")
         assert any("a=T" in data for data in written)
         await seen.press("x")
-        assert not isinstance(seen.app.screen, Still) and ERASE in written[-1:]
+        assert not isinstance(seen.app.screen, StillScreen) and ERASE in written[-1:]
         assert seen.show.of(body.EStop), "X stops here as well"
         for busy in ("held", "question", "page"):
             if busy == "held":
                 seen.app.talk_button._by = "pad"
             elif busy == "question":
-                seen.app.push_screen(Leave())
+                seen.app.push_screen(LeaveScreen())
             else:
                 await seen.press("1")
             await seen.page._shoot()
             await seen.press("escape") if busy == "question" else None
             seen.app.talk_button._by = ""
-            assert not any(isinstance(screen, Still) for screen in seen.app.screen_stack), busy
+            assert not any(isinstance(screen, StillScreen) for screen in seen.app.screen_stack), busy
         await seen.press("3")
         seen.show.answers[body.Snapshot] |= {"mime": "image/jpeg"}
         await seen.press("n")
         await seen.until(lambda: "Saved" in seen.word)
-        assert not isinstance(seen.app.screen, Still)
+        assert not isinstance(seen.app.screen, StillScreen)

@@ -17,11 +17,11 @@ from console.api.bus import Bus
 from console.api.events import ShowStarted
 from console.api.server import OperatorServer
 from console.host import show_finder
-from console.host.run_lock import Presence, ShowFile, farewell
-from console.host.show_finder import Newborn
+from console.host.run_lock import RunLock, ShowFile, farewell
+from console.host.show_finder import PendingShow
 from console.tui.app.app import ConsoleApp
 from console.tui.client import show_connection as links
-from console.tui.client.show_connection import Link
+from console.tui.client.show_connection import ShowConnection
 from profiles.home import Home
 
 RIG = "booth"
@@ -52,7 +52,7 @@ async def shown(home: Home, **more: Any) -> AsyncIterator[Bus]:
     show, listening = Stub(), asyncio.Event()
     socket = home.socket(RIG, "show")
     server = OperatorServer(socket, show)
-    with Presence(home, RIG) as presence:
+    with RunLock(home, RIG) as presence:
         async with asyncio.TaskGroup() as tasks:
             serving = tasks.create_task(server.serve(listening))
             await listening.wait()
@@ -74,9 +74,9 @@ async def shown(home: Home, **more: Any) -> AsyncIterator[Bus]:
 
 
 @asynccontextmanager
-async def watched(home: Home) -> AsyncIterator[tuple[Link, list[str]]]:
+async def watched(home: Home) -> AsyncIterator[tuple[ShowConnection, list[str]]]:
     """A link that runs, and every time that it has started a show again."""
-    link, revived = Link(home.state(RIG)), list[str]()
+    link, revived = ShowConnection(home.state(RIG)), list[str]()
 
     def revive() -> None:
         revived.append(link.picture.link)
@@ -90,7 +90,7 @@ async def watched(home: Home) -> AsyncIterator[tuple[Link, list[str]]]:
             running.cancel()
 
 
-async def until(link: Link, state: str, within_s: float = 3.0) -> None:
+async def until(link: ShowConnection, state: str, within_s: float = 3.0) -> None:
     async with asyncio.timeout(within_s):
         while link.picture.link != state:
             await asyncio.sleep(0.01)
@@ -179,7 +179,7 @@ async def test_another_rig_chosen_meanwhile_is_the_only_show(home: Home, monkeyp
             await until(link, "live")
         await until(link, "reviving")
         (other / "start.log").touch()
-        link.take_over(other, Newborn(child, other, other / "start.log"))
+        link.take_over(other, PendingShow(child, other, other / "start.log"))
         await asyncio.sleep(0.8)
         assert not revived and link.picture.link == "starting"
 
@@ -208,7 +208,7 @@ async def test_a_show_that_takes_the_call_and_never_speaks_hangs(home: Home, mon
     monkeypatch.setattr(links, "HANGS_S", 0.3)
     path = home.socket(RIG, "show")
     deaf = await asyncio.start_unix_server(_hold, path)
-    with Presence(home, RIG) as presence:
+    with RunLock(home, RIG) as presence:
         presence.announce(
             ShowFile(pid=os.getpid(), rig=RIG, rig_file="booth.toml", character="c", socket=str(path), logs="")
         )

@@ -11,9 +11,9 @@ import pytest
 from rich.cells import cell_len
 
 from console.api.events import ServiceChanged, ShowHalted, ShowReady
-from console.api.state import Exchange, ShowState, Step, reduce
+from console.api.state import ShowState, StageStart, TurnView, reduce
 from console.api.telemetry_types import DeviceMemory, Memory
-from console.tui.client.screen_state import Picture
+from console.tui.client.screen_state import ScreenState
 from console.tui.drawing import bars, styled_text
 from console.tui.drawing.styled_text import clean
 from console.tui.input.keymap import ACTS
@@ -56,10 +56,14 @@ def test_seconds(value: float | None, words: str) -> None:
     assert styled_text.seconds(value) == words
 
 
-def speaking(**more: object) -> Exchange:
-    steps = (Step(Stage.LISTENING, 0.0), Step(Stage.TRANSCRIBING, 2000.0), Step(Stage.THINKING, 2500.0))
-    fields = {"clauses": ("One two three", "four five."), "steps": (*steps, Step(Stage.SPEAKING, 3500.0)), **more}
-    return Exchange(number=1, source="button", **fields)  # type: ignore[arg-type]
+def speaking(**more: object) -> TurnView:
+    steps = (
+        StageStart(Stage.LISTENING, 0.0),
+        StageStart(Stage.TRANSCRIBING, 2000.0),
+        StageStart(Stage.THINKING, 2500.0),
+    )
+    fields = {"clauses": ("One two three", "four five."), "steps": (*steps, StageStart(Stage.SPEAKING, 3500.0)), **more}
+    return TurnView(number=1, source="button", **fields)  # type: ignore[arg-type]
 
 
 def test_the_lane_counts_up_and_stops_with_the_turn() -> None:
@@ -93,8 +97,8 @@ def test_which_stage_the_wait_went_to() -> None:
     assert turn_stats.slowest_part(Marks()) is None
 
 
-def live(state: ShowState, **more: object) -> Picture:
-    return Picture(state=state, link="live", **more)  # type: ignore[arg-type]
+def live(state: ShowState, **more: object) -> ScreenState:
+    return ScreenState(state=state, link="live", **more)  # type: ignore[arg-type]
 
 
 def test_the_worst_trouble_is_on_top_with_the_action_that_mends_it() -> None:
@@ -107,7 +111,7 @@ def test_the_worst_trouble_is_on_top_with_the_action_that_mends_it() -> None:
     assert first.action == "restart_service('tts')" and "exited with code 1" in first.text
     assert second.level == "warn" and "killed by SIGKILL" in second.text and "by itself" in second.text
     assert troubles(live(reduce(state, ShowHalted(by="x"), 0.0)))[0].action == "resume"
-    assert troubles(Picture(state=state, link="lost"))[0].action == "start_show"
+    assert troubles(ScreenState(state=state, link="lost"))[0].action == "start_show"
 
 
 def test_memory_that_runs_out_is_told() -> None:
@@ -152,7 +156,7 @@ def test_a_gpu_that_runs_full_is_told_before_it_is() -> None:
 @pytest.mark.parametrize("cells", [1, 4, 20, 61])
 @pytest.mark.parametrize("sizes", [(), (0, 0), (1, 2, 3), (50, 50), (90, 90), (0, 300)])
 def test_bars_keep_to_their_cells(cells: int, sizes: tuple[int, ...]) -> None:
-    parts = [bars.Part(name=f"engine{n}", bytes=size, ink=str(n + 1)) for n, size in enumerate(sizes)]
+    parts = [bars.BarSegment(name=f"engine{n}", bytes=size, ink=str(n + 1)) for n, size in enumerate(sizes)]
     bar = bars.stack(parts, 100, cells)
     assert styled_text.width(bar) == cells
     assert ("▶" in "".join(text for text, _ in bar)) == (sum(sizes) > 100)

@@ -16,13 +16,13 @@ from console.api import body_commands as body
 from console.api import commands as cmd
 from console.api.client import NoShow
 from console.tui.app.app import ConsoleApp
-from console.tui.client.command_client import Steering
+from console.tui.client.command_client import CommandClient
 from console.tui.input.drivers import KeysReported
 from console.tui.input.key_protocol import KeyParser
 from console.tui.input.key_queue import KeyDone
-from console.tui.input.paste_detection import Together
+from console.tui.input.paste_detection import PasteDetector
 from console.tui.widgets.line_box import LineBox
-from console.tui.widgets.questions import Leave
+from console.tui.widgets.questions import LeaveScreen
 from tests.console.pictures.evening_logs import write_logs
 from tests.console.pictures.rig_scenes import JAW
 from tests.console.pictures.scenes import Scene, StillLink, ended, settle
@@ -35,7 +35,7 @@ __all__ = ["quick"]  # the fixture
 NO_FIELD = "Text came while no field was open"
 
 
-class Noting(Steering):
+class Noting(CommandClient):
     """A show that only notes what it is told."""
 
     def __init__(self) -> None:
@@ -63,7 +63,7 @@ class Desk:
             notify(message, **more)
 
         app.notify = noted  # type: ignore[method-assign]
-        self._parser, self._together = KeyParser(), Together(self._tell)
+        self._parser, self._together = KeyParser(), PasteDetector(self._tell)
 
     def _tell(self, message: Message) -> None:
         self.app.post_message(message)
@@ -218,7 +218,7 @@ async def test_what_a_dialog_is_asked_is_no_text_either(tmp_path: Path) -> None:
     async with desk(tmp_path) as seen:
         await seen.typed("q")
         await seen.typed("es12sl\r")
-        assert isinstance(seen.app.screen, Leave) and seen.warned == 1
+        assert isinstance(seen.app.screen, LeaveScreen) and seen.warned == 1
 
 
 # What an operator's fingers do

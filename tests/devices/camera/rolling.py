@@ -8,26 +8,26 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from devices.camera import simulated
-from devices.camera.capture import Camera, Patience
-from devices.camera.names import Found
+from devices.camera.capture import CameraFeed, CaptureDeadlines
+from devices.camera.names import CameraCandidate
 from profiles.schema import Camera as Settings
 
-PATIENT = Patience(first=60.0, kill=60.0, pause=0.05, most_pause=0.2)
+PATIENT = CaptureDeadlines(first=60.0, kill=60.0, pause=0.05, most_pause=0.2)
 """Of a machine that is busy with other things: nothing counts as a hang."""
-LONG = Patience(first=60.0, kill=300.0, pause=0.05)
-SOON = Patience(first=60.0, fault=0.5, kill=1.0, pause=0.05, most_pause=0.2)
+LONG = CaptureDeadlines(first=60.0, kill=300.0, pause=0.05)
+SOON = CaptureDeadlines(first=60.0, fault=0.5, kill=1.0, pause=0.05, most_pause=0.2)
 
 
 @asynccontextmanager
 async def rolling(
     device: str = "simulated",
-    patience: Patience = PATIENT,
+    patience: CaptureDeadlines = PATIENT,
     command: Sequence[str] = (),
-    listed: Callable[[], list[Found]] = list,
+    listed: Callable[[], list[CameraCandidate]] = list,
     clock: Callable[[], float] = time.monotonic,
-) -> AsyncIterator[Camera]:
+) -> AsyncIterator[CameraFeed]:
     """Runs, watched; has ended afterwards, and its child with it."""
-    camera = Camera(
+    camera = CameraFeed(
         Settings(device=device, width=160, height=120),
         command or simulated.command(),
         patience=patience,

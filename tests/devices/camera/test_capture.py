@@ -14,20 +14,20 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 
 from devices.camera import simulated
-from devices.camera.capture import CALM_FPS, Camera, Patience
-from devices.camera.names import Found
+from devices.camera.capture import CALM_FPS, CameraFeed, CaptureDeadlines
+from devices.camera.names import CameraCandidate
 from devices.errors import DeviceError
 from profiles.home import CHECKOUT
 from profiles.schema import Camera as Settings
 from tests.devices.camera.rolling import LONG, PATIENT, SOON, program, rolling, until
 
 
-def pid(camera: Camera) -> int:
+def pid(camera: CameraFeed) -> int:
     assert camera._process is not None
     return camera._process.pid
 
 
-async def until_fresh(camera: Camera, starts: int) -> None:
+async def until_fresh(camera: CameraFeed, starts: int) -> None:
     """The program of this start gives pictures."""
     await until(lambda: camera.starts >= starts and camera.frame is not None and not camera.fault)
 
@@ -105,7 +105,7 @@ async def test_a_snapshot_of_a_hung_camera_takes_its_time_and_no_more() -> None:
 
 async def test_a_snapshot_of_a_camera_that_does_not_run_takes_its_time_and_no_more() -> None:
     with pytest.raises(DeviceError, match="no picture within"):
-        await Camera(Settings(device="simulated"), simulated.command()).snapshot(0.05)
+        await CameraFeed(Settings(device="simulated"), simulated.command()).snapshot(0.05)
 
 
 @pytest.mark.parametrize(("fault", "word"), [("garbage", "nonsense"), ("die", "has ended")])
@@ -166,11 +166,11 @@ async def test_a_show_that_was_kept_busy_does_not_take_its_camera_for_hung() -> 
 
 
 async def test_a_camera_is_taken_up_when_it_is_plugged_in() -> None:
-    here: list[Found] = []
+    here: list[CameraCandidate] = []
     async with rolling("auto", listed=lambda: here) as camera:
         await until(lambda: camera.fault)
         assert camera.fault == "camera: there is none; plug one in; it is taken up by itself" and camera.starts == 0
-        here.append(Found("Booth Cam", "/dev/video7"))
+        here.append(CameraCandidate("Booth Cam", "/dev/video7"))
         await until(lambda: camera.frame)
         assert (camera.name, camera.fault) == ("Booth Cam", "")
 
@@ -182,8 +182,8 @@ while sys.argv[2] == "/dev/video0":
 while True:
     link.wait(1.0)
     link.send(bytes(3), (1, 1), at=time.monotonic(), size=(1, 1), brightness=0, device=sys.argv[2])"""
-    found = [Found("Hung Cam", "/dev/video0"), Found("Booth Cam", "/dev/video1")]
-    hasty = Patience(first=3.0, kill=60.0, pause=0.05, most_pause=0.2)
+    found = [CameraCandidate("Hung Cam", "/dev/video0"), CameraCandidate("Booth Cam", "/dev/video1")]
+    hasty = CaptureDeadlines(first=3.0, kill=60.0, pause=0.05, most_pause=0.2)
     async with rolling("auto", hasty, command=program(tmp_path, code), listed=lambda: found) as camera:
         await until(lambda: camera.frame)
         assert camera.name == "Booth Cam" and camera.starts > 1
@@ -194,7 +194,7 @@ async def test_the_node_that_gives_pictures_says_the_name(tmp_path: Path) -> Non
 while True:
     link.wait(1.0)
     link.send(bytes(3), (1, 1), at=time.monotonic(), size=(1, 1), brightness=0, device=sys.argv[4])"""
-    found = [Found("Booth Cam: metadata", "/dev/video0"), Found("Booth Cam", "/dev/video1")]
+    found = [CameraCandidate("Booth Cam: metadata", "/dev/video0"), CameraCandidate("Booth Cam", "/dev/video1")]
     async with rolling("booth", command=program(tmp_path, code), listed=lambda: found) as camera:
         await until(lambda: camera.frame)
         assert camera.name == "Booth Cam"

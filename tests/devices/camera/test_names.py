@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from devices.camera import names
-from devices.camera.names import Found
+from devices.camera.names import CameraCandidate
 from devices.errors import DeviceError
 
 LISTED = [
-    Found("HD Pro Webcam C920", "/dev/video2"),
-    Found("Integrated Camera", "/dev/video0"),
-    Found("HD Pro Webcam C920", "/dev/video3"),
+    CameraCandidate("HD Pro Webcam C920", "/dev/video2"),
+    CameraCandidate("Integrated Camera", "/dev/video0"),
+    CameraCandidate("HD Pro Webcam C920", "/dev/video3"),
 ]
 
 
@@ -52,7 +52,7 @@ def test_of_macos_the_unique_ids_give_the_numbers() -> None:
         {"_name": "FaceTime HD", "spcamera_unique-id": "A1"},
     ]
     profile = json.dumps({"SPCameraDataType": cameras}).encode()
-    assert names.of_macos(profile) == [Found("FaceTime HD", "0"), Found("Studio Display", "1")]
+    assert names.of_macos(profile) == [CameraCandidate("FaceTime HD", "0"), CameraCandidate("Studio Display", "1")]
     assert names.of_macos(b"") == names.of_macos(b"[1]") == names.of_macos(b"{}") == []
 
 
@@ -65,4 +65,4 @@ def test_a_part_of_the_name_finds_all_its_nodes() -> None:
 
 def test_a_path_is_itself_with_the_name_it_has_here() -> None:
     assert names.find("/dev/video0", LISTED) == [LISTED[1]]
-    assert names.find("/films/ghost.avi", LISTED) == [Found("ghost.avi", "/films/ghost.avi")]
+    assert names.find("/films/ghost.avi", LISTED) == [CameraCandidate("ghost.avi", "/films/ghost.avi")]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from devices.camera import protocol
-from devices.camera.capture import Camera
+from devices.camera.capture import CameraFeed
 from profiles.schema import Camera as Settings
 
 HEAD: dict[str, Any] = {
@@ -40,7 +40,7 @@ async def test_a_picture_is_read_whole() -> None:
     reader = heard(said() * 2)
     for _ in range(2):
         head, small, still = await protocol.read(reader)
-        assert isinstance(head, protocol.Picture) and head.width == 640
+        assert isinstance(head, protocol.PictureHeader) and head.width == 640
         assert (small, still) == (bytes(range(24)), b"\xff\xd8abc")
     with pytest.raises(EOFError):
         await protocol.read(reader)
@@ -64,13 +64,13 @@ async def test_a_picture_is_read_whole() -> None:
     ],
 )
 async def test_what_is_not_plausible_is_nonsense(other: dict[str, Any]) -> None:
-    with pytest.raises(protocol.Nonsense):
+    with pytest.raises(protocol.ProtocolError):
         await protocol.read(heard(said(**other)))
 
 
 @pytest.mark.parametrize("data", [b"\n", b"[" * 60_000 + b"\n", b"x" * 200_000, b"\xff\xfe\n", b"null\n", b"{}\n"])
 async def test_what_is_no_line_of_ours_is_nonsense(data: bytes) -> None:
-    with pytest.raises(protocol.Nonsense):
+    with pytest.raises(protocol.ProtocolError):
         await protocol.read(heard(data))
 
 
@@ -96,7 +96,7 @@ async def test_fuzzed_streams_end_in_plain_words(seed: int) -> None:
                 data[at:at] = dice.randbytes(dice.randint(1, 300))
             case 3:
                 data[at:at] = str(dice.choice([0, -1, 10**20, 1e308, "NaN", '"', "{"])).encode()
-    camera = Camera(Settings(device="simulated"), ())
+    camera = CameraFeed(Settings(device="simulated"), ())
     why = await camera._look(heard(bytes(data)), {})
     assert "nonsense" in why or "has ended" in why
     frame = camera.frame

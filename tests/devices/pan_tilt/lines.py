@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable, Iterable
 
-from devices.emulators.port import Device
+from devices.emulators.port import EmulatedDevice
 from devices.errors import DeviceError
 
 
@@ -12,7 +12,7 @@ class DirectLine:
 
     name = "a line"
 
-    def __init__(self, device: Device) -> None:
+    def __init__(self, device: EmulatedDevice) -> None:
         self.device = device
         self.now = 100.0
         self.written: list[bytes] = []
@@ -75,7 +75,7 @@ class NoisyLine(DirectLine):
 
 
 class Deaf:
-    """Fits Device, and does nothing."""
+    """Fits EmulatedDevice, and does nothing."""
 
     baud, boot_s, resets_on_open, weak = 9600, 0.0, False, False
 

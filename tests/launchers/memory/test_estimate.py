@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from launchers import registry
-from launchers.base import BaseLauncher, Workshop
+from launchers.base import BaseLauncher, LauncherContext
 from launchers.load_flags import LoadFlags
-from launchers.memory.estimate import Load, error_pct, estimate, for_launcher, learn, load_of
+from launchers.memory.estimate import EngineLoad, error_pct, estimate, for_launcher, learn, load_of
 from launchers.memory.fit import LEAST_RAM, LEAST_VRAM, Estimate, fits, margin, refusal, would_fit
-from launchers.memory.learned import Learned, Measurement
+from launchers.memory.learned import MeasuredProfiles, Measurement
 from launchers.memory.placement import Placement
 from launchers.runtime.environments import Environments
 from launchers.store.model_store import ModelStore
@@ -22,15 +22,15 @@ from tests.launchers.memory.headers import layer_tensors, llama, write_gguf
 GB = 1_000_000_000
 
 
-def load(tmp_path: Path) -> Load:
+def load(tmp_path: Path) -> EngineLoad:
     path = write_gguf(tmp_path / "m.gguf", llama(2), layer_tensors(2))
-    return Load(
+    return EngineLoad(
         flags=LoadFlags(engine="llm_xllamacpp"), weights=path, file_bytes=path.stat().st_size, build="b", name="toy"
     )
 
 
 def test_learned_beats_the_engines_word_and_that_the_formula(tmp_path: Path) -> None:
-    here, learned = load(tmp_path), Learned(Home(tmp_path))
+    here, learned = load(tmp_path), MeasuredProfiles(Home(tmp_path))
     by_formula = estimate(here, learned)
     said = Placement(backend="cpu", ram=5_000_000)
     by_word = estimate(here, learned, placement=said)
@@ -92,7 +92,7 @@ def test_what_may_grow_too_large_is_told_but_not_refused() -> None:
 
 def launcher(tmp_path: Path, engine: str, role: str, **more: object) -> BaseLauncher:
     home = Home(tmp_path)
-    shop = Workshop(home, ModelStore(home, Catalogue.load(home)), Environments(home))
+    shop = LauncherContext(home, ModelStore(home, Catalogue.load(home)), Environments(home))
     settings = Engine(engine=engine, binary="none", **more)  # type: ignore[arg-type]
     return registry.launcher("rig", role, role, settings, shop)  # type: ignore[arg-type]
 
@@ -101,15 +101,15 @@ def test_a_launcher_is_asked_before_its_model_is_here(tmp_path: Path) -> None:
     llm = launcher(tmp_path, "llama_cpp", "llm", model="qwen-0.5b", context=4096)
     flags = llm.memory_flags()
     assert (flags.engine, flags.context, flags.batch, flags.prompt_cache_mib) == ("llm_xllamacpp", 4096, 128, 512)
-    found = for_launcher(llm, Learned(Home(tmp_path)))
+    found = for_launcher(llm, MeasuredProfiles(Home(tmp_path)))
     assert found.rough and found.source == "formula"
     assert 650_000_000 < found.ram_bytes < 1_100_000_000
-    assert for_launcher(llm, Learned(Home(tmp_path)), model="smollm2-135m").ram_bytes < found.ram_bytes
+    assert for_launcher(llm, MeasuredProfiles(Home(tmp_path)), model="smollm2-135m").ram_bytes < found.ram_bytes
     assert load_of(llm).key is None
 
 
 def test_every_engine_of_ours_has_an_estimate(tmp_path: Path) -> None:
-    learned = Learned(Home(tmp_path))
+    learned = MeasuredProfiles(Home(tmp_path))
     for engine, role, model in (
         ("whisper_cpp", "stt", "whisper-tiny.en"),
         ("piper", "tts", "piper-joe"),

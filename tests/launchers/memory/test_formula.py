@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from launchers.headers import gguf
-from launchers.headers.ggml import Whisper
+from launchers.headers.ggml import WhisperHeader
 from launchers.headers.gguf import Gguf
 from launchers.load_flags import LoadFlags
 from launchers.memory import formula
@@ -134,7 +134,7 @@ def test_experts_work_side_by_side(folder: Path) -> None:
 
 def test_whisper_by_its_own_word() -> None:
     """What `whisper_init_state` prints for base: 6.29 + 18.87 + 3.15 MB of caches, 16.28 + 23.09 + 4.66 of work."""
-    base = Whisper(
+    base = WhisperHeader(
         vocabulary=51865,
         audio_context=1500,
         audio_state=512,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from launchers.headers import ggml, gguf
-from launchers.headers.gguf import Counted
+from launchers.headers.gguf import ArrayLength
 from launchers.headers.reader import BadHeader
 from launchers.headers.tensor_types import KINDS, row_bytes, tensor_bytes
 from tests.launchers.memory.headers import gguf_bytes, layer_tensors, llama, number_of, whisper_bytes, write_gguf
@@ -37,7 +37,7 @@ def test_a_header_is_read(tmp_path: Path) -> None:
     assert (model.architecture, model.number("block_count"), model.number("attention.key_length")) == ("llama", 4, 64)
     assert model.each("attention.head_count_kv", 4) == (2, 2, 2, 2)
     assert model.items("tokenizer.ggml.tokens") == 100
-    assert model.keys["general.long"] == Counted(5000)
+    assert model.keys["general.long"] == ArrayLength(5000)
     assert model.bytes_by_kind == {"f16": 2 * 512 * 100 * 2, "q4_k": 4 * 1024 * 2 * 144}
     assert model.tensors[1].shape == (512, 1024)
     assert model.header_bytes + model.weight_bytes == (tmp_path / "m.gguf").stat().st_size

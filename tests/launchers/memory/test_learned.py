@@ -7,20 +7,20 @@ import msgspec
 import pytest
 
 from launchers.load_flags import LoadFlags
-from launchers.memory.learned import KEPT, MOST_PROFILES, Learned, Measurement, key_of
+from launchers.memory.learned import KEPT, MOST_PROFILES, MeasuredProfiles, Measurement, key_of
 from profiles.home import Home
 
 
 @pytest.fixture
-def learned(tmp_path: Path) -> Learned:
-    return Learned(Home(tmp_path))
+def learned(tmp_path: Path) -> MeasuredProfiles:
+    return MeasuredProfiles(Home(tmp_path))
 
 
 def file_of(tmp_path: Path) -> Path:
     return tmp_path / "state" / "learned.json"
 
 
-def test_what_work_showed_counts_more_than_ready(learned: Learned) -> None:
+def test_what_work_showed_counts_more_than_ready(learned: MeasuredProfiles) -> None:
     assert learned.look_up("k") is None
     learned.record("k", Measurement(after="ready", ram=900, peak_ram=1000, load_s=2.5), name="small")
     first = learned.look_up("k")
@@ -31,7 +31,7 @@ def test_what_work_showed_counts_more_than_ready(learned: Learned) -> None:
     assert (then.load_cold_s, then.load_warm_s, then.speed) == (9.0, 2.5, 30.0)
 
 
-def test_one_odd_evening_does_not_move_it(learned: Learned) -> None:
+def test_one_odd_evening_does_not_move_it(learned: MeasuredProfiles) -> None:
     for ram in (100, 101, 5000, 102, 103):
         learned.record("k", Measurement(after="work", ram=ram))
     profile = learned.look_up("k")
@@ -69,7 +69,7 @@ def test_only_the_same_start_is_known(tmp_path: Path) -> None:
         b'{"version":1,"profiles":{"k":{"work_ram":[-5]}}}',
     ],
 )
-def test_a_spoilt_file_is_nothing_known_and_is_mended(spoilt: bytes, learned: Learned, tmp_path: Path) -> None:
+def test_a_spoilt_file_is_nothing_known_and_is_mended(spoilt: bytes, learned: MeasuredProfiles, tmp_path: Path) -> None:
     file_of(tmp_path).parent.mkdir()
     file_of(tmp_path).write_bytes(spoilt)
     assert learned.look_up("k") is None
@@ -78,7 +78,7 @@ def test_a_spoilt_file_is_nothing_known_and_is_mended(spoilt: bytes, learned: Le
     assert profile is not None and profile.ram == 5
 
 
-def test_it_stays_small_and_forgets_the_oldest(learned: Learned, tmp_path: Path) -> None:
+def test_it_stays_small_and_forgets_the_oldest(learned: MeasuredProfiles, tmp_path: Path) -> None:
     for number in range(MOST_PROFILES + 5):
         learned.record(f"k{number}", Measurement(after="work", ram=1))
     known = msgspec.json.decode(file_of(tmp_path).read_bytes())["profiles"]
@@ -89,6 +89,6 @@ def test_it_stays_small_and_forgets_the_oldest(learned: Learned, tmp_path: Path)
 
 def test_a_disk_that_is_not_ours_costs_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file where the folder should be")
-    learned = Learned(Home(tmp_path))
+    learned = MeasuredProfiles(Home(tmp_path))
     learned.record("k", Measurement(after="work", ram=1))
     assert learned.look_up("k") is None

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from launchers.memory.learned import Learned
+from launchers.memory.learned import MeasuredProfiles
 from profiles.home import Home
 from tests.bench.estimates import Case, compare, is_here
 
@@ -20,7 +20,7 @@ def test_the_formula_and_what_was_learned_are_near(case: Case, tmp_path: Path) -
     home = Home.from_environment()
     if not is_here(case, home):
         pytest.skip(f"{case.model} is not stored; run: make setup")
-    outcome = compare(case, home, Learned(Home(tmp_path)))
+    outcome = compare(case, home, MeasuredProfiles(Home(tmp_path)))
     assert abs(outcome.unlearned_pct) <= 10
     assert abs(outcome.learned_pct) <= 3
     assert outcome.under <= outcome.margin

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from supervisors.meters.meter import Meter
-from supervisors.meters.readings import Reading
+from supervisors.meters.meter import MachineMeter
+from supervisors.meters.readings import MeterReading
 
 GB = 1_000_000_000
 _SOURCE = Path(__file__).with_name("fake_nvml.c")
@@ -67,7 +67,7 @@ def card(used: float, *, name: str = "RTX", total: float = 24, reserved: float =
 
 
 @contextlib.asynccontextmanager
-async def running(meter: Meter) -> AsyncIterator[Meter]:
+async def running(meter: MachineMeter) -> AsyncIterator[MachineMeter]:
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(meter.run())
         try:
@@ -76,7 +76,7 @@ async def running(meter: Meter) -> AsyncIterator[Meter]:
             task.cancel()
 
 
-async def until(meter: Meter, wanted: Callable[[Reading], bool], within_s: float = 15.0) -> Reading:
+async def until(meter: MachineMeter, wanted: Callable[[MeterReading], bool], within_s: float = 15.0) -> MeterReading:
     due = time.monotonic() + within_s
     while meter.reading is None or not wanted(meter.reading):
         assert time.monotonic() < due, f"not within {within_s} s; the last: {meter.reading}"

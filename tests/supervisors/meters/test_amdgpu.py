@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from supervisors.meters.amdgpu import AmdGpu
-from supervisors.meters.readings import Device, GpuProcess, Machine
+from supervisors.meters.readings import GpuProcess, GpuReading, Machine
 
 MIB = 1 << 20
 RAM = Machine(ram_total=16 << 30, ram_available=8 << 30)
@@ -59,7 +59,7 @@ def test_a_card(root: Path) -> None:
     put_card(root, 1, "0000:03:00.0")
     write(root, {"usr/share/libdrm/amdgpu.ids": "1.0.0\n73BF,\tC0,\tAnother\n73BF,\tC1,\tAMD Radeon RX 6800 XT"})
     assert AmdGpu(root).read(0.0, RAM) == (
-        Device(
+        GpuReading(
             key="amd:0000:03:00.0",
             name="AMD Radeon RX 6800 XT",
             total=8192 * MIB,

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from supervisors.meters.apple import Apple, ask
+from supervisors.meters.apple import AppleGpu, ask
 from supervisors.meters.ledger import draw_up
-from supervisors.meters.readings import Machine, Reading
+from supervisors.meters.readings import Machine, MeterReading
 
 RAM = Machine(ram_total=16 << 30, ram_available=10 << 30)
 REGISTRY = """
@@ -16,25 +16,25 @@ REGISTRY = """
 
 
 def answer(command: Sequence[str]) -> str:
-    return REGISTRY if "ioreg" in command[0] else "Apple M2 Pro\n"
+    return REGISTRY if "ioreg" in command[0] else "AppleGpu M2 Pro\n"
 
 
 def test_one_pool() -> None:
-    (device,) = Apple(answer).read(0.0, RAM)
-    assert (device.name, device.load_pct, device.unified) == ("Apple M2 Pro", 42.0, True)
+    (device,) = AppleGpu(answer).read(0.0, RAM)
+    assert (device.name, device.load_pct, device.unified) == ("AppleGpu M2 Pro", 42.0, True)
     assert (device.total, device.used, device.free) == (16 << 30, 6 << 30, 10 << 30)
 
 
 def test_a_services_share_of_it_is_that_of_its_ram() -> None:
-    reading = Reading(at=0.0, machine=RAM, devices=Apple(answer).read(0.0, RAM))
+    reading = MeterReading(at=0.0, machine=RAM, devices=AppleGpu(answer).read(0.0, RAM))
     ledger = draw_up(reading, {"llm": {1}}, {"llm": 2 << 30}, {"apple:0": {"llm": 5 << 30}})
     assert ledger.devices[0].services == ledger.ram.services == {"llm": 2 << 30}
     assert ledger.devices[0].inferred == {"llm"}
 
 
 def test_tools_that_are_not_there() -> None:
-    (device,) = Apple(lambda _: "").read(0.0, RAM)
-    assert (device.name, device.load_pct) == ("Apple GPU", None)
+    (device,) = AppleGpu(lambda _: "").read(0.0, RAM)
+    assert (device.name, device.load_pct) == ("AppleGpu GPU", None)
     assert ask(("/nowhere/ioreg",)) == "" and ask(("false",)) == ""
 
 
@@ -45,7 +45,7 @@ def test_the_registry_is_read_now_and_then_only() -> None:
         asked.append(command[0])
         return answer(command)
 
-    source = Apple(noted)
+    source = AppleGpu(noted)
     for tenth in range(40):
         source.read(tenth / 10, RAM)
     assert len(asked) == 2

@@ -4,19 +4,21 @@ import random
 
 import pytest
 
-from supervisors.meters.history import KEPT_S, History
-from supervisors.meters.inferred import Deltas
+from supervisors.meters.history import KEPT_S, MemoryHistory
+from supervisors.meters.inferred import InferredMemory
 from supervisors.meters.ledger import Ledger, Pool, draw_up
-from supervisors.meters.readings import Device, GpuProcess, Machine, Reading
+from supervisors.meters.readings import GpuProcess, GpuReading, Machine, MeterReading
 
 GB = 1_000_000_000
 RAM = Machine(ram_total=32 * GB, ram_available=20 * GB)
 
 
-def gpu(used: float = 12, *, processes: dict[int, float | None] | None = None, key: str = "g", **more: bool) -> Device:
+def gpu(
+    used: float = 12, *, processes: dict[int, float | None] | None = None, key: str = "g", **more: bool
+) -> GpuReading:
     rows = ((pid, None if size is None else int(size * GB)) for pid, size in (processes or {}).items())
     taken = int(used * GB)
-    return Device(
+    return GpuReading(
         key=key,
         name="RTX",
         total=24 * GB,
@@ -28,8 +30,8 @@ def gpu(used: float = 12, *, processes: dict[int, float | None] | None = None, k
     )
 
 
-def reading(*devices: Device, at: float = 0.0) -> Reading:
-    return Reading(at=at, machine=RAM, devices=devices)
+def reading(*devices: GpuReading, at: float = 0.0) -> MeterReading:
+    return MeterReading(at=at, machine=RAM, devices=devices)
 
 
 def total(pool: Pool) -> int:
@@ -79,7 +81,7 @@ def test_the_difference_stands_in_where_the_driver_does_not_tell() -> None:
 
 
 def test_what_went_while_it_loaded_is_its_own() -> None:
-    deltas = Deltas()
+    deltas = InferredMemory()
     deltas.before("llm", reading(gpu(2)))
     deltas.after("llm", reading(gpu(7)))
     deltas.before("stt", reading(gpu(8)))  # somebody else's gigabyte came between the two
@@ -90,7 +92,7 @@ def test_what_went_while_it_loaded_is_its_own() -> None:
 
 
 def test_two_that_load_at_once_share_what_went() -> None:
-    deltas = Deltas()
+    deltas = InferredMemory()
     deltas.before("llm", reading(gpu(2)))
     deltas.before("stt", reading(gpu(3)))  # one of the llm's
     deltas.after("stt", reading(gpu(7)))
@@ -101,7 +103,7 @@ def test_two_that_load_at_once_share_what_went() -> None:
 
 def test_memory_that_comes_back_meanwhile_is_not_the_loaders_gain() -> None:
     """One ends while another loads: 2 + 5 of the old one, which goes, and 3 of the new one."""
-    deltas = Deltas()
+    deltas = InferredMemory()
     deltas.before("old", reading(gpu(2)))
     deltas.after("old", reading(gpu(7)))
     deltas.before("new", reading(gpu(7)))
@@ -111,7 +113,7 @@ def test_memory_that_comes_back_meanwhile_is_not_the_loaders_gain() -> None:
 
 
 def test_noise_is_nobodys_and_a_lost_card_counts_for_nothing() -> None:
-    deltas = Deltas()
+    deltas = InferredMemory()
     deltas.before("tts", reading(gpu(2)))
     deltas.after("tts", reading(gpu(2.001)))
     deltas.before("llm", reading(gpu(2, lost=True)))
@@ -124,7 +126,7 @@ def ledger_at(at: float, used: float) -> Ledger:
 
 
 def test_ten_minutes_are_remembered() -> None:
-    history = History()
+    history = MemoryHistory()
     for half in range(3000):
         history.note(ledger_at(half / 2, 12))
         if half % 1000 == 0:
@@ -136,16 +138,16 @@ def test_ten_minutes_are_remembered() -> None:
 
 
 def test_a_sparkline_keeps_the_peaks() -> None:
-    history = History()
+    history = MemoryHistory()
     for second in range(600):
         history.note(ledger_at(float(second), 23 if second == 333 else 5))
     columns = history.columns(600.0, 20)
     assert [round(c.vram or 0, 2) for c in columns if c] == [0.25] * 11 + [1.0] + [0.25] * 8
-    assert History().columns(600.0, 3) == [None, None, None]
+    assert MemoryHistory().columns(600.0, 3) == [None, None, None]
 
 
 @pytest.mark.parametrize("device", [gpu(unified=True), gpu(lost=True)])
-def test_pools_that_are_the_machines_own_or_gone_are_no_vram(device: Device) -> None:
-    history = History()
+def test_pools_that_are_the_machines_own_or_gone_are_no_vram(device: GpuReading) -> None:
+    history = MemoryHistory()
     history.note(draw_up(reading(device), {}, {}))
     assert history.moments[0].vram is None

@@ -11,8 +11,8 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 
 from supervisors.meters import meter as meter_module
-from supervisors.meters.meter import STALE_S, Meter
-from supervisors.meters.readings import CPU_MODE, Reading
+from supervisors.meters.meter import STALE_S, MachineMeter
+from supervisors.meters.readings import CPU_MODE, MeterReading
 from tests.supervisors.meters.conftest import running, until
 
 STAND_IN = (sys.executable, "-S", "-E", str(Path(__file__).with_name("sampler_stand_in.py")))
@@ -33,8 +33,8 @@ async def test_a_machine_without_a_gpu_is_in_cpu_mode(monkeypatch: pytest.Monkey
     """The real sampler, on whatever machine this is; its library path leads nowhere."""
     if any(Path(folder, "libnvidia-ml.so.1").exists() for folder in ("/usr/lib/x86_64-linux-gnu", "/usr/lib64")):
         pytest.skip("this machine has NVIDIA's library")
-    heard: list[Reading] = []
-    async with running(Meter(heard.append, period_s=0.1)) as meter:
+    heard: list[MeterReading] = []
+    async with running(MachineMeter(heard.append, period_s=0.1)) as meter:
         reading = await until(meter, lambda r: r.machine.cpu_pct is not None)
     assert reading.note == CPU_MODE and not reading.devices or reading.devices
     machine, known = reading.machine, psutil.virtual_memory()
@@ -46,7 +46,7 @@ async def test_a_machine_without_a_gpu_is_in_cpu_mode(monkeypatch: pytest.Monkey
 
 async def test_it_ends_with_its_owner_and_leaves_nobody() -> None:
     before = {child.pid for child in psutil.Process().children()}
-    async with running(Meter(period_s=0.1)) as meter:
+    async with running(MachineMeter(period_s=0.1)) as meter:
         await until(meter, lambda r: True)
         sampler = sampler_of(before)
     assert not sampler.is_running()
@@ -73,7 +73,7 @@ async def test_whatever_a_sampler_does_there_is_another(
     how: str, monkeypatch: pytest.MonkeyPatch, starts: Path
 ) -> None:
     monkeypatch.setenv("STAND_IN", how)
-    async with running(Meter(period_s=0.1, command=STAND_IN)) as meter:
+    async with running(MachineMeter(period_s=0.1, command=STAND_IN)) as meter:
         first = await until(meter, lambda r: True)
         began = time.monotonic()
         await until(meter, lambda r: starts.stat().st_size == 2 and r is not first)
@@ -84,7 +84,7 @@ async def test_whatever_a_sampler_does_there_is_another(
 
 async def test_a_sampler_that_is_stopped_is_stale_within_three_seconds_and_replaced() -> None:
     before = {child.pid for child in psutil.Process().children()}
-    async with running(Meter(period_s=0.1)) as meter:
+    async with running(MachineMeter(period_s=0.1)) as meter:
         await until(meter, lambda r: True)
         sampler, began = sampler_of(before), time.monotonic()
         os.kill(sampler.pid, signal.SIGSTOP)
@@ -99,7 +99,7 @@ async def test_a_sampler_that_is_stopped_is_stale_within_three_seconds_and_repla
 
 async def test_killed_ones_come_back_at_once() -> None:
     before = {child.pid for child in psutil.Process().children()}
-    async with running(Meter(period_s=0.1)) as meter:
+    async with running(MachineMeter(period_s=0.1)) as meter:
         await until(meter, lambda r: True)
         began = time.monotonic()
         sampler_of(before).kill()
@@ -110,7 +110,7 @@ async def test_killed_ones_come_back_at_once() -> None:
 async def test_one_that_never_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STAND_IN", "once-mute")
     monkeypatch.setattr(meter_module, "START_S", 0.5)
-    async with running(Meter(period_s=0.1, command=STAND_IN)) as meter:
+    async with running(MachineMeter(period_s=0.1, command=STAND_IN)) as meter:
         assert meter.stale and meter.reading is None
         await until(meter, lambda r: meter.starts == 2)
 
@@ -118,14 +118,14 @@ async def test_one_that_never_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_after_two_hangs_the_drivers_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STAND_IN", "hang")
     monkeypatch.setattr(meter_module, "STALE_S", 0.4)
-    async with running(Meter(period_s=0.1, command=STAND_IN)) as meter:
+    async with running(MachineMeter(period_s=0.1, command=STAND_IN)) as meter:
         assert (await until(meter, lambda r: meter.starts == 1)).note.endswith("gpu in 0")
         assert (await until(meter, lambda r: meter.starts == 3 and "30" in r.note)).note.endswith("gpu in 30")
 
 
 async def test_one_that_dies_all_the_time_costs_less_and_less(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STAND_IN", "die")
-    async with running(Meter(period_s=0.02, command=STAND_IN)) as meter:
+    async with running(MachineMeter(period_s=0.02, command=STAND_IN)) as meter:
         await asyncio.sleep(2.5)
         assert meter.starts <= 6
         async with asyncio.timeout(30):
@@ -134,14 +134,14 @@ async def test_one_that_dies_all_the_time_costs_less_and_less(monkeypatch: pytes
 
 
 async def test_a_program_that_cannot_be_started_is_no_error_of_the_show() -> None:
-    async with running(Meter(command=("/nowhere/python",))) as meter:
+    async with running(MachineMeter(command=("/nowhere/python",))) as meter:
         await asyncio.sleep(0.5)
         assert meter.stale and "not read" in meter.trouble
 
 
 async def test_the_pace_is_obeyed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     heard: list[float] = []
-    async with running(Meter(lambda _: heard.append(time.monotonic()), period_s=2.0)) as meter:
+    async with running(MachineMeter(lambda _: heard.append(time.monotonic()), period_s=2.0)) as meter:
         await until(meter, lambda r: r.note != "")
         meter.pace(0.1)
         await asyncio.sleep(0.6)
@@ -154,8 +154,8 @@ async def test_the_pace_is_obeyed_at_once(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 async def test_only_the_latest_of_what_piled_up_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    heard: list[Reading] = []
-    async with running(Meter(heard.append, period_s=0.02, command=STAND_IN)) as meter:
+    heard: list[MeterReading] = []
+    async with running(MachineMeter(heard.append, period_s=0.02, command=STAND_IN)) as meter:
         await until(meter, lambda r: True)
         before, began = len(heard), time.monotonic()
         time.sleep(0.5)  # noqa: ASYNC251 - the show's loop hangs

@@ -7,15 +7,15 @@ import pytest
 
 from supervisors.meters import meter as meter_module
 from supervisors.meters.ledger import draw_up
-from supervisors.meters.meter import Meter
-from supervisors.meters.readings import CPU_MODE, GpuProcess, Reading
+from supervisors.meters.meter import MachineMeter
+from supervisors.meters.readings import CPU_MODE, GpuProcess, MeterReading
 from tests.supervisors.meters.conftest import GB, FakeNvml, card, running, until
 
 ME = os.getpid()
 
 
-def quick() -> Meter:
-    return Meter(period_s=0.1, retry_s=0.3, wake_s=1.0)
+def quick() -> MachineMeter:
+    return MachineMeter(period_s=0.1, retry_s=0.3, wake_s=1.0)
 
 
 async def test_a_card_with_its_processes(nvml: FakeNvml) -> None:
@@ -92,7 +92,7 @@ async def test_a_card_that_is_gone_by_what_its_memory_says(nvml: FakeNvml, code:
 
 async def test_a_card_that_is_lost_and_returns(nvml: FakeNvml) -> None:
     """Xid 79; the other one goes on, whatever comes of the looks for the first."""
-    heard: list[Reading] = []
+    heard: list[MeterReading] = []
     nvml.says(card(20), card(5, name="Second"))
     async with running(quick()) as meter:
         await until(meter, lambda r: len(r.devices) == 2)
@@ -163,7 +163,7 @@ async def test_a_driver_that_hangs_costs_the_gpu_and_not_the_rest(
 async def test_a_slow_driver_is_asked_less(nvml: FakeNvml) -> None:
     """30 ms a call: what is needed each time still comes, lists of processes only now and then."""
     nvml.says("slow 30", card(20), f"process 0 {ME} {GB}")
-    async with running(Meter(period_s=0.2, retry_s=0.3)) as meter:
+    async with running(MachineMeter(period_s=0.2, retry_s=0.3)) as meter:
         await until(meter, lambda r: bool(r.devices))
         before, began = nvml.calls, time.monotonic()
         first = meter.reading

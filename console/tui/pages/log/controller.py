@@ -13,15 +13,15 @@ from textual.widgets import Input
 from console.logbook.excerpts import in_words, save
 from console.logbook.line import Level
 from console.logbook.report import told
-from console.logbook.scan import Patience
+from console.logbook.scan import ScanBudget
 from console.logbook.search import BadPattern
-from console.logbook.view import View
-from console.tui.client.screen_state import Picture
+from console.logbook.view import LogWindow
+from console.tui.client.screen_state import ScreenState
 from console.tui.input.keymap import LOG_ACTS
 from console.tui.pages.log.crashes import CrashList, ReportView
 from console.tui.pages.log.find_box import FindBox
 from console.tui.pages.log.log_view import LogView
-from console.tui.pages.log.reader import Reader, Wish
+from console.tui.pages.log.reader import LogReader, LogRequest
 from console.tui.pages.log.status_line import LogStatus
 from console.tui.pages.log.tabs import LogTabs
 
@@ -30,7 +30,7 @@ _CLIPBOARD = 100_000
 _NEXT_LEVEL = {Level.ALL: Level.ERROR, Level.ERROR: Level.WARNING, Level.WARNING: Level.ALL}
 
 
-class LogDeeds(Container):
+class LogController(Container):
     """The half of the log page that acts."""
 
     can_focus = True
@@ -52,9 +52,9 @@ class LogDeeds(Container):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._picture = Picture()
-        self._reader = Reader()
-        self._wishes: deque[Wish] = deque()
+        self._picture = ScreenState()
+        self._reader = LogReader()
+        self._wishes: deque[LogRequest] = deque()
         self._woken = asyncio.Event()
         self._wrap = False
         self._awaited = ""
@@ -66,10 +66,10 @@ class LogDeeds(Container):
 
     # What the keys do
 
-    def show(self, picture: Picture) -> None:
+    def show(self, picture: ScreenState) -> None:
         raise NotImplementedError
 
-    def _want(self, wish: Wish) -> None:
+    def _want(self, wish: LogRequest) -> None:
         self._say("")
         self._wishes.append(wish)
         self._woken.set()
@@ -87,43 +87,43 @@ class LogDeeds(Container):
         names = self._tabs.names()[1:]
         numbers = [number - 1] if number else list(range(len(names)))
         self._reader.only = names[number - 1] if number else ""
-        self._want(Wish(lambda view, patience: view.choose(numbers, patience)))
+        self._want(LogRequest(lambda view, patience: view.choose(numbers, patience)))
         self.show(self._picture)
 
     def action_move(self, by: int, select: bool = False) -> None:
         if self._list.chosen is not None:
             self._read_report(self._list.chosen + by)
             return
-        self._want(Wish(lambda view, patience: view.move(by, patience, select=select)))
+        self._want(LogRequest(lambda view, patience: view.move(by, patience, select=select)))
 
     def action_page(self, pages: int) -> None:
         if self._list.chosen is not None:
             self._scroll(pages * max(1, self._report.content_size.height - 1))
         else:
-            self._want(Wish(lambda view, patience: view.scroll(pages * max(1, view.room - 1), patience)))
+            self._want(LogRequest(lambda view, patience: view.scroll(pages * max(1, view.room - 1), patience)))
 
     def _scroll(self, lines: int) -> None:
         if self._list.chosen is not None:
             self._report.back += lines
             self._report.show(self._picture)
         else:
-            self._want(Wish(lambda view, patience: view.scroll(lines, patience)))
+            self._want(LogRequest(lambda view, patience: view.scroll(lines, patience)))
 
     def action_to_start(self) -> None:
         self._stop_reading()
-        self._want(Wish(lambda view, patience: view.to_start(patience)))
+        self._want(LogRequest(lambda view, patience: view.to_start(patience)))
 
     def action_follow(self) -> None:
         self._stop_reading()
-        self._want(Wish(lambda view, patience: view.follow()))
+        self._want(LogRequest(lambda view, patience: view.follow()))
 
     def action_log_pause(self) -> None:
         self._stop_reading()
-        self._want(Wish(lambda view, patience: view.pause() if view.following else view.follow()))
+        self._want(LogRequest(lambda view, patience: view.pause() if view.following else view.follow()))
 
     def action_log_level(self) -> None:
         self._stop_reading()
-        self._want(Wish(lambda view, patience: view.filter(_NEXT_LEVEL[view.level], patience)))
+        self._want(LogRequest(lambda view, patience: view.filter(_NEXT_LEVEL[view.level], patience)))
 
     def action_log_wrap(self) -> None:
         self._wrap = not self._wrap
@@ -136,14 +136,14 @@ class LogDeeds(Container):
         self._find.open()
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        self._want(Wish(partial(_look_for, text=event.value), self._told))
+        self._want(LogRequest(partial(_look_for, text=event.value), self._told))
 
     def on_find_box_done(self, event: FindBox.Done) -> None:
-        self._want(Wish(lambda view, patience: view.found()))
+        self._want(LogRequest(lambda view, patience: view.found()))
         self.focus()
 
     def action_log_next(self, direction: int) -> None:
-        self._want(Wish(lambda view, patience: _next_hit(view, direction, patience), self._told))
+        self._want(LogRequest(lambda view, patience: _next_hit(view, direction, patience), self._told))
 
     def _told(self, word: str | None) -> None:
         self._say(word or "")
@@ -189,7 +189,7 @@ class LogDeeds(Container):
         only = self._reader.only
         crashes = sorted((r.wall.encode(), names.index(r.service)) for r in reports if r.service in names)
         mine = [(wall, number) for wall, number in crashes if only in ("", names[number])]
-        self._want(Wish(lambda view, patience: _to_crash(view, mine, direction, patience), self._told))
+        self._want(LogRequest(lambda view, patience: _to_crash(view, mine, direction, patience), self._told))
 
     # Taking away
 
@@ -199,7 +199,7 @@ class LogDeeds(Container):
                 "\n".join(f"{part.label} {part.text}".strip() for part in told(self._report.report)), "the report"
             )
             return
-        self._want(Wish(lambda view, patience: _copied(view), lambda found: self._copy(*found)))
+        self._want(LogRequest(lambda view, patience: _copied(view), lambda found: self._copy(*found)))
 
     def _copy(self, text: str, what: str) -> None:
         if len(text.encode()) > _CLIPBOARD:
@@ -211,7 +211,9 @@ class LogDeeds(Container):
     def action_log_save(self) -> None:
         run = Path(self._picture.state.logs)
         self._want(
-            Wish(lambda view, patience: _saved(view, run), lambda said: self.app.notify(said, markup=False, timeout=8))
+            LogRequest(
+                lambda view, patience: _saved(view, run), lambda said: self.app.notify(said, markup=False, timeout=8)
+            )
         )
 
     # The mouse
@@ -220,10 +222,10 @@ class LogDeeds(Container):
         self._choose(event.number)
 
     def on_log_view_pointed(self, event: LogView.Pointed) -> None:
-        self._want(Wish(lambda view, patience: view.point(event.row, select=event.select)))
+        self._want(LogRequest(lambda view, patience: view.point(event.row, select=event.select)))
 
     def on_log_view_jumped(self, event: LogView.Jumped) -> None:
-        self._want(Wish(lambda view, patience: view.to_share(event.share, patience)))
+        self._want(LogRequest(lambda view, patience: view.to_share(event.share, patience)))
 
     def on_crash_list_chosen(self, event: CrashList.Chosen) -> None:
         self._read_report(event.number)
@@ -235,7 +237,7 @@ class LogDeeds(Container):
         self._scroll(3)
 
 
-def _look_for(view: View, patience: Patience, text: str) -> str | None:
+def _look_for(view: LogWindow, patience: ScanBudget, text: str) -> str | None:
     if view.pattern is None or view.pattern.text != text:  # else it is looked for already
         try:
             view.find(text)
@@ -246,7 +248,7 @@ def _look_for(view: View, patience: Patience, text: str) -> str | None:
     return f"“{text}” is nowhere in it."
 
 
-def _next_hit(view: View, direction: int, patience: Patience) -> str | None:
+def _next_hit(view: LogWindow, direction: int, patience: ScanBudget) -> str | None:
     if view.pattern is None:
         return "Nothing is looked for; F does."
     if view.next_hit(direction, patience):
@@ -254,7 +256,7 @@ def _next_hit(view: View, direction: int, patience: Patience) -> str | None:
     return "No more hits above." if direction < 0 else "No more hits below."
 
 
-def _to_crash(view: View, crashes: list[tuple[bytes, int]], direction: int, patience: Patience) -> str | None:
+def _to_crash(view: LogWindow, crashes: list[tuple[bytes, int]], direction: int, patience: ScanBudget) -> str | None:
     """The crash before or after the line of the cursor; before the end while it follows."""
     if not crashes:
         return "No engine has crashed in this run."
@@ -266,12 +268,12 @@ def _to_crash(view: View, crashes: list[tuple[bytes, int]], direction: int, pati
     return None
 
 
-def _copied(view: View) -> tuple[str, str]:
+def _copied(view: LogWindow) -> tuple[str, str]:
     lines = list(view.chosen_lines())
     return in_words(lines, view.book.names), "the line" if len(lines) == 1 else f"{len(lines)} lines"
 
 
-def _saved(view: View, run: Path) -> str:
+def _saved(view: LogWindow, run: Path) -> str:
     lines = view.excerpt()
     try:
         path = save(run, in_words(lines, view.book.names))

@@ -4,8 +4,8 @@ from textual.events import Click
 from textual.message import Message
 
 from console.logbook import report
-from console.logbook.report import Kind, Told
-from console.tui.client.screen_state import Picture
+from console.logbook.report import Kind, ReportLine
+from console.tui.client.screen_state import ScreenState
 from console.tui.drawing.ansi import spans
 from console.tui.drawing.panel import Panel
 from console.tui.drawing.styled_text import Line, clean, column, spread, wrap
@@ -27,10 +27,10 @@ class CrashList(Panel):
         self.reports: list[CrashReport] = []
         self.chosen: int | None = None
 
-    def title(self, picture: Picture) -> str:
+    def title(self, picture: ScreenState) -> str:
         return f"crashes · {len(self.reports)}" if self.reports else "crashes"
 
-    def draw(self, picture: Picture, width: int, height: int) -> list[Line]:
+    def draw(self, picture: ScreenState, width: int, height: int) -> list[Line]:
         if not self.reports:
             return [(("None in this run.", "dim"),)]
         each = 1 if height < 6 else 2
@@ -71,10 +71,10 @@ class ReportView(Panel):
         """Lines above the first one that is seen."""
         self._made: tuple[CrashReport, int, list[Line]] | None = None
 
-    def title(self, picture: Picture) -> str:
+    def title(self, picture: ScreenState) -> str:
         return "crash report"
 
-    def draw(self, picture: Picture, width: int, height: int) -> list[Line]:
+    def draw(self, picture: ScreenState, width: int, height: int) -> list[Line]:
         lines = self._whole(width)
         self.back = max(0, min(self.back, len(lines) - height))
         return lines[self.back : self.back + height]
@@ -89,7 +89,7 @@ class ReportView(Panel):
         return self._made[2]
 
 
-def _laid_out(part: Told, width: int) -> list[Line]:
+def _laid_out(part: ReportLine, width: int) -> list[Line]:
     ink = _INKS[part.kind]
     match part.kind:
         case "title":

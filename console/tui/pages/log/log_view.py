@@ -10,10 +10,10 @@ from textual.message import Message
 from textual.strip import Strip
 
 from console.logbook.line import Level
-from console.tui.client.screen_state import Picture
-from console.tui.drawing.panel import Inked, Panel
+from console.tui.client.screen_state import ScreenState
+from console.tui.drawing.panel import Panel, StyledApp
 from console.tui.drawing.styled_text import Line
-from console.tui.pages.log.reader import Shown
+from console.tui.pages.log.reader import VisibleLog
 
 _KEPT = 150
 _SINGLY = 4
@@ -38,19 +38,19 @@ class LogView(Panel):
 
     def __init__(self) -> None:
         super().__init__(id="lines-of-log", classes="box")
-        self.shown = Shown()
+        self.shown = VisibleLog()
         self.name_of_log = "all"
         self._strips: dict[tuple[Line, int], Strip] = {}
         self._plain: Style | None = None
         """How the widget is styled; to compute it for each line took a third of a frame."""
 
-    def title(self, picture: Picture) -> str:
+    def title(self, picture: ScreenState) -> str:
         shown = self.shown
         news = f" · {shown.new_lines:,} new" if shown.new_lines else ""
         place = "following" if shown.following else f"paused{news}"
         return " · ".join(part for part in (self.name_of_log, place, _LEVELS[shown.level]) if part)
 
-    def draw(self, picture: Picture, width: int, height: int) -> list[Line]:
+    def draw(self, picture: ScreenState, width: int, height: int) -> list[Line]:
         shown = self.shown
         if not shown.lines:
             return [((f" {_nothing(shown)}", "dim"),)]
@@ -70,7 +70,7 @@ class LogView(Panel):
             line = tuple((text, f"cursor {names}") for text, names in line)
         return (*line, *edge)
 
-    def show(self, picture: Picture) -> None:
+    def show(self, picture: ScreenState) -> None:
         """As a panel does it, but lines come measured, and where most of them are others they are one region: in a
         flood each of both would be a third of a frame.
         """
@@ -97,7 +97,7 @@ class LogView(Panel):
             if len(self._strips) >= _KEPT:
                 self._strips.clear()
             plain = self._plain = self._plain or self.rich_style
-            inks = cast(Inked, self.app).inks
+            inks = cast(StyledApp, self.app).inks
             segments = [Segment(text, sum((inks[name] for name in names.split()), plain)) for text, names in line]
             known = self._strips[(line, width)] = Strip(segments).adjust_cell_length(width, plain)
         return known
@@ -124,7 +124,7 @@ class LogView(Panel):
             self.post_message(self.Pointed(self.shown.lines[at.y][0], select))
 
 
-def _nothing(shown: Shown) -> str:
+def _nothing(shown: VisibleLog) -> str:
     if shown.looking is not None:
         return f"Looking … {shown.looking:.0%}"
     if not shown.written or shown.level is Level.ALL:

@@ -8,16 +8,16 @@ from time import monotonic
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
-from console.tui.client.screen_state import Picture
-from console.tui.input.keymap import LOG_ACTS, Act
-from console.tui.pages.log.controller import LogDeeds
-from console.tui.pages.log.row_drawing import Look
+from console.tui.client.screen_state import ScreenState
+from console.tui.input.keymap import LOG_ACTS, KeyAction
+from console.tui.pages.log.controller import LogController
+from console.tui.pages.log.row_drawing import RowLayout
 
 _FRAME_S, _QUIET_S = 0.1, 0.25
 """How often the files are looked at while they grow, and while they do not; a key is answered at once."""
 
 
-class LogPage(LogDeeds):
+class LogPage(LogController):
     def compose(self) -> ComposeResult:
         yield self._tabs
         with Horizontal(id="log-body"):
@@ -27,7 +27,7 @@ class LogPage(LogDeeds):
         yield self._find
         yield self._status
 
-    def acts(self) -> tuple[Act, ...]:
+    def acts(self) -> tuple[KeyAction, ...]:
         """For the palette."""
         return LOG_ACTS
 
@@ -45,7 +45,7 @@ class LogPage(LogDeeds):
 
     # What is drawn
 
-    def show(self, picture: Picture) -> None:
+    def show(self, picture: ScreenState) -> None:
         """Called for each frame of the show; the logs have a rhythm of their own."""
         if picture.state.logs != self._picture.state.logs:
             self._woken.set()
@@ -87,7 +87,7 @@ class LogPage(LogDeeds):
         before, reports = self._reader.shown, self._reader.reports
         if self._view.is_on_screen:  # else a report stands in its place
             self._room = self._view.content_size
-        look, names = Look(width=max(8, self._room.width - 2), wrap=self._wrap), tuple(self._tabs.names()[1:])
+        look, names = RowLayout(width=max(8, self._room.width - 2), wrap=self._wrap), tuple(self._tabs.names()[1:])
         try:
             done, answer = await asyncio.to_thread(
                 self._reader.step, Path(self._picture.state.logs), names, look, max(1, self._room.height), wish

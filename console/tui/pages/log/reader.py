@@ -10,12 +10,12 @@ from msgspec import Struct
 from console.logbook import report
 from console.logbook.book import Book
 from console.logbook.line import Level
-from console.logbook.repeats import Row
+from console.logbook.repeats import RepeatedLines
 from console.logbook.runs import paths
-from console.logbook.scan import Patience, Unfinished
-from console.logbook.view import View
+from console.logbook.scan import ScanBudget, Unfinished
+from console.logbook.view import LogWindow
 from console.tui.drawing.styled_text import Line
-from console.tui.pages.log.row_drawing import Look, lines_of
+from console.tui.pages.log.row_drawing import RowLayout, lines_of
 from supervisors.crash.crash_report import CrashReport, folder
 
 _SLICE_S = 0.02
@@ -24,14 +24,14 @@ _REPORTS_S = 1.0
 _CACHED = 200
 
 
-class Wish(Struct, frozen=True):
+class LogRequest(Struct, frozen=True):
     """What somebody wants of the view; `then` gets the answer, on the screen's side."""
 
-    do: Callable[[View, Patience], Any]
+    do: Callable[[LogWindow, ScanBudget], Any]
     then: Callable[[Any], None] | None = None
 
 
-class Shown(Struct, frozen=True, kw_only=True):
+class VisibleLog(Struct, frozen=True, kw_only=True):
     """What there is to see, for drawing."""
 
     lines: tuple[tuple[int, Line], ...] = ()
@@ -51,22 +51,24 @@ class Shown(Struct, frozen=True, kw_only=True):
     """Whether there is any log at all."""
 
 
-class Reader:
+class LogReader:
     """`step` belongs to one thread at a time."""
 
     def __init__(self) -> None:
         self._key: tuple[Path, tuple[str, ...]] | None = None
-        self._view: View | None = None
+        self._view: LogWindow | None = None
         self._cache: dict[tuple[Any, ...], list[Line]] = {}
-        self._look = Look()
+        self._look = RowLayout()
         self.only = ""
         """The one log that is chosen, also in a book that is opened again; "" = all."""
         self._stale = True
         self._reports_at = self._crashes_at = 0.0
-        self.shown = Shown()
+        self.shown = VisibleLog()
         self.reports: list[CrashReport] = []
 
-    def step(self, logs: Path, names: tuple[str, ...], look: Look, room: int, wish: Wish | None) -> tuple[bool, Any]:
+    def step(
+        self, logs: Path, names: tuple[str, ...], look: RowLayout, room: int, wish: LogRequest | None
+    ) -> tuple[bool, Any]:
         """Whether the wish is done, and its answer; `shown` is another object only if there is something new."""
         view = self._opened(logs, names)
         changed = view.book.refresh()
@@ -74,7 +76,7 @@ class Reader:
         done, answer = True, None
         if wish is not None:
             try:
-                answer = wish.do(view, Patience(_SLICE_S))
+                answer = wish.do(view, ScanBudget(_SLICE_S))
             except Unfinished:
                 done = False
         look = self._with_names(look, view)
@@ -89,7 +91,7 @@ class Reader:
             self._view.book.close()
         self._view = None
 
-    def _opened(self, logs: Path, names: tuple[str, ...]) -> View:
+    def _opened(self, logs: Path, names: tuple[str, ...]) -> LogWindow:
         """Another run, or another engine in it, is another book."""
         if self._view is None or self._key != (logs, names):
             self.close()
@@ -99,25 +101,25 @@ class Reader:
             book = Book(paths(logs, names))
             if self.only in names:
                 book.choose([names.index(self.only)])
-            self._view = View(book)
+            self._view = LogWindow(book)
         return self._view
 
-    def _with_names(self, look: Look, view: View) -> Look:
+    def _with_names(self, look: RowLayout, view: LogWindow) -> RowLayout:
         several = len(view.book.chosen) > 1
         names = tuple(view.book.names) if several else ()
-        return Look(width=look.width, names=names, wrap=look.wrap, pattern=view.pattern)
+        return RowLayout(width=look.width, names=names, wrap=look.wrap, pattern=view.pattern)
 
-    def _draw(self, view: View, done: bool) -> Shown:
+    def _draw(self, view: LogWindow, done: bool) -> VisibleLog:
         self._stale, whole = not done, True
         try:
-            view.refill(Patience(_SLICE_S))
-            view.count(Patience(_SLICE_S))
+            view.refill(ScanBudget(_SLICE_S))
+            view.count(ScanBudget(_SLICE_S))
         except Unfinished:
             self._stale, whole = True, False
         book, window = view.book, view.window
         lines = [(number, line) for number, row in enumerate(window.rows) for line in self._lines(row)]
         at = view.index() if view.cursor is not None else -1
-        return Shown(
+        return VisibleLog(
             lines=tuple(_visible(lines, view.room, at)),
             cursor=at,
             selected=view.selected(),
@@ -131,10 +133,10 @@ class Reader:
             written=any(book.end[number] > book.start[number] for number in book.chosen),
         )
 
-    def _height(self, row: Row) -> int:
+    def _height(self, row: RepeatedLines) -> int:
         return len(self._lines(row)) if self._look.wrap else 1
 
-    def _lines(self, row: Row) -> list[Line]:
+    def _lines(self, row: RepeatedLines) -> list[Line]:
         """A row that was drawn before looks the same now; a half-written one may not."""
         key = (*row.key, row.last.end, row.count, row.more, self._look)
         if (known := self._cache.get(key)) is None:

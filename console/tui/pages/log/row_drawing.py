@@ -7,8 +7,8 @@ from msgspec import Struct
 from rich.cells import cell_len, get_character_cell_size
 
 from console.logbook.line import Level, coloured, level, local_time
-from console.logbook.repeats import Row
-from console.logbook.search import Pattern
+from console.logbook.repeats import RepeatedLines
+from console.logbook.search import SearchPattern
 from console.tui.drawing.ansi import spans
 from console.tui.drawing.styled_text import Line, Span, clean, column, fit
 from console.tui.drawing.styled_text import width as cells_of
@@ -18,14 +18,14 @@ _NAMES = ("info", "good", "magenta", "bone")
 _LONGEST_NAME = 10
 
 
-class Look(Struct, frozen=True):
+class RowLayout(Struct, frozen=True):
     """How rows are laid out."""
 
     width: int = 80
     names: tuple[str, ...] = ()
     """Of the logs, where several are shown; else none."""
     wrap: bool = False
-    pattern: Pattern | None = None
+    pattern: SearchPattern | None = None
 
     @property
     def exact(self) -> bool:
@@ -33,7 +33,7 @@ class Look(Struct, frozen=True):
         return self.width >= 100
 
 
-def lines_of(row: Row, look: Look) -> list[Line]:
+def lines_of(row: RepeatedLines, look: RowLayout) -> list[Line]:
     """One, or as many as it takes where lines are wrapped; each exactly so wide: nobody has to measure it again."""
     first = row.first
     bad = level(first.data)
@@ -82,11 +82,11 @@ def _clock(second: bytes) -> str:
     return f"{at:%H:%M:%S}" if at else ""
 
 
-def _count(row: Row) -> Line:
+def _count(row: RepeatedLines) -> Line:
     return ((f" × {row.count}{'+' if row.more else ''}", "key"),) if row.count > 1 else ()
 
 
-def _marked(body: list[Span], pattern: Pattern) -> list[Span]:
+def _marked(body: list[Span], pattern: SearchPattern) -> list[Span]:
     """What was looked for, wherever it is; also where its letters have several colours."""
     found = list(pattern.spans("".join(text for text, _ in body)))
     out: list[Span] = []

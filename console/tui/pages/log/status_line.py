@@ -1,29 +1,29 @@
 """The last line of the log page: what is looked for, and the keys of the page."""
 
 from console.tui.drawing.styled_text import Line
-from console.tui.input.keymap import LOG_ACTS, Act
-from console.tui.pages.log.reader import Shown
+from console.tui.input.keymap import LOG_ACTS, KeyAction
+from console.tui.pages.log.reader import VisibleLog
 from console.tui.widgets.page_keys import PageKeys
 
 _READING = [
-    Act("log_crashes", "", "TAB", 1, "back to the log", ""),
-    Act("move(1)", "", "↑↓", 2, "another crash", ""),
-    Act("page(1)", "", "PGDN", 3, "read on", ""),
-    Act("log_copy", "", "Y", 4, "copy", ""),
+    KeyAction("log_crashes", "", "TAB", 1, "back to the log", ""),
+    KeyAction("move(1)", "", "↑↓", 2, "another crash", ""),
+    KeyAction("page(1)", "", "PGDN", 3, "read on", ""),
+    KeyAction("log_copy", "", "Y", 4, "copy", ""),
 ]
 
 
 class LogStatus(PageKeys):
     def __init__(self) -> None:
         super().__init__(id="log-status")
-        self.shown = Shown()
+        self.shown = VisibleLog()
         self.word = ""
         """What has just happened, or could not."""
         self.word_style = "warn"
         self.reading = False
         """A crash report, in place of the log."""
 
-    def acts(self) -> list[Act]:
+    def acts(self) -> list[KeyAction]:
         return _READING if self.reading else [act for act in LOG_ACTS if act.rank]
 
     def said(self) -> Line:

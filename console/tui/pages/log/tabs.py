@@ -3,7 +3,7 @@
 from textual.events import Click
 from textual.message import Message
 
-from console.tui.client.screen_state import Picture
+from console.tui.client.screen_state import ScreenState
 from console.tui.drawing.panel import Panel
 from console.tui.drawing.styled_text import Line
 
@@ -24,7 +24,7 @@ class LogTabs(Panel):
     def names(self) -> list[str]:
         return ["all", *self._picture.state.services, "show"]
 
-    def draw(self, picture: Picture, width: int, height: int) -> list[Line]:
+    def draw(self, picture: ScreenState, width: int, height: int) -> list[Line]:
         spans = [(text, "active" if n == self.chosen else "") for n, text in enumerate(self._labels())]
         return [tuple(spans)]
 

@@ -9,28 +9,28 @@ from textual.containers import Container
 
 from console.api import commands as cmd
 from console.api.model_card import ModelCard
-from console.tui.client.command_client import Steering
-from console.tui.client.screen_state import Picture
+from console.tui.client.command_client import CommandClient
+from console.tui.client.screen_state import ScreenState
 from console.tui.drawing.styled_text import size
-from console.tui.input.keymap import MODEL_ACTS, Act
+from console.tui.input.keymap import MODEL_ACTS, KeyAction
 from console.tui.pages.models.forecast_panel import ModelForecast
 from console.tui.pages.models.key_line import ModelKeys
 from console.tui.pages.models.model_table import ModelTable
 from console.tui.pages.models.view_model import possible, stopped
 from console.tui.pages.show.alerts import WITHOUT
-from console.tui.widgets.questions import Choice
+from console.tui.widgets.questions import ChoiceScreen
 from supervisors.states import ServiceState
 
 
 class Acting(Protocol):
     """What the page needs of its App."""
 
-    steering: Steering
+    steering: CommandClient
 
     def do(self, work: Awaitable[Any]) -> None: ...
 
 
-class ModelDeeds(Container):
+class ModelsController(Container):
     """The half of the models page that acts."""
 
     can_focus = True
@@ -47,7 +47,7 @@ class ModelDeeds(Container):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._picture = Picture()
+        self._picture = ScreenState()
         self._found: list[ModelCard] = []
         self._model = ""
         """Of the model under the cursor: the cursor stays with it, wherever it goes."""
@@ -62,10 +62,10 @@ class ModelDeeds(Container):
         """The show, for the models as they are now."""
         raise NotImplementedError
 
-    def show(self, picture: Picture) -> None:
+    def show(self, picture: ScreenState) -> None:
         raise NotImplementedError
 
-    def acts(self) -> list[Act]:
+    def acts(self) -> list[KeyAction]:
         """What can be done now, for the palette."""
         return [act for act in MODEL_ACTS if possible(act.action, self.card, self._picture)]
 
@@ -113,7 +113,7 @@ class ModelDeeds(Container):
         first = "" if fetched else f"{size(card.bytes)} are fetched first, while the show goes on. "
         question = f"{first}{card.sentence} Give {card.service} {card.id}?"
         rows = [("swap", f"Swap to {card.id}"), ("no", "Leave it as it is")]
-        self.app.push_screen(Choice(question, rows, "swap"), partial(self._swap, card))
+        self.app.push_screen(ChoiceScreen(question, rows, "swap"), partial(self._swap, card))
 
     def _swap(self, card: ModelCard, answer: str | None) -> None:
         if answer == "swap":
@@ -135,7 +135,7 @@ class ModelDeeds(Container):
             return self._send(cmd.Restart(service=card.service))
         question = f"Unload {card.service}? {self._loss(card)}"
         rows = [("unload", f"Stop {card.service} and free its memory"), ("no", "Leave it as it is")]
-        self.app.push_screen(Choice(question, rows, "no"), partial(self._unload, card))
+        self.app.push_screen(ChoiceScreen(question, rows, "no"), partial(self._unload, card))
 
     def _loss(self, card: ModelCard) -> str:
         """What visitors would notice: nothing, where another engine of its role stands by."""
@@ -173,7 +173,7 @@ class ModelDeeds(Container):
             self.ask()
 
 
-def _why_not(action: str, card: ModelCard | None, picture: Picture) -> str:
+def _why_not(action: str, card: ModelCard | None, picture: ScreenState) -> str:
     if picture.link != "live":
         return "There is no show to do that."
     if card is None:

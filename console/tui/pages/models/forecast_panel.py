@@ -1,12 +1,12 @@
 """What a swap to the model under the cursor would do: the memory now and after, and what the visitors would notice."""
 
 from console.api.model_card import ModelCard
-from console.tui.client.screen_state import Picture
+from console.tui.client.screen_state import ScreenState
 from console.tui.drawing.bars import legend, stack
 from console.tui.drawing.panel import Panel
 from console.tui.drawing.styled_text import Line, Span, column, seconds, size, wrap
 from console.tui.pages.models.model_table import fit_of, source_of
-from console.tui.pages.models.view_model import Outlook, outlook
+from console.tui.pages.models.view_model import PoolForecast, outlook
 
 _LABEL = 12
 _WORDS = 2
@@ -18,11 +18,11 @@ class ModelForecast(Panel):
         super().__init__(id="forecast", classes="box")
         self.card: ModelCard | None = None
 
-    def title(self, picture: Picture) -> str:
+    def title(self, picture: ScreenState) -> str:
         card = self.card
         return f"forecast · {card.id} · {card.title} · {card.licence}" if card else "forecast"
 
-    def draw(self, picture: Picture, width: int, height: int) -> list[Line]:
+    def draw(self, picture: ScreenState, width: int, height: int) -> list[Line]:
         card = self.card
         if card is None:
             return []
@@ -60,7 +60,7 @@ def _amount(ram: int, vram: int) -> str:
     return f"{size(ram)} of RAM" + (f" and {size(vram)} of VRAM" if vram else "")
 
 
-def _bars(pool: Outlook, width: int) -> list[Line]:
+def _bars(pool: PoolForecast, width: int) -> list[Line]:
     """Now, after, and whose is what."""
     now = f" {size(pool.free):>5} free of {size(pool.total):>5}"
     cells = max(4, width - _LABEL - len(now))
@@ -74,7 +74,7 @@ def _bars(pool: Outlook, width: int) -> list[Line]:
     return [*lines, (("  ", ""), *legend([*new, *pool.now], width - 2))]
 
 
-def _after(pool: Outlook) -> Span:
+def _after(pool: PoolForecast) -> Span:
     if pool.free_after < 0:
         return f" {size(-pool.free_after):>5} too little", "bad"
     return f" {size(pool.free_after):>5} free", ""

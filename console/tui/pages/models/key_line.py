@@ -4,7 +4,7 @@ from msgspec import structs
 
 from console.api.model_card import ModelCard
 from console.tui.drawing.styled_text import Line
-from console.tui.input.keymap import MODEL_ACTS, Act
+from console.tui.input.keymap import MODEL_ACTS, KeyAction
 from console.tui.pages.models.view_model import possible, stopped
 from console.tui.widgets.page_keys import PageKeys
 
@@ -16,11 +16,11 @@ class ModelKeys(PageKeys):
         self.word, self.word_style = "", "warn"
         """What could not be done, or why what is shown is old."""
 
-    def acts(self) -> list[Act]:
+    def acts(self) -> list[KeyAction]:
         can = [act for act in MODEL_ACTS if act.rank and possible(act.action, self.card, self._picture)]
         return [structs.replace(act, label=self._label(act)) for act in can]
 
-    def _label(self, act: Act) -> str:
+    def _label(self, act: KeyAction) -> str:
         """The same key undoes it."""
         card = self.card
         assert card is not None

@@ -5,7 +5,7 @@ from textual.events import Click
 from textual.message import Message
 
 from console.api.model_card import ModelCard
-from console.tui.client.screen_state import Picture
+from console.tui.client.screen_state import ScreenState
 from console.tui.drawing.panel import Panel
 from console.tui.drawing.styled_text import Line, Span, column, cut, meter, seconds, size
 from console.tui.pages.show.engines import glyph, swapping
@@ -37,10 +37,10 @@ class ModelTable(Panel):
         self._rows: list[int | None] = []
         """Of each line: the number of its model."""
 
-    def title(self, picture: Picture) -> str:
+    def title(self, picture: ScreenState) -> str:
         return f"models · {len(self.cards)}" if self.cards else "models"
 
-    def draw(self, picture: Picture, width: int, height: int) -> list[Line]:
+    def draw(self, picture: ScreenState, width: int, height: int) -> list[Line]:
         if not self.cards:
             words = "This show knows no models." if self.asked else "Asking the show for its models …"
             return [((words, "dim"),)]
@@ -108,7 +108,7 @@ def _heads(width: int) -> Line:
     return ((names, "dim"),)
 
 
-def _row(card: ModelCard, picture: Picture, width: int, here: bool) -> Line:
+def _row(card: ModelCard, picture: ScreenState, width: int, here: bool) -> Line:
     cells = _Cells(width)
     mark, ink, state = state_of(card, picture, cells.state - 1)
     fits = fit_of(card, cells.roomy)
@@ -132,7 +132,7 @@ def _row(card: ModelCard, picture: Picture, width: int, here: bool) -> Line:
     return tuple((text, f"cursor {names}") for text, names in (*spans, (rest, "")))
 
 
-def state_of(card: ModelCard, picture: Picture, cells: int) -> tuple[str, str, Line]:
+def state_of(card: ModelCard, picture: ScreenState, cells: int) -> tuple[str, str, Line]:
     """A mark with its ink, and the words: exactly so many cells, and a gap."""
     swap = next((s for s in picture.state.swaps.values() if s.model == card.id), None)
     if swap is not None and picture.link == "live":
@@ -146,7 +146,7 @@ def state_of(card: ModelCard, picture: Picture, cells: int) -> tuple[str, str, L
     return mark, ink, ((column(words, cells) + " ", ink),)
 
 
-def _loaded(card: ModelCard, picture: Picture, cells: int) -> tuple[str, str, Line]:
+def _loaded(card: ModelCard, picture: ScreenState, cells: int) -> tuple[str, str, Line]:
     """By whom, and how that one is."""
     service = picture.state.services.get(card.service)
     mark, ink = glyph(service, picture.link == "live") if service else ("●", "good")
@@ -159,7 +159,7 @@ def _loaded(card: ModelCard, picture: Picture, cells: int) -> tuple[str, str, Li
     return mark, ink, ((words, "" if ready else ink), *pin, (gap, ""))
 
 
-def _fetching(card: ModelCard, picture: Picture, cells: int) -> Line:
+def _fetching(card: ModelCard, picture: ScreenState, cells: int) -> Line:
     row = picture.fetching.get(f"model {card.id}")
     if row is None or not row.total:
         return ((column("waits to be fetched", cells) + " ", "info"),)

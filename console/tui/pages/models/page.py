@@ -7,17 +7,17 @@ from textual.app import ComposeResult
 
 from console.api import commands as cmd
 from console.api.client import NoShow
-from console.tui.client.poller import Asking
-from console.tui.client.screen_state import Picture
-from console.tui.pages.models.controller import Acting, ModelDeeds
+from console.tui.client.poller import Poller
+from console.tui.client.screen_state import ScreenState
+from console.tui.pages.models.controller import Acting, ModelsController
 from console.tui.pages.models.view_model import cards
 from conversation.stages import Stage
 
 
-class ModelsPage(ModelDeeds):
+class ModelsPage(ModelsController):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._asking = Asking(lambda: self._picture, self._seen, self._ask)
+        self._asking = Poller(lambda: self._picture, self._seen, self._ask)
 
     def compose(self) -> ComposeResult:
         yield self._table
@@ -36,7 +36,7 @@ class ModelsPage(ModelDeeds):
     def ask(self) -> None:
         self._asking.wake()
 
-    def show(self, picture: Picture) -> None:
+    def show(self, picture: ScreenState) -> None:
         before, self._picture = self._picture, picture
         if _happened(before, picture):
             self.ask()
@@ -65,7 +65,7 @@ class ModelsPage(ModelDeeds):
             self._take(found)
 
 
-def _happened(before: Picture, now: Picture) -> bool:
+def _happened(before: ScreenState, now: ScreenState) -> bool:
     """Something after which the models, or what fits, may be others: engines, swaps, the end of a fetch."""
     one, other = before.state, now.state
     turned = one.stage is not Stage.IDLE and other.stage is Stage.IDLE

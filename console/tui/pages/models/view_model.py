@@ -5,8 +5,8 @@ from msgspec import Struct, structs
 
 from console.api.model_card import ModelCard
 from console.api.telemetry_types import DeviceMemory, Memory
-from console.tui.client.screen_state import Picture
-from console.tui.drawing.bars import Part, device_parts, ram_parts
+from console.tui.client.screen_state import ScreenState
+from console.tui.drawing.bars import BarSegment, device_parts, ram_parts
 from supervisors.states import ServiceState
 
 _ROLES = ("stt", "llm", "tts")
@@ -18,7 +18,7 @@ def cards(rows: object) -> list[ModelCard]:
     return sorted(found, key=lambda card: _ROLES.index(card.role) if card.role in _ROLES else len(_ROLES))
 
 
-def possible(action: str, card: ModelCard | None, picture: Picture) -> bool:
+def possible(action: str, card: ModelCard | None, picture: ScreenState) -> bool:
     """What an operator can do with the model under the cursor now."""
     if card is None or picture.link != "live" or picture.state.stopping:
         return False
@@ -36,25 +36,25 @@ def possible(action: str, card: ModelCard | None, picture: Picture) -> bool:
     return True
 
 
-def stopped(card: ModelCard, picture: Picture) -> bool:
+def stopped(card: ModelCard, picture: ScreenState) -> bool:
     """Its engine was unloaded, or has given up: it can be loaded again."""
     service = picture.state.services.get(card.service)
     return service is not None and service.state in (ServiceState.STOPPED, ServiceState.STOPPING, ServiceState.HELD)
 
 
-class Outlook(Struct, frozen=True, kw_only=True):
+class PoolForecast(Struct, frozen=True, kw_only=True):
     """One pool, now and after a swap."""
 
     label: str
     total: int
     free: int
-    now: list[Part]
-    after: list[Part]
+    now: list[BarSegment]
+    after: list[BarSegment]
     free_after: int
     """Below 0: so much is missing."""
 
 
-def outlook(card: ModelCard, picture: Picture) -> list[Outlook]:
+def outlook(card: ModelCard, picture: ScreenState) -> list[PoolForecast]:
     """RAM, and the GPU that has the most room; nothing before the meters have told."""
     memory = picture.memory
     if memory is None:
@@ -68,22 +68,24 @@ def outlook(card: ModelCard, picture: Picture) -> list[Outlook]:
     return pools
 
 
-def _ram(card: ModelCard, memory: Memory, picture: Picture, need: int, back: int) -> Outlook:
+def _ram(card: ModelCard, memory: Memory, picture: ScreenState, need: int, back: int) -> PoolForecast:
     now = ram_parts(memory, picture.state.services)
     return _pool("RAM", now, memory.total, memory.available, card, need, back)
 
 
-def _vram(card: ModelCard, device: DeviceMemory, picture: Picture) -> Outlook:
+def _vram(card: ModelCard, device: DeviceMemory, picture: ScreenState) -> PoolForecast:
     now = device_parts(device, picture.state.services)
     return _pool("VRAM", now, device.total, device.free, card, card.need_vram, card.freed_vram)
 
 
-def _pool(label: str, now: list[Part], total: int, free: int, card: ModelCard, need: int, back: int) -> Outlook:
+def _pool(
+    label: str, now: list[BarSegment], total: int, free: int, card: ModelCard, need: int, back: int
+) -> PoolForecast:
     """The newcomer stands where the old one stood, so that the rest of the bar keeps its place."""
     if card.state == "loaded" or not card.service:
-        return Outlook(label=label, total=total, free=free, now=now, after=now, free_after=free)
-    new = Part(name=card.id, bytes=need, ink="new")
-    after: list[Part] = []
+        return PoolForecast(label=label, total=total, free=free, now=now, after=now, free_after=free)
+    new = BarSegment(name=card.id, bytes=need, ink="new")
+    after: list[BarSegment] = []
     for part in now:
         if part.name == card.service:
             left = structs.replace(part, bytes=max(0, part.bytes - back))
@@ -93,4 +95,4 @@ def _pool(label: str, now: list[Part], total: int, free: int, card: ModelCard, n
     if new not in after:
         after.insert(sum(part.ink != "rest" for part in after), new)
     after = [part for part in after if part.bytes]
-    return Outlook(label=label, total=total, free=free, now=now, after=after, free_after=free + back - need)
+    return PoolForecast(label=label, total=total, free=free, now=now, after=after, free_after=free + back - need)

@@ -8,13 +8,13 @@ import msgspec
 from textual.containers import Container
 
 from console.api import commands as cmd
-from console.api.body_status import BodyView
+from console.api.body_status import BodyStatus
 from console.api.client import NoShow
-from console.tui.client.command_client import Steering
-from console.tui.client.screen_state import Picture
+from console.tui.client.command_client import CommandClient
+from console.tui.client.screen_state import ScreenState
 from console.tui.input.talk_button import TalkButton
-from console.tui.pages.rig.view_model import Part, RigDesk, why_not
-from console.tui.widgets.questions import AtTheRig
+from console.tui.pages.rig.view_model import Part, RigViewModel, why_not
+from console.tui.widgets.questions import RigChoiceScreen
 
 Taking = Callable[[Any], None]
 
@@ -22,7 +22,7 @@ Taking = Callable[[Any], None]
 class Acting(Protocol):
     """What the page needs of its App."""
 
-    steering: Steering
+    steering: CommandClient
     talk_button: TalkButton
     keys_reported: bool
     """The terminal tells when a key is let go."""
@@ -35,10 +35,10 @@ class Acting(Protocol):
 class RigBase(Container):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._picture = Picture()
-        self.desk = RigDesk()
+        self._picture = ScreenState()
+        self.desk = RigViewModel()
 
-    def show(self, picture: Picture) -> None:
+    def show(self, picture: ScreenState) -> None:
         raise NotImplementedError
 
     def see_part(self, part: Part) -> None:
@@ -92,11 +92,11 @@ class RigBase(Container):
 
     def ask_for(self, question: str, rows: list[tuple[str, str]], now: str, then: Callable[[str | None], None]) -> None:
         """A small question, in front of which the stop still works."""
-        self.app.push_screen(AtTheRig(question, rows, now, self.action_rig_estop), then)
+        self.app.push_screen(RigChoiceScreen(question, rows, now, self.action_rig_estop), then)
 
     def take_view(self, answer: Any) -> None:
         """Raises msgspec.ValidationError."""
-        self.desk.view = msgspec.convert(answer, BodyView)
+        self.desk.view = msgspec.convert(answer, BodyStatus)
         self.redraw()
 
     def now(self) -> str:

@@ -3,7 +3,7 @@
 from msgspec import structs
 
 from console.api import body_commands as body
-from console.api.body_status import BodyView
+from console.api.body_status import BodyStatus
 from console.tui.pages.rig import calibration as steps
 from console.tui.pages.rig.calibration import Calibration
 from console.tui.pages.rig.jaw_actions import JawDeeds
@@ -94,7 +94,7 @@ class CalibrationDeeds(JawDeeds):
         elif self.can("rig_arm"):
             self.send(body.Arm(), lambda _: self._lead(1))
 
-    def _set_here(self, wizard: Calibration, view: BodyView) -> None:
+    def _set_here(self, wizard: Calibration, view: BodyStatus) -> None:
         if not self.desk.stood:
             return self.say("Jog it first: nobody knows yet where the servo stands.")
         if wizard.step.name == "open" and abs(self.desk.stood - view.trim_us - view.closed_us) < _LEAST_US:

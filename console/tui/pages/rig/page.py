@@ -5,10 +5,10 @@ from textual.binding import Binding
 from textual.containers import Container
 
 from console.api import body_commands as body
-from console.tui.client.poller import Asking
-from console.tui.client.screen_state import Picture
+from console.tui.client.poller import Poller
+from console.tui.client.screen_state import ScreenState
 from console.tui.drawing.clickable import TouchPanel
-from console.tui.input.keymap import RIG_ACTS, Act
+from console.tui.input.keymap import RIG_ACTS, KeyAction
 from console.tui.pages.rig.panels.eyes_panel import EyesPanel, PanPad
 from console.tui.pages.rig.panels.jaw_panel import JawPanel
 from console.tui.pages.rig.panels.key_lines import RigKeys
@@ -40,7 +40,7 @@ class RigPage(RigDeeds):
         desk = self.desk
         self._jaw, self._sound, self._eyes = JawPanel(desk), SoundPanel(desk), EyesPanel(desk)
         self._preflight, self._tabs, self._keys = PreflightPanel(desk), RigTabs(desk), RigKeys(desk)
-        self._asking = Asking(lambda: self._picture, self._seen, self._ask)
+        self._asking = Poller(lambda: self._picture, self._seen, self._ask)
         self._shown = self._watching = False
 
     def compose(self) -> ComposeResult:
@@ -80,7 +80,7 @@ class RigPage(RigDeeds):
         self.redraw()
         self._mind_camera()
 
-    def show(self, picture: Picture) -> None:
+    def show(self, picture: ScreenState) -> None:
         before, self._picture = self._picture, picture
         if before.state.devices is not picture.state.devices or before.link != picture.link:
             self.ask()
@@ -118,7 +118,7 @@ class RigPage(RigDeeds):
 
     # Parts, arrows, mouse
 
-    def acts(self) -> list[Act]:
+    def acts(self) -> list[KeyAction]:
         """What can be done now, for the palette."""
         return [act for act in RIG_ACTS if possible(act.action, self.desk, self._picture)]
 
@@ -174,7 +174,7 @@ class RigPage(RigDeeds):
         self.pan.stop()
 
 
-def _stood(picture: Picture) -> int:
+def _stood(picture: ScreenState) -> int:
     """Where the servo stands, or stood when it went limp."""
     now = picture.jaw.us if picture.jaw is not None else 0
     return now or next((column.us for column in reversed(picture.course) if column.us), 0)

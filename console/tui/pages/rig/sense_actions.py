@@ -13,7 +13,7 @@ from typing import Any, Literal
 import msgspec
 
 from console.api import body_commands as body
-from console.api.body_status import Row, SoundDevice
+from console.api.body_status import PreflightRow, SoundDevice
 from console.api.command import Command
 from console.tui.drawing import kitty_image
 from console.tui.drawing.styled_text import clean, cut
@@ -146,7 +146,7 @@ class EyeDeeds(RigBase):
             words = f"“{seen}”" if seen else f"No caption: {blind}."
             self.say(f"Saved: {kept}  {words}", "good")
             if able and kind == ".png" and self._nobody_is_busy():
-                self.app.push_screen(kitty_image.Still(picture, size, words, self.action_rig_estop))
+                self.app.push_screen(kitty_image.StillScreen(picture, size, words, self.action_rig_estop))
 
     def _nobody_is_busy(self) -> bool:
         """A picture over the screen must not come between an operator and what he does by now."""
@@ -179,7 +179,7 @@ class PreflightDeeds(RigBase):
             self.redraw()
 
     def _found(self, answer: Any) -> None:
-        self.desk.rows = msgspec.convert(answer, list[Row])
+        self.desk.rows = msgspec.convert(answer, list[PreflightRow])
         self.desk.looked_at = self.now()
 
 

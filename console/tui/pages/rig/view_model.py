@@ -2,9 +2,9 @@
 
 from typing import Literal
 
-from console.api.body_status import BodyView, Row
+from console.api.body_status import BodyStatus, PreflightRow
 from console.api.telemetry_types import JawReading
-from console.tui.client.screen_state import Picture
+from console.tui.client.screen_state import ScreenState
 from console.tui.drawing.styled_text import Span
 from console.tui.pages.rig.calibration import Calibration
 from conversation.stages import Stage
@@ -18,11 +18,11 @@ _EARLY, _LATE = ("rig_sweep", "rig_jog_to"), {"proof": ("rig_jog_to",), "save": 
 _UNFINISHED = "Finish the calibration first, or leave it with ESC."
 
 
-class RigDesk:
+class RigViewModel:
     """Nothing of it is the show's: all of that is in `view`, as the show told it last."""
 
     def __init__(self) -> None:
-        self.view: BodyView | None = None
+        self.view: BodyStatus | None = None
         self.part: Part = "jaw"
         """That the arrows act on; on a small screen it is the one that is seen."""
         self.step = 1
@@ -40,7 +40,7 @@ class RigDesk:
         """A snapshot is on its way."""
         self.looking = False
         """A preflight runs."""
-        self.rows: list[Row] = []
+        self.rows: list[PreflightRow] = []
         self.looked_at = ""
 
     @property
@@ -62,12 +62,12 @@ def moves(reading: JawReading | None) -> bool:
     return reading is not None and reading.armed and not (reading.stopped or reading.fault or reading.lost)
 
 
-def possible(action: str, desk: RigDesk, picture: Picture) -> bool:
+def possible(action: str, desk: RigViewModel, picture: ScreenState) -> bool:
     """What an operator can do on this page now."""
     return not why_not(action, desk, picture)
 
 
-def why_not(action: str, desk: RigDesk, picture: Picture) -> str:
+def why_not(action: str, desk: RigViewModel, picture: ScreenState) -> str:
     """In one plain sentence; "" when it can be done."""
     name, reading, view = action.partition("(")[0], picture.jaw, desk.view
     if name in ("rig_part", "rig_step"):
@@ -114,7 +114,7 @@ def _broken(reading: JawReading | None) -> str:
     return ""
 
 
-def _at_work(name: str, desk: RigDesk, picture: Picture) -> str:
+def _at_work(name: str, desk: RigViewModel, picture: ScreenState) -> str:
     if name == "rig_line":
         return "" if picture.state.ready and not picture.state.halted else "Nothing can be said just now."
     if desk.testing or desk.looking:
@@ -122,7 +122,7 @@ def _at_work(name: str, desk: RigDesk, picture: Picture) -> str:
     return "" if picture.state.stage is Stage.IDLE else "A visitor is being served; wait for the end of the turn."
 
 
-def _without_eyes(name: str, view: BodyView) -> str:
+def _without_eyes(name: str, view: BodyStatus) -> str:
     if name == "rig_snapshot":
         return "" if view.camera else "This rig has no camera: name one in [camera] of the rig file."
     return "" if view.head else "This rig has no pan-tilt head: name one in [pan_tilt] of the rig file."

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from console.api.body_status import BodyView
+from console.api.body_status import BodyStatus
 from console.api.telemetry_types import JawReading
-from console.tui.client.screen_state import Picture
+from console.tui.client.screen_state import ScreenState
 from console.tui.drawing.styled_text import Span
 
 CLOSER_DB = 10.0
@@ -13,7 +13,7 @@ LINE = "Mama may buy a big, wide, wonderful pumpkin; wow, what a mouthful for a 
 """Lips and jaw have much to do in it."""
 
 
-def jaw_state(picture: Picture, view: BodyView | None) -> tuple[Span, str]:
+def jaw_state(picture: ScreenState, view: BodyStatus | None) -> tuple[Span, str]:
     """One word that is never mistaken, with its ink; and one sentence."""
     reading = picture.jaw
     if picture.link != "live":
@@ -45,7 +45,7 @@ def _way_back(reading: JawReading) -> str:
     return "K acknowledges it, then M arms."
 
 
-def sync(picture: Picture) -> str:
+def sync(picture: ScreenState) -> str:
     reading = picture.jaw
     if reading is None or reading.sync_ms is None:
         return "sync not measured"
@@ -53,7 +53,7 @@ def sync(picture: Picture) -> str:
     return f"sync {abs(reading.sync_ms):.0f} ms {side}"
 
 
-def dropped(picture: Picture) -> Span:
+def dropped(picture: ScreenState) -> Span:
     count = picture.jaw.dropped if picture.jaw else 0
     if not count:
         return "no frame dropped", "dim"
@@ -80,7 +80,7 @@ def beeped(answer: Any) -> Span:
     return "✖ not heard: turn the speaker up, or choose the other one", "bad"
 
 
-def travel(view: BodyView) -> str:
+def travel(view: BodyStatus) -> str:
     rest = "closed" if view.rest_us == view.closed_us else f"{view.rest_us}"
     trim = f"{view.trim_us:+d}" if view.trim_us else "0"
     return f"closed {view.closed_us} · open {view.open_us} · rest {rest} · trim {trim} µs"

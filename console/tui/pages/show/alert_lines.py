@@ -2,26 +2,26 @@
 
 from textual.events import Click
 
-from console.tui.client.screen_state import Picture
+from console.tui.client.screen_state import ScreenState
 from console.tui.drawing.panel import Panel
 from console.tui.drawing.styled_text import Line, cut, spread, wrap
-from console.tui.pages.show.alerts import Trouble, troubles
+from console.tui.pages.show.alerts import Alert, troubles
 
 _MARKS = {"bad": "✖", "warn": "▲", "info": "·"}
 
 
-class Matters(Panel):
+class AlertLines(Panel):
     def __init__(self) -> None:
         super().__init__()
-        self._owners: list[Trouble] = []
+        self._owners: list[Alert] = []
         """Of each line: whose it is, for the mouse."""
         self.enter = True
         """Whether ENTER mends the topmost; a page may have another use for it."""
 
-    def title(self, picture: Picture) -> str:
+    def title(self, picture: ScreenState) -> str:
         return "what matters"
 
-    def draw(self, picture: Picture, width: int, height: int) -> list[Line]:
+    def draw(self, picture: ScreenState, width: int, height: int) -> list[Line]:
         found = troubles(picture)
         if not found and not picture.state.ready:
             return [(("· ", "dim"), ("Setting up; there is nothing to do.", "dim"))]
@@ -47,7 +47,7 @@ class Matters(Panel):
             await self.app.run_action(f"app.{self._owners[at.y].action}")
 
 
-def _rows(trouble: Trouble, first: bool, width: int, most: int) -> list[Line]:
+def _rows(trouble: Alert, first: bool, width: int, most: int) -> list[Line]:
     """The sentence, over as many lines as there are to spare; the key that mends it at the end of the first."""
     style = "dim" if trouble.level == "info" else trouble.level
     key = f"[ENTER] {trouble.label}" if first else f"[click] {trouble.label}" if trouble.action else ""

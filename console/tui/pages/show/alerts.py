@@ -6,9 +6,9 @@ from typing import Literal
 from msgspec import Struct
 
 from console.api.events import ServiceChanged
-from console.api.state import Crash, ShowState
+from console.api.state import CrashEntry, ShowState
 from console.api.telemetry_types import Memory
-from console.tui.client.screen_state import Picture
+from console.tui.client.screen_state import ScreenState
 from console.tui.drawing.styled_text import size
 from conversation.stages import Outcome
 from supervisors.meters.readings import CPU_MODE
@@ -23,7 +23,7 @@ WITHOUT = {
 }
 
 
-class Trouble(Struct, frozen=True):
+class Alert(Struct, frozen=True):
     level: Level
     text: str
     action: str = ""
@@ -31,20 +31,20 @@ class Trouble(Struct, frozen=True):
     label: str = ""
 
 
-def troubles(picture: Picture) -> list[Trouble]:
+def troubles(picture: ScreenState) -> list[Alert]:
     state = picture.state
     if picture.hangs:
-        return [Trouble("bad", "The show hangs: it has said nothing for a while.", "end_show", "end it, start again")]
+        return [Alert("bad", "The show hangs: it has said nothing for a while.", "end_show", "end it, start again")]
     if picture.link == "failed":
-        return [Trouble("bad", f"The show did not start: {picture.trouble}.", "start_show", "try again")]
+        return [Alert("bad", f"The show did not start: {picture.trouble}.", "start_show", "try again")]
     if picture.link == "lost":
-        return [Trouble("bad", "The show crashed too often and stays down.", "start_show", "start it again")]
+        return [Alert("bad", "The show crashed too often and stays down.", "start_show", "start it again")]
     if picture.link == "reviving":
-        return [Trouble("bad", "The show crashed; it is being started again, and its engines wait for it.")]
+        return [Alert("bad", "The show crashed; it is being started again, and its engines wait for it.")]
     if picture.link == "stopped":
-        return [Trouble("info", "The show was stopped.", "start_show", "start it again")]
+        return [Alert("info", "The show was stopped.", "start_show", "start it again")]
     if picture.link == "starting":
-        return [Trouble("info", "The show is coming up.")]
+        return [Alert("info", "The show is coming up.")]
     found = [
         *_crash(picture),
         *_back_again(picture),
@@ -60,27 +60,27 @@ def troubles(picture: Picture) -> list[Trouble]:
     return sorted(found, key=lambda trouble: order[trouble.level])
 
 
-def _crash(picture: Picture) -> list[Trouble]:
+def _crash(picture: ScreenState) -> list[Alert]:
     """Told for a while: an operator who looked away shall know why the turns count from 1 again."""
     if not picture.crashed or picture.clock - picture.crashed > _TOLD_S:
         return []
     at = strftime("%H:%M:%S", localtime(picture.crashed))
     kept = sum(service.adopted for service in picture.state.services.values())
     engines = f"; {kept} engines kept their models" if kept else ""
-    return [Trouble("warn", f"The show crashed at {at} and was started again{engines}.")]
+    return [Alert("warn", f"The show crashed at {at} and was started again{engines}.")]
 
 
-def _halted(state: ShowState) -> list[Trouble]:
+def _halted(state: ShowState) -> list[Alert]:
     if not state.halted:
         return []
-    return [Trouble("bad", "Panic: the show is halted, nobody is answered.", "resume", "go on")]
+    return [Alert("bad", "Panic: the show is halted, nobody is answered.", "resume", "go on")]
 
 
-def _services(state: ShowState) -> list[Trouble]:
+def _services(state: ShowState) -> list[Alert]:
     return [trouble for service in state.services.values() if (trouble := _service(service, state)) is not None]
 
 
-def _service(service: ServiceChanged, state: ShowState) -> Trouble | None:
+def _service(service: ServiceChanged, state: ShowState) -> Alert | None:
     why = (service.last_error or "").removeprefix(f"{service.name}: ") or "no reason was given"
     crash = next(
         (c.event for c in reversed(state.crashes) if c.event.name == service.name and not c.event.auditioned), None
@@ -89,7 +89,7 @@ def _service(service: ServiceChanged, state: ShowState) -> Trouble | None:
         why = f"{why} (in {crash.during})"
     match service.state:
         case ServiceState.HELD:
-            return Trouble(
+            return Alert(
                 "bad",
                 f"{service.name} is held: {why}.",
                 f"restart_service('{service.name}')",
@@ -97,22 +97,22 @@ def _service(service: ServiceChanged, state: ShowState) -> Trouble | None:
             )
         case ServiceState.BACKOFF:
             report = f"crash_report('{service.name}')" if crash is not None and crash.report else ""
-            return Trouble("warn", f"{service.name} stopped: {why}; it starts again by itself.", report, "report")
+            return Alert("warn", f"{service.name} stopped: {why}; it starts again by itself.", report, "report")
         case ServiceState.DEGRADED:
-            return Trouble("warn", f"{service.name} is in trouble: {why}.")
+            return Alert("warn", f"{service.name} is in trouble: {why}.")
         case ServiceState.FETCHING | ServiceState.STARTING | ServiceState.LOADING if service.last_error:
             if not service.restarts:  # somebody else's server: it has not stopped, it is waited for
-                return Trouble("warn", f"{service.name} is not ready yet: {why}.")
-            return Trouble("warn", f"{service.name} stopped: {why}; it is coming back.")
+                return Alert("warn", f"{service.name} is not ready yet: {why}.")
+            return Alert("warn", f"{service.name} stopped: {why}; it is coming back.")
     return None
 
 
-def _crashes(state: ShowState) -> list[Crash]:
+def _crashes(state: ShowState) -> list[CrashEntry]:
     """Of engines that served; one that only wanted to take over is told of by its swap."""
     return [crash for crash in state.crashes if not crash.event.auditioned]
 
 
-def _back_again(picture: Picture) -> list[Trouble]:
+def _back_again(picture: ScreenState) -> list[Alert]:
     """A crash is worth a word also when all is well again: an operator may want to know why the voice was another."""
     recent = {
         c.event.name: c for c in picture.state.crashes if not c.event.auditioned and picture.now - c.at < _TOLD_S * 1000
@@ -124,69 +124,69 @@ def _back_again(picture: Picture) -> list[Trouble]:
             at = strftime("%H:%M:%S", localtime(picture.state.began + crash.at / 1000))
             hit = f" in {crash.event.during}" if crash.event.during else ""
             text = f"{name} stopped at {at}{hit}: {crash.event.end}; it is back."
-            rows.append(Trouble("info", text, f"crash_report('{name}')" if crash.event.report else "", "report"))
+            rows.append(Alert("info", text, f"crash_report('{name}')" if crash.event.report else "", "report"))
     return rows
 
 
-def _missing(state: ShowState) -> list[Trouble]:
+def _missing(state: ShowState) -> list[Alert]:
     if state.ready or not state.exchange:
         return []
     have = {s.role for s in state.services.values() if s.state is ServiceState.READY}
     lost = sorted({s.role for s in state.services.values()} - have)
-    return [Trouble("bad", f"No engine for {role}: {WITHOUT[role]}.") for role in lost if role in WITHOUT]
+    return [Alert("bad", f"No engine for {role}: {WITHOUT[role]}.") for role in lost if role in WITHOUT]
 
 
-def _devices(state: ShowState) -> list[Trouble]:
+def _devices(state: ShowState) -> list[Alert]:
     return [
-        Trouble("warn", f"{device.role}: {device.detail}.")
+        Alert("warn", f"{device.role}: {device.detail}.")
         for device in state.devices.values()
         if device.state == "fault" and device.detail
     ]
 
 
-def _disks(state: ShowState) -> list[Trouble]:
+def _disks(state: ShowState) -> list[Alert]:
     return [
-        Trouble("warn" if lack.low else "bad", f"{lack.detail[:1].upper()}{lack.detail[1:]}: {lack.mend}.")
+        Alert("warn" if lack.low else "bad", f"{lack.detail[:1].upper()}{lack.detail[1:]}: {lack.mend}.")
         for lack in state.disks.values()
     ]
 
 
-def _last_turn(state: ShowState) -> list[Trouble]:
+def _last_turn(state: ShowState) -> list[Alert]:
     ended = state.exchange.ended if state.exchange else None
     if ended is None or not ended.message:
         return []
     if ended.outcome is Outcome.UNHEARD:
-        return [Trouble("info", f"Turn {ended.turn}: {ended.message}.")]
+        return [Alert("info", f"Turn {ended.turn}: {ended.message}.")]
     level: Level = "bad" if ended.outcome is Outcome.FAILED else "warn"
-    return [Trouble(level, f"Turn {ended.turn} {ended.outcome}: {ended.message}.")]
+    return [Alert(level, f"Turn {ended.turn} {ended.outcome}: {ended.message}.")]
 
 
-def _memory(picture: Picture) -> list[Trouble]:
+def _memory(picture: ScreenState) -> list[Alert]:
     """What will run out, of RAM and of each GPU's own memory; and what is wrong with a GPU."""
     memory = picture.memory
     if memory is None:
         return []
     if memory.stale:
-        return [Trouble("info", "The meters do not answer: what is said of the memory is old.")]
+        return [Alert("info", "The meters do not answer: what is said of the memory is old.")]
     pools = [("RAM", memory.available, memory.total, "close other programs or take a smaller model")]
     for device in memory.devices:
         if not device.unified and not device.stale:
             pools.append((f"The memory of {device.name}", device.free, device.total, "take a smaller model"))
     found = [_nearly_full(memory, *pool) for pool in pools if memory.runs_low(pool[1], pool[2])]
     if memory.note and memory.note != CPU_MODE:
-        found.append(Trouble("info", memory.note))
+        found.append(Alert("info", memory.note))
     return found
 
 
-def _nearly_full(memory: Memory, name: str, free: int, total: int, remedy: str) -> Trouble:
+def _nearly_full(memory: Memory, name: str, free: int, total: int, remedy: str) -> Alert:
     share = 1 - free / total
     level: Level = "bad" if memory.runs_low(free, total) == "bad" else "warn"
     text = f"{name} is {share:.0%} full ({size(free)} left): {remedy}."
-    return Trouble(level, text, "see('models')", "models")
+    return Alert(level, text, "see('models')", "models")
 
 
-def _notes(state: ShowState) -> list[Trouble]:
+def _notes(state: ShowState) -> list[Alert]:
     """What passed a while ago is in the log."""
     levels: dict[str, Level] = {"error": "bad", "warning": "warn"}
     recent = [note for note in state.notes[-2:] if note.level in levels]
-    return [Trouble(levels[note.level], f"{note.text}.") for note in recent]
+    return [Alert(levels[note.level], f"{note.text}.") for note in recent]

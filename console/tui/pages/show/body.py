@@ -1,6 +1,6 @@
 """Ears, mouth and jaw: levels, and which devices are in use."""
 
-from console.tui.client.screen_state import Picture
+from console.tui.client.screen_state import ScreenState
 from console.tui.drawing.panel import Panel
 from console.tui.drawing.styled_text import Line, column, meter, wrap
 from conversation.stages import Stage
@@ -9,8 +9,8 @@ _QUIETEST = 70.0
 _DEVICES = {"ready": ("●", "good"), "simulated": ("◌", "dim"), "fault": ("✖", "bad")}
 
 
-class Body(Panel):
-    def draw(self, picture: Picture, width: int, height: int) -> list[Line]:
+class BodyPanel(Panel):
+    def draw(self, picture: ScreenState, width: int, height: int) -> list[Line]:
         if height == 1:
             return [(*microphone(picture, 10), ("   ", ""), *jaw(picture, 10))]
         rows: list[Line] = [microphone(picture, max(4, width - 29)), jaw(picture, max(4, width - 29)), ()]
@@ -23,7 +23,7 @@ class Body(Panel):
         return rows
 
 
-def microphone(picture: Picture, cells: int) -> Line:
+def microphone(picture: ScreenState, cells: int) -> Line:
     """The level while it is open, and the floor of the room under it."""
     level, floor = picture.levels.mic_db, picture.levels.floor_db
     if level is None:
@@ -34,7 +34,7 @@ def microphone(picture: Picture, cells: int) -> Line:
     return ("mic  ", "dim"), *meter(1 + level / _QUIETEST, cells, style), (heard, ""), (noise, "dim")
 
 
-def jaw(picture: Picture, cells: int) -> Line:
+def jaw(picture: ScreenState, cells: int) -> Line:
     opening = picture.levels.jaw
     sync = ""
     for past in reversed(picture.state.history):

@@ -1,7 +1,7 @@
 """The engines: state, model, where it runs, memory, restarts, and how fast it was in the last turn."""
 
 from console.api.events import ServiceChanged, SwapPhase
-from console.tui.client.screen_state import Picture
+from console.tui.client.screen_state import ScreenState
 from console.tui.drawing.panel import Panel
 from console.tui.drawing.styled_text import Line, column, cut, seconds, size, spread, width
 from supervisors.states import ServiceState
@@ -23,11 +23,11 @@ def glyph(service: ServiceChanged, live: bool = True) -> tuple[str, str]:
     return GLYPHS.get(service.state, ("◐", "info"))
 
 
-class Engines(Panel):
-    def title(self, picture: Picture) -> str:
+class EnginesPanel(Panel):
+    def title(self, picture: ScreenState) -> str:
         return "engines"
 
-    def draw(self, picture: Picture, width: int, height: int) -> list[Line]:
+    def draw(self, picture: ScreenState, width: int, height: int) -> list[Line]:
         if height == 1:
             return [_all_in_one(picture, width)]
         return [_row(picture, name, service, width) for name, service in picture.state.services.items()]
@@ -41,7 +41,7 @@ SHORT = {
 """Phases of a swap, where there is little room."""
 
 
-def swapping(swap: SwapPhase, picture: Picture) -> str:
+def swapping(swap: SwapPhase, picture: ScreenState) -> str:
     """What it is doing now; a fetch with its share."""
     fetching = picture.fetching.get(f"{swap.name} swap") if swap.phase == "fetching" else None
     if fetching is not None and fetching.total:
@@ -49,7 +49,7 @@ def swapping(swap: SwapPhase, picture: Picture) -> str:
     return SHORT.get(swap.phase, swap.phase)
 
 
-def _all_in_one(picture: Picture, cells: int) -> Line:
+def _all_in_one(picture: ScreenState, cells: int) -> Line:
     spans: list[tuple[str, str]] = [("engines  ", "dim")]
     for name, service in picture.state.services.items():
         mark, style = glyph(service, picture.link == "live")
@@ -61,7 +61,7 @@ def _all_in_one(picture: Picture, cells: int) -> Line:
     return spread(tuple(spans), shares, cells) if width(spans) + width(shares) <= cells else tuple(spans)
 
 
-def _shares(picture: Picture) -> Line:
+def _shares(picture: ScreenState) -> Line:
     """How full the memory is: at the end of the line, where there is no panel for it."""
     if (memory := picture.memory) is None or picture.link != "live":
         return ()
@@ -72,7 +72,7 @@ def _shares(picture: Picture) -> Line:
     return ((" ".join(words), "dim"),)
 
 
-def _swap_row(swap: SwapPhase, service: ServiceChanged, picture: Picture, cells: int) -> Line:
+def _swap_row(swap: SwapPhase, service: ServiceChanged, picture: ScreenState, cells: int) -> Line:
     """From which model to which, and how far it is."""
     head: Line = (("◐ ", "info"), (column(swap.name, 9), "bold"))
     doing = swapping(swap, picture)
@@ -80,7 +80,7 @@ def _swap_row(swap: SwapPhase, service: ServiceChanged, picture: Picture, cells:
     return (*head, (cut(way, max(0, cells - 13 - len(doing))), ""), (f"  {doing}", "info"))
 
 
-def _row(picture: Picture, name: str, service: ServiceChanged, width: int) -> Line:
+def _row(picture: ScreenState, name: str, service: ServiceChanged, width: int) -> Line:
     live = picture.link == "live"
     if live and (swap := picture.state.swaps.get(name)) is not None:
         return _swap_row(swap, service, picture, width)
@@ -104,7 +104,7 @@ def _row(picture: Picture, name: str, service: ServiceChanged, width: int) -> Li
     return (*left, ("  ", ""), (_speed(picture, service.role, name), "dim"))
 
 
-def _speed(picture: Picture, role: str, name: str) -> str:
+def _speed(picture: ScreenState, role: str, name: str) -> str:
     """From the last turn in which that engine worked."""
     for past in reversed(picture.state.history):
         ended = past.ended

@@ -1,7 +1,7 @@
 """Where the time of the last answered turn went, and how the waits of the evening ran."""
 
 from console.logbook.sparkline import spark
-from console.tui.client.screen_state import Picture
+from console.tui.client.screen_state import ScreenState
 from console.tui.drawing.panel import Panel
 from console.tui.drawing.styled_text import Line, cut, seconds
 from console.tui.pages.turns import turn_stats
@@ -9,10 +9,10 @@ from console.tui.pages.turns.waterfall import waterfall
 
 
 class LastAnswer(Panel):
-    def title(self, picture: Picture) -> str:
+    def title(self, picture: ScreenState) -> str:
         return "last answer, from the release on"
 
-    def draw(self, picture: Picture, width: int, height: int) -> list[Line]:
+    def draw(self, picture: ScreenState, width: int, height: int) -> list[Line]:
         ended = [past.ended for past in picture.state.history if past.ended and past.source != "say"]
         answered = [one for one in ended if turn_stats.wait_s(one.marks) is not None]
         if not answered:

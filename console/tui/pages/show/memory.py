@@ -1,8 +1,8 @@
 """What memory there is and who has it: RAM, each GPU, and how full they were in the last ten minutes."""
 
 from console.api.telemetry_types import DeviceMemory, Memory
-from console.tui.client.screen_state import Picture
-from console.tui.drawing.bars import MARKS, Part, course, device_parts, legend, ram_parts, stack
+from console.tui.client.screen_state import ScreenState
+from console.tui.drawing.bars import MARKS, BarSegment, course, device_parts, legend, ram_parts, stack
 from console.tui.drawing.panel import Panel
 from console.tui.drawing.styled_text import Line, Span, column, size, spread
 from console.tui.drawing.styled_text import width as cells
@@ -11,7 +11,7 @@ _LABEL = 6
 
 
 class MemoryPanel(Panel):
-    def title(self, picture: Picture) -> str:
+    def title(self, picture: ScreenState) -> str:
         if picture.memory is not None and picture.memory.stale:
             return "memory · old: the meters do not answer"
         devices = picture.memory.devices if picture.memory else ()
@@ -20,7 +20,7 @@ class MemoryPanel(Panel):
         marks = "".join(f" · {MARKS[kind][0]} {kind}" for kind in kinds if kind in MARKS)
         return f"memory{card}{marks}"
 
-    def draw(self, picture: Picture, width: int, height: int) -> list[Line]:
+    def draw(self, picture: ScreenState, width: int, height: int) -> list[Line]:
         memory = picture.memory
         if memory is None:
             return [(("not measured yet", "dim"),)]
@@ -52,12 +52,12 @@ def free_words(memory: Memory, free: int, total: int) -> Span:
     return f"{'▲' if ink else ' '}{size(free):>5} free of {size(total):>5}", ink
 
 
-def _bar(memory: Memory, label: str, parts: list[Part], total: int, free: int, width: int) -> Line:
+def _bar(memory: Memory, label: str, parts: list[BarSegment], total: int, free: int, width: int) -> Line:
     words = free_words(memory, free, total)
     return (column(label, _LABEL), "dim"), *stack(parts, total, max(4, width - _LABEL - len(words[0]))), words
 
 
-def _device(memory: Memory, device: DeviceMemory, shares: list[Part], width: int) -> list[Line]:
+def _device(memory: Memory, device: DeviceMemory, shares: list[BarSegment], width: int) -> list[Line]:
     if not device.total:
         return [((column("VRAM", _LABEL), "dim"), ("n/a: the driver does not tell", "dim"))]
     return [
@@ -94,7 +94,7 @@ def _card(device: DeviceMemory) -> Line:
     return (("  ".join(word for word in (load, heat, power) if word), "dim"),)
 
 
-def _ten_minutes(picture: Picture, width: int) -> Line:
+def _ten_minutes(picture: ScreenState, width: int) -> Line:
     history = picture.history
     rows = [(name, columns) for name, columns in (("RAM", history.ram), ("VRAM", history.vram)) if columns]
     if not rows:

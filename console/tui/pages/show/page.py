@@ -3,16 +3,16 @@
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical
 
-from console.tui.client.screen_state import Picture
+from console.tui.client.screen_state import ScreenState
 from console.tui.drawing.panel import Panel
-from console.tui.pages.show.body import Body
-from console.tui.pages.show.engines import Engines
+from console.tui.pages.show.body import BodyPanel
+from console.tui.pages.show.engines import EnginesPanel
 from console.tui.pages.show.last_answer import LastAnswer
 from console.tui.pages.show.memory import MemoryPanel
-from console.tui.pages.show.setup_panel import SetUp
-from console.tui.pages.show.skull import Skull
+from console.tui.pages.show.setup_panel import SetupPanel
+from console.tui.pages.show.skull import SkullPanel
 from console.tui.pages.show.stage_lane import StageLane
-from console.tui.pages.show.talk import Talk
+from console.tui.pages.show.talk import TalkPanel
 from console.tui.pages.show.talk_pad import TalkPad
 
 
@@ -24,25 +24,25 @@ class ShowPage(Container):
         yield StageLane(classes="box")
         with Horizontal(id="columns"):
             with Vertical(id="left"):
-                yield Talk(classes="box")
-                yield SetUp(classes="box")
+                yield TalkPanel(classes="box")
+                yield SetupPanel(classes="box")
                 yield TalkPad(classes="box")
             with Vertical(id="right"):
-                yield Engines(classes="box")
+                yield EnginesPanel(classes="box")
                 yield MemoryPanel(classes="box")
                 with Horizontal(id="body", classes="box"):
-                    yield Skull()
-                    yield Body()
+                    yield SkullPanel()
+                    yield BodyPanel()
                 yield LastAnswer(classes="box")
                 yield TalkPad()
         with Vertical(id="lines"):
-            yield Engines()
-            yield Body()
+            yield EnginesPanel()
+            yield BodyPanel()
 
     def on_mount(self) -> None:
         self._panels = list(self.query(Panel))  # once: looking for them cost a twentieth of each frame
 
-    def show(self, picture: Picture) -> None:
+    def show(self, picture: ScreenState) -> None:
         devices = len(picture.memory.devices) if picture.memory else 0
         self.set_class(picture.setting_up, "-setting-up")
         self.set_class(devices == 1, "-gpu")

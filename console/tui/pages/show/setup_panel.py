@@ -1,6 +1,6 @@
 """The first start: what is being brought, how far it is, how long it will take."""
 
-from console.tui.client.screen_state import Fetching, Picture
+from console.tui.client.screen_state import Fetching, ScreenState
 from console.tui.drawing.panel import Panel
 from console.tui.drawing.styled_text import Line, column, meter, paragraph, seconds
 from console.tui.pages.show.engines import glyph
@@ -16,11 +16,11 @@ _DOING = {
 }
 
 
-class SetUp(Panel):
-    def title(self, picture: Picture) -> str:
+class SetupPanel(Panel):
+    def title(self, picture: ScreenState) -> str:
         return "setting up"
 
-    def draw(self, picture: Picture, width: int, height: int) -> list[Line]:
+    def draw(self, picture: ScreenState, width: int, height: int) -> list[Line]:
         services = picture.state.services
         if not services:
             return [(("The show is coming up …", ""),)]

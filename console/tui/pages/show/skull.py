@@ -1,6 +1,6 @@
 """The skull: its jaw follows the jaw, its eyes say what it is doing."""
 
-from console.tui.client.screen_state import Picture
+from console.tui.client.screen_state import ScreenState
 from console.tui.drawing.panel import Panel
 from console.tui.drawing.styled_text import Line
 from conversation.stages import Stage
@@ -38,10 +38,10 @@ _STEPS = 3
 """Rows that the jaw can drop."""
 
 
-class Skull(Panel):
+class SkullPanel(Panel):
     """Large where there is room."""
 
-    def draw(self, picture: Picture, width: int, height: int) -> list[Line]:
+    def draw(self, picture: ScreenState, width: int, height: int) -> list[Line]:
         bones = _LARGE if width >= len(_LARGE[0]) and height >= len(_LARGE) + _STEPS - 1 else _SMALL
         hinge, pad = _HINGE[bones], " " * max(0, (width - len(bones[0])) // 2)
         gap = round(picture.levels.jaw * _STEPS) if picture.link == "live" else 0
@@ -56,7 +56,7 @@ def _bones(row: str, look: tuple[str, str]) -> Line:
     return ((first, "bone"), *(span for other in others for span in (look, (other, "bone"))))
 
 
-def eyes(picture: Picture) -> tuple[str, str]:
+def eyes(picture: ScreenState) -> tuple[str, str]:
     """Two cells for each socket."""
     if picture.link in ("lost", "failed", "reviving") or picture.state.halted:
         return "××", "bad"

@@ -1,6 +1,6 @@
 """Where the turn is: its stages side by side, each with its running time, and what the visitor waited."""
 
-from console.tui.client.screen_state import Picture
+from console.tui.client.screen_state import ScreenState
 from console.tui.drawing.panel import Panel
 from console.tui.drawing.styled_text import Line, column, rule, seconds, spread
 from console.tui.pages.turns import turn_stats
@@ -11,11 +11,11 @@ _FULL_S = 6.0
 
 
 class StageLane(Panel):
-    def title(self, picture: Picture) -> str:
+    def title(self, picture: ScreenState) -> str:
         now = picture.state.exchange
         return f"turn {now.number}" if now else "turn"
 
-    def draw(self, picture: Picture, width: int, height: int) -> list[Line]:
+    def draw(self, picture: ScreenState, width: int, height: int) -> list[Line]:
         stages = turn_stats.lane(picture.state.exchange, picture.now)
         each = max(1, (width + 1) // len(stages) - 1)
         names = [part for stage in stages for part in (*_name(stage, each), (" ", ""))]
@@ -36,7 +36,7 @@ def _bar(stage: StageTime, cells: int) -> Line:
     return rule((stage.seconds or 0.0) / _FULL_S, cells, "info" if stage.running else "dim")
 
 
-def _wait(picture: Picture, width: int) -> Line:
+def _wait(picture: ScreenState, width: int) -> Line:
     now, ordered = picture.state.exchange, turn_stats.waits(picture.state)
     waited = turn_stats.waiting_s(now, picture.now) if now and now.source != "say" else None
     left: Line = (("release → first audio ", "dim"), (f"{seconds(waited):>6}", "bold"))

@@ -2,8 +2,8 @@
 
 from time import localtime, strftime
 
-from console.api.state import Exchange
-from console.tui.client.screen_state import Picture
+from console.api.state import TurnView
+from console.tui.client.screen_state import ScreenState
 from console.tui.drawing.panel import Panel
 from console.tui.drawing.styled_text import Line, column, cut, paragraph, seconds, spread, wrap
 from console.tui.pages.turns import turn_stats
@@ -20,11 +20,11 @@ _ENDS = {
 }
 
 
-class Talk(Panel):
-    def title(self, picture: Picture) -> str:
+class TalkPanel(Panel):
+    def title(self, picture: ScreenState) -> str:
         return "talk"
 
-    def draw(self, picture: Picture, width: int, height: int) -> list[Line]:
+    def draw(self, picture: ScreenState, width: int, height: int) -> list[Line]:
         state = picture.state
         past = [one for one in reversed(state.history) if one is not state.exchange]
         lines: list[Line] = []
@@ -37,16 +37,16 @@ class Talk(Panel):
         return lines or _invitation(picture, width)
 
 
-def _number(now: Exchange | None) -> int:
+def _number(now: TurnView | None) -> int:
     return now.number if now else -1
 
 
-def _exchange(one: Exchange, picture: Picture, width: int) -> list[Line]:
+def _exchange(one: TurnView, picture: ScreenState, width: int) -> list[Line]:
     lines = [] if one.source == "say" else _visitor(one, picture, width)
     return lines + _character(one, picture, width)
 
 
-def _visitor(one: Exchange, picture: Picture, width: int) -> list[Line]:
+def _visitor(one: TurnView, picture: ScreenState, width: int) -> list[Line]:
     text, style = one.transcript or (one.ended.transcript if one.ended else ""), "visitor"
     if not text:
         stage = one.steps[-1].stage if one.steps and not one.ended else None
@@ -58,7 +58,7 @@ def _visitor(one: Exchange, picture: Picture, width: int) -> list[Line]:
     return _speech("visitor", [(text, style)], (wall, "dim"), width, _indent(picture, width))
 
 
-def _character(one: Exchange, picture: Picture, width: int) -> list[Line]:
+def _character(one: TurnView, picture: ScreenState, width: int) -> list[Line]:
     heard, rest = turn_stats.said(one, picture.now)
     if not heard and not rest and one.ended is None:
         return []
@@ -77,7 +77,7 @@ def _character(one: Exchange, picture: Picture, width: int) -> list[Line]:
     )
 
 
-def _indent(picture: Picture, width: int) -> int:
+def _indent(picture: ScreenState, width: int) -> int:
     """Room for the character's name, the same for everybody who speaks."""
     return _LABEL if width < 60 else max(_LABEL, min(_LONGEST_LABEL, len(picture.state.character_name) + 2))
 
@@ -113,7 +113,7 @@ def _take(row: str, words: list[tuple[str, str]]) -> tuple[Line, list[tuple[str,
     return tuple(spans), words
 
 
-def _invitation(picture: Picture, width: int) -> list[Line]:
+def _invitation(picture: ScreenState, width: int) -> list[Line]:
     name = picture.state.character_name or "the character"
     if not picture.state.ready:
         return [(("Nobody has asked anything yet.", "dim"),)]

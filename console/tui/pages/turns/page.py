@@ -8,8 +8,8 @@ from textual.binding import Binding
 from textual.containers import Container
 from textual.widgets import DataTable
 
-from console.api.state import Exchange
-from console.tui.client.screen_state import Picture
+from console.api.state import TurnView
+from console.tui.client.screen_state import ScreenState
 from console.tui.drawing.styled_text import clean, cut, seconds
 from console.tui.pages.turns import turn_stats
 from console.tui.pages.turns.waterfall import Waterfall
@@ -33,7 +33,7 @@ class TurnsPage(Container):
         yield TurnTable(cursor_type="row", zebra_stripes=False)
         yield Waterfall()
 
-    def show(self, picture: Picture) -> None:
+    def show(self, picture: ScreenState) -> None:
         """Rows are added, never rebuilt, but for another width; the cursor stays with its turn."""
         table = self.query_one(DataTable)
         words = max(24, self.app.size.width - _FIXED)
@@ -71,7 +71,7 @@ class TurnsPage(Container):
     def on_data_table_row_highlighted(self) -> None:
         self._draw(self.query_one(Waterfall)._picture)
 
-    def _draw(self, picture: Picture) -> None:
+    def _draw(self, picture: ScreenState) -> None:
         table, chart = self.query_one(DataTable), self.query_one(Waterfall)
         numbers = [str(key.value) for key in table.rows]
         chosen = numbers[table.cursor_row] if 0 <= table.cursor_row < len(numbers) else ""
@@ -79,7 +79,7 @@ class TurnsPage(Container):
         chart.show(picture)
 
 
-def _row(past: Exchange, picture: Picture, cells: int) -> list[Text]:
+def _row(past: TurnView, picture: ScreenState, cells: int) -> list[Text]:
     """As text: as a string a cell would be read as markup."""
     ended = past.ended
     assert ended is not None

@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from console.api.state import Exchange, ShowState
+from console.api.state import ShowState, TurnView
 from conversation.events import Marks
 from conversation.stages import Stage
 
@@ -19,7 +19,7 @@ class StageTime(Struct, frozen=True):
     running: bool
 
 
-def lane(now: Exchange | None, at: float) -> list[StageTime]:
+def lane(now: TurnView | None, at: float) -> list[StageTime]:
     """The stages of a turn, each with the time it took or has taken so far."""
     steps = now.steps if now else ()
     took: dict[Stage, float] = {}
@@ -40,7 +40,7 @@ def wait_s(marks: Marks) -> float | None:
     return (marks.first_audio - marks.release) / 1000
 
 
-def waiting_s(now: Exchange, at: float) -> float | None:
+def waiting_s(now: TurnView, at: float) -> float | None:
     """The same while it runs: counts up from the release until something is heard."""
     if now.ended is not None:
         return wait_s(now.ended.marks)
@@ -74,7 +74,7 @@ def slowest_part(marks: Marks) -> tuple[Stage, float] | None:
     return stage, took / 1000 / wait
 
 
-def said(now: Exchange, at: float) -> tuple[str, str]:
+def said(now: TurnView, at: float) -> tuple[str, str]:
     """What has been heard of the reply, word by word, and what is still to come (or was never said)."""
     if now.ended is not None:
         heard, reply = now.ended.heard.strip(), now.ended.reply.strip()

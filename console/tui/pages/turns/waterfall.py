@@ -1,7 +1,7 @@
 """Where the time of one turn went."""
 
-from console.api.state import Exchange
-from console.tui.client.screen_state import Picture
+from console.api.state import TurnView
+from console.tui.client.screen_state import ScreenState
 from console.tui.drawing.panel import Panel
 from console.tui.drawing.styled_text import Line, column, seconds
 from conversation.events import Marks
@@ -21,12 +21,12 @@ class Waterfall(Panel):
 
     def __init__(self) -> None:
         super().__init__(id="waterfall", classes="box")
-        self.turn: Exchange | None = None
+        self.turn: TurnView | None = None
 
-    def title(self, picture: Picture) -> str:
+    def title(self, picture: ScreenState) -> str:
         return f"turn {self.turn.number}: from the release on" if self.turn else "no turn yet"
 
-    def draw(self, picture: Picture, width: int, height: int) -> list[Line]:
+    def draw(self, picture: ScreenState, width: int, height: int) -> list[Line]:
         if self.turn is None or self.turn.ended is None:
             return [(("After the first answer its times are shown here.", "dim"),)]
         ended = self.turn.ended

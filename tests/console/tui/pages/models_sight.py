@@ -10,14 +10,14 @@ from textual.pilot import Pilot
 
 from console.api import commands as cmd
 from console.tui.app.app import ConsoleApp
-from console.tui.client.command_client import Steering
+from console.tui.client.command_client import CommandClient
 from console.tui.pages.models.page import ModelsPage
 from tests.console.pictures.model_scenes import CARDS, CPU_ONLY, Row
 from tests.console.pictures.scenes import settle
 from tests.console.tui.sight import Sight, opened
 
 
-class Answering(Steering):
+class Answering(CommandClient):
     """A show that tells these cards, and notes what it is told."""
 
     def __init__(self) -> None:

@@ -13,7 +13,7 @@ from console.api import body_commands as body
 from console.api import commands as cmd
 from console.tui.app.app import ConsoleApp
 from console.tui.client import poller
-from console.tui.client.command_client import Steering
+from console.tui.client.command_client import CommandClient
 from console.tui.pages.rig.page import RigPage
 from tests.console.pictures.rig_scenes import BODY, JAW, PREFLIGHT, Row
 from tests.console.tui.sight import Sight, opened
@@ -28,7 +28,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(poller, "REST_S", 0.01)
 
 
-class Answering(Steering):
+class Answering(CommandClient):
     """A show with a body: it does what it is told, and notes it. `refuse` maps a command's class to an error."""
 
     def __init__(self) -> None:

@@ -8,7 +8,7 @@ from rich.style import Style
 from textual.app import App, ComposeResult
 
 from console.api.telemetry_types import CameraReading
-from console.tui.client.screen_state import Picture
+from console.tui.client.screen_state import ScreenState
 from console.tui.drawing import styles, themes
 from console.tui.drawing.styled_text import Line
 from console.tui.pages.rig.panels.camera_view import CameraView, below, fitting, half_blocks, shades
@@ -91,7 +91,7 @@ def test_what_is_said_below() -> None:
 
 
 def test_an_endless_film_does_not_fill_the_memory() -> None:
-    pens = styles.Inks(themes.DARK.to_color_system().generate() | themes.DARK.variables)
+    pens = styles.Styles(themes.DARK.to_color_system().generate() | themes.DARK.variables)
     seen = {pens[f"half:{number:06x}:000000"] for number in range(10_000)}
     assert len(seen) == 10_000 and len(pens._halves) <= 4096
     assert pens["half:ff0000:0000ff"] == Style.parse("#ff0000 on #0000ff")
@@ -117,7 +117,7 @@ class Booth(App[None]):
         self.inks = styles.styles(self.get_css_variables())
         view = self.query_one(CameraView)
         view.camera, view.name_shown = SEEING, "C920"
-        view.show(Picture())
+        view.show(ScreenState())
         return view
 
 

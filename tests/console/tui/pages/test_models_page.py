@@ -9,7 +9,7 @@ from textual.widgets import OptionList
 from console.api import commands as cmd
 from console.api.client import NoShow
 from console.tui.client import poller
-from console.tui.widgets.questions import Choice
+from console.tui.widgets.questions import ChoiceScreen
 from tests.console.pictures.model_scenes import CARDS, NARROW, QWEN, SMALL, SWAPPED, SWAPPING, UNLOADED, card
 from tests.console.pictures.scenes import settle
 from tests.console.tui.pages.models_sight import sight
@@ -34,7 +34,7 @@ async def test_each_model_is_told_with_all_that_is_known(tmp_path: Path) -> None
 async def test_what_fits_is_swapped_at_once_and_what_pauses_is_asked_first(tmp_path: Path) -> None:
     async with sight(tmp_path) as seen:
         await seen.press("down", "enter")
-        assert isinstance(seen.app.screen, Choice) and "silent about 2 s" in seen.all and seen.show.told == []
+        assert isinstance(seen.app.screen, ChoiceScreen) and "silent about 2 s" in seen.all and seen.show.told == []
         await seen.press("escape")
         assert seen.show.told == []
         await seen.press("enter", "enter")

@@ -9,21 +9,21 @@ import msgspec
 import pytest
 
 from console.api.body_commands import Calibrate, Watch
-from console.api.body_status import BodyView
+from console.api.body_status import BodyStatus
 from console.api.client import NoShow
 from console.api.telemetry_types import CameraReading, JawReading
 from console.host.surroundings import PLAIN
 from console.tui.client.jaw_trace import KEPT, Column, JawCourse
-from console.tui.client.persistent_connection import KeptLine
-from console.tui.client.show_connection import Link
+from console.tui.client.persistent_connection import PersistentConnection
+from console.tui.client.show_connection import ShowConnection
 from console.tui.drawing.large_digits import big
 from console.tui.drawing.styled_text import Line, width
 from console.tui.input.keymap import ACTS, RIG_ACTS
 from console.tui.pages.rig.panels.jaw_plot import plot
-from console.tui.pages.rig.view_model import RigDesk
+from console.tui.pages.rig.view_model import RigViewModel
 from tests.console.pictures.rig_scenes import BODY, JAW, camera
 
-VIEW = msgspec.convert(BODY, BodyView)
+VIEW = msgspec.convert(BODY, BodyStatus)
 
 
 def at(us: int, track: float = 0.0) -> JawReading:
@@ -63,7 +63,7 @@ def test_a_plot_has_its_limits_and_what_goes_beyond_them() -> None:
 
 @pytest.mark.parametrize(("cells", "height"), [(0, 0), (12, 5), (16, 2), (200, 60), (13, 1)])
 @pytest.mark.parametrize("view", [None, VIEW, msgspec.structs.replace(VIEW, open_us=1328, rest_us=1500)])
-def test_a_plot_fits_every_room_and_any_travel(cells: int, height: int, view: BodyView | None) -> None:
+def test_a_plot_fits_every_room_and_any_travel(cells: int, height: int, view: BodyStatus | None) -> None:
     columns = [Column(n, n / 2500, 2.5 - n / 500) for n in range(0, 2500, 100)]
     lines = plot(columns, view, cells, height)
     assert len(lines) in (0, height) and all(width(line) <= cells for line in lines[:-1])
@@ -84,7 +84,7 @@ def test_big_numbers_are_even_and_fall_back() -> None:
 
 
 def test_percent_of_the_travel_are_at_least_a_microsecond() -> None:
-    desk = RigDesk()
+    desk = RigViewModel()
     assert [desk.by_us for desk.step in range(6)] == [1, 5, 25, 1, 5, 25]
     desk.view = msgspec.structs.replace(VIEW, closed_us=1500, open_us=1480)
     assert [desk.by_us for desk.step in range(6)] == [1, 5, 25, 1, 1, 5] and desk.opens == -1
@@ -100,7 +100,7 @@ def test_a_terminal_without_our_glyphs_has_others() -> None:
 
 
 def test_the_link_tells_of_jaw_and_camera_until_it_breaks(tmp_path: Path) -> None:
-    link = Link(tmp_path)
+    link = ShowConnection(tmp_path)
     link._become("live")
     link._take(JAW)
     link._take(camera())
@@ -127,7 +127,7 @@ async def test_a_kept_line_is_one_connection_until_it_breaks(tmp_path: Path) -> 
         mine.append("end")
 
     path = tmp_path / "s"
-    kept = KeptLine(lambda: path)
+    kept = PersistentConnection(lambda: path)
     with pytest.raises(NoShow):
         await kept.send(Watch())
     server = await asyncio.start_unix_server(show, path)

@@ -12,7 +12,7 @@ from console.api.telemetry_types import JawReading
 from console.tui.drawing.panel import Panel
 from console.tui.pages.rig.panels.sound_panel import SoundPanel
 from console.tui.pages.rig.wording import LINE, jaw_state
-from console.tui.widgets.questions import Choice
+from console.tui.widgets.questions import ChoiceScreen
 from tests.console.pictures.rig_scenes import FAULT, GONE, JAW, LEVELS, LIMP, STOPPED
 from tests.console.tui.pages.rig_sight import Answering, quick, sight
 
@@ -174,10 +174,10 @@ async def test_the_stop_waits_for_nothing_and_says_when_it_was_not_taken(tmp_pat
 async def test_the_stop_works_in_front_of_a_question(tmp_path: Path, keys: tuple[str, ...]) -> None:
     async with sight(tmp_path) as seen:
         await seen.press(*keys)
-        assert isinstance(seen.app.screen, Choice)
+        assert isinstance(seen.app.screen, ChoiceScreen)
         seen.show.told.clear()
         await seen.press("x")
-        assert seen.show.told == [body.EStop()] and not isinstance(seen.app.screen, Choice)
+        assert seen.show.told == [body.EStop()] and not isinstance(seen.app.screen, ChoiceScreen)
 
 
 async def test_the_stop_is_there_in_every_part_and_at_every_size(tmp_path: Path) -> None:

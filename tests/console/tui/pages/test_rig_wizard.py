@@ -4,7 +4,7 @@ from pathlib import Path
 
 from console.api import body_commands as body
 from console.api import commands as cmd
-from console.tui.widgets.questions import Choice
+from console.tui.widgets.questions import ChoiceScreen
 from tests.console.pictures.rig_scenes import JAW, LIMP
 from tests.console.tui.pages.rig_sight import Answering, RigSight, quick, sight
 
@@ -130,7 +130,7 @@ async def test_what_goes_by_the_travel_waits_for_the_wizard(tmp_path: Path) -> N
         await seen.press("e", "enter")
         before = list(seen.show.told)
         await seen.press("w", "home", "end", "l", "p", "v", "e")
-        assert seen.show.told == before and not isinstance(seen.app.screen, Choice)
+        assert seen.show.told == before and not isinstance(seen.app.screen, ChoiceScreen)
         assert "ENTER mend" not in seen.all
 
 

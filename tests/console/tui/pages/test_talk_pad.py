@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 
 from console.api.client import NoShow
 from console.tui.app.app import ConsoleApp
-from console.tui.client.command_client import Steering
+from console.tui.client.command_client import CommandClient
 from console.tui.input.drivers import KeysReported
 from console.tui.input.key_protocol import AGAIN, KeyReleased
 from console.tui.pages.show.talk_pad import TalkPad
@@ -23,7 +23,7 @@ LISTENING = Scene(until=stage("LISTENING", 1), later_ms=500)
 IDLE = Scene(until=ended(4))
 
 
-class Noting(Steering):
+class Noting(CommandClient):
     """A show whose microphone opens as turn 7."""
 
     def __init__(self) -> None:
@@ -191,7 +191,7 @@ async def test_where_nobody_can_talk_the_pad_is_dead(tmp_path: Path) -> None:
 
 
 async def test_a_show_that_is_gone_has_let_go_by_itself() -> None:
-    steering = Steering(lambda: None)
+    steering = CommandClient(lambda: None)
     assert await steering.let_go() is False
     with pytest.raises(NoShow):
         await steering.press()

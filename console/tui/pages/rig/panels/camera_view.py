@@ -3,7 +3,7 @@
 from rich.cells import cell_len
 
 from console.api.telemetry_types import CameraReading
-from console.tui.client.screen_state import Picture
+from console.tui.client.screen_state import ScreenState
 from console.tui.drawing.panel import Panel
 from console.tui.drawing.styled_text import Line, clean, cut, seconds, wrap
 from console.tui.input.drivers import AsciiDriver
@@ -28,13 +28,13 @@ class CameraView(Panel):
         self.plain = False
         """The terminal has few colours or none, or no half-blocks."""
 
-    def show(self, picture: Picture) -> None:
+    def show(self, picture: ScreenState) -> None:
         if self.is_attached:
             app = self.app
             self.plain = app.no_color or app.native_ansi_color or issubclass(app.driver_class, AsciiDriver)
         super().show(picture)
 
-    def draw(self, picture: Picture, width: int, height: int) -> list[Line]:
+    def draw(self, picture: ScreenState, width: int, height: int) -> list[Line]:
         words = below(self.camera, self.name_shown, width)
         camera, rows = self.camera, height - len(words)
         if camera is None or not camera.rgb or rows < 2:

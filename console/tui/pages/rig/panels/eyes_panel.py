@@ -8,17 +8,17 @@ from textual.events import MouseDown, MouseUp
 from textual.message import Message
 
 from console.api.telemetry_types import CameraReading
-from console.tui.client.screen_state import Picture
+from console.tui.client.screen_state import ScreenState
 from console.tui.drawing.clickable import Piece, TouchPanel, button, touched
 from console.tui.drawing.styled_text import cut
 from console.tui.pages.rig.panels.camera_view import CameraView
-from console.tui.pages.rig.view_model import RigDesk, possible
+from console.tui.pages.rig.view_model import RigViewModel, possible
 
 _ARROWS = {(0, 1): "↑", (-1, 0): "←", (1, 0): "→", (0, -1): "↓"}
 
 
 class EyesPanel(Vertical):
-    def __init__(self, desk: RigDesk) -> None:
+    def __init__(self, desk: RigViewModel) -> None:
         super().__init__(id="eyes", classes="box")
         self._desk = desk
         self._camera, self._pad = CameraView(id="camera"), PanPad(desk)
@@ -28,7 +28,7 @@ class EyesPanel(Vertical):
         yield self._camera
         yield self._pad
 
-    def show(self, picture: Picture) -> None:
+    def show(self, picture: ScreenState) -> None:
         view = self._desk.view
         title = f"{'› ' if self._desk.part == 'eyes' else ''}eyes"
         if self.border_title != title:
@@ -54,12 +54,12 @@ class PanPad(TouchPanel):
     class LetGo(Message):
         """Wherever the mouse is by then."""
 
-    def __init__(self, desk: RigDesk) -> None:
+    def __init__(self, desk: RigViewModel) -> None:
         super().__init__(id="pan-pad")
         self._desk = desk
         self._held = False
 
-    def pieces(self, picture: Picture, width: int, height: int) -> list[Sequence[Piece]]:
+    def pieces(self, picture: ScreenState, width: int, height: int) -> list[Sequence[Piece]]:
         desk, view = self._desk, self._desk.view
         shot = button("N snapshot", "rig_snapshot", possible("rig_snapshot", desk, picture))
         if view is None:

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from console.tui.client.screen_state import Picture
+from console.tui.client.screen_state import ScreenState
 from console.tui.drawing.clickable import Piece, TouchPanel, button
 from console.tui.drawing.large_digits import big
 from console.tui.drawing.styled_text import Line, Span, column, cut, spread, width, wrap
 from console.tui.pages.rig.panels.jaw_plot import plot
-from console.tui.pages.rig.view_model import STEPS, RigDesk, possible
+from console.tui.pages.rig.view_model import STEPS, RigViewModel, possible
 from console.tui.pages.rig.wording import dropped, jaw_state, sync, travel
 
 _LARGE = 26
@@ -18,20 +18,20 @@ _PLOT = 3
 
 
 class JawPanel(TouchPanel):
-    def __init__(self, desk: RigDesk) -> None:
+    def __init__(self, desk: RigViewModel) -> None:
         super().__init__(id="jaw", classes="box")
         self._desk = desk
         self._plotted_of: object = None
         self._plotted: tuple[object, ...] = ()
         self._plot: list[Line] = []
 
-    def title(self, picture: Picture) -> str:
+    def title(self, picture: ScreenState) -> str:
         view = self._desk.view
         name = f" · {view.board}" if view and view.board else ""
         deaf = " · this kind never answers: a loose cable cannot be seen" if view and not view.board_answers else ""
         return f"{'› ' if self._desk.part == 'jaw' else ''}jaw{name}{deaf}"
 
-    def pieces(self, picture: Picture, width: int, height: int) -> list[Sequence[Piece]]:
+    def pieces(self, picture: ScreenState, width: int, height: int) -> list[Sequence[Piece]]:
         desk = self._desk
         head = [*_banner(picture, desk, width, height), *_number(picture, desk, width, height)]
         foot = _wizard(desk, width) if desk.wizard is not None else _hands(picture, desk, width)
@@ -40,7 +40,7 @@ class JawPanel(TouchPanel):
         drawn = self._plot_of(picture, width, room) if room >= _PLOT else []
         return [*head, *gap, *drawn, *gap, *foot]
 
-    def _plot_of(self, picture: Picture, width: int, room: int) -> list[Line]:
+    def _plot_of(self, picture: ScreenState, width: int, room: int) -> list[Line]:
         """2 ms; not for a level of the microphone."""
         view = self._desk.view
         if self._plotted_of is not picture.course or self._plotted != (view, width, room):
@@ -49,7 +49,7 @@ class JawPanel(TouchPanel):
         return self._plot
 
 
-def _banner(picture: Picture, desk: RigDesk, cells: int, height: int) -> list[Sequence[Piece]]:
+def _banner(picture: ScreenState, desk: RigViewModel, cells: int, height: int) -> list[Sequence[Piece]]:
     """The word, what it means, and the stop: as long as there is a show it can always be pressed."""
     word, sentence = jaw_state(picture, desk.view)
     stop: Piece = (" X E-STOP ", "onair", "rig_estop") if picture.link == "live" else (" X E-STOP ", "offair")
@@ -63,7 +63,7 @@ def _banner(picture: Picture, desk: RigDesk, cells: int, height: int) -> list[Se
     return [first, *([(indent + row, "bold")] for row in rows[1:])]
 
 
-def _number(picture: Picture, desk: RigDesk, cells: int, height: int) -> list[Sequence[Piece]]:
+def _number(picture: ScreenState, desk: RigViewModel, cells: int, height: int) -> list[Sequence[Piece]]:
     reading = picture.jaw
     stood = f"{desk.stood:4d}" if desk.stood else "----"
     known = reading is not None and bool(reading.us) and picture.link == "live"
@@ -81,7 +81,7 @@ def _number(picture: Picture, desk: RigDesk, cells: int, height: int) -> list[Se
     return [(), *lines] if height >= _LARGE else lines
 
 
-def _facts(picture: Picture, desk: RigDesk, known: bool) -> list[Line]:
+def _facts(picture: ScreenState, desk: RigViewModel, known: bool) -> list[Line]:
     """Beside the number; the first says the same in small, for terminals that have no blocks."""
     reading = picture.jaw
     where: Span = (f"{reading.opening:4.0%} open", "") if reading and known else ("limp: it stood there last", "dim")
@@ -92,7 +92,7 @@ def _facts(picture: Picture, desk: RigDesk, known: bool) -> list[Line]:
     return [((plain, "bold"), where), ((asks, "dim"),), ((f"{sync(picture)} · ", "dim"), dropped(picture))]
 
 
-def _hands(picture: Picture, desk: RigDesk, cells: int) -> list[Sequence[Piece]]:
+def _hands(picture: ScreenState, desk: RigViewModel, cells: int) -> list[Sequence[Piece]]:
     """Travel, jog, look-ahead."""
     view = desk.view
     if view is None:
@@ -107,7 +107,7 @@ def _hands(picture: Picture, desk: RigDesk, cells: int) -> list[Sequence[Piece]]
     return [first, _jog(picture, desk), _look_ahead(view.look_ahead_ms, view.output_latency_ms, cells)]
 
 
-def _jog(picture: Picture, desk: RigDesk) -> list[Piece]:
+def _jog(picture: ScreenState, desk: RigViewModel) -> list[Piece]:
     now = possible("rig_jog(1)", desk, picture)
     row: list[Piece] = [("jog      ", "dim"), button("↑ open", "rig_jog(1)", now), (" ", "")]
     row += [button("↓ close", "rig_jog(-1)", now), ("  ", ""), ("J", "key", "rig_step"), (" by ", "dim")]
@@ -133,7 +133,7 @@ def _look_ahead(value: int, latency: float | None, cells: int) -> list[Piece]:
     return [*row, (" +300", "dim"), (side, "bold"), (delay, "dim")]
 
 
-def _wizard(desk: RigDesk, cells: int) -> list[Sequence[Piece]]:
+def _wizard(desk: RigViewModel, cells: int) -> list[Sequence[Piece]]:
     """A strip, so that the plot stays in sight; it always has as many lines."""
     wizard, view = desk.wizard, desk.view
     assert wizard is not None

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from console.api.body_status import BodyView
+from console.api.body_status import BodyStatus
 from console.tui.client.jaw_trace import MS, Column
 from console.tui.drawing.styled_text import Line, Span, column, spread, width
 
@@ -14,7 +14,7 @@ _THIRDS = "▁▁▁──▔▔▔"
 """A line in the lower, the middle or the upper part of its row, by eighths from below."""
 
 
-def plot(columns: Sequence[Column], view: BodyView | None, cells: int, height: int) -> list[Line]:
+def plot(columns: Sequence[Column], view: BodyStatus | None, cells: int, height: int) -> list[Line]:
     """`height` lines: the last of them says what is what."""
     rows, room = height - 1, cells - _LABEL
     if rows < 1 or room < 4:
@@ -48,14 +48,14 @@ class _Scale:
         return self.rows - 1 - self.eighths(place) // 8
 
 
-def _place(one: Column, view: BodyView | None) -> float:
+def _place(one: Column, view: BodyStatus | None) -> float:
     """By the pulse, which the wizard may bring beyond the limits, and which stays true when they change."""
     if view is None or not one.us or view.open_us == view.closed_us:
         return one.opening
     return (one.us - view.trim_us - view.closed_us) / (view.open_us - view.closed_us)
 
 
-def _labels(view: BodyView | None, scale: _Scale) -> dict[int, tuple[str, bool]]:
+def _labels(view: BodyStatus | None, scale: _Scale) -> dict[int, tuple[str, bool]]:
     """Of each row that has one: the words, and whether it is a limit."""
     if view is None:
         return {scale.row(1.0): ("open", True), scale.row(0.0): ("closed", True)}

@@ -3,10 +3,10 @@
 from msgspec import structs
 from textual.events import Click
 
-from console.tui.client.screen_state import Picture
+from console.tui.client.screen_state import ScreenState
 from console.tui.drawing.styled_text import Line
-from console.tui.input.keymap import RIG_ACTS, Act
-from console.tui.pages.rig.view_model import RigDesk, possible
+from console.tui.input.keymap import RIG_ACTS, KeyAction
+from console.tui.pages.rig.view_model import RigViewModel, possible
 from console.tui.widgets.page_keys import PageKeys
 
 _PARTS = {
@@ -19,15 +19,15 @@ _ALWAYS = ("estop", "acknowledge", "part", "preflight")
 
 
 class RigKeys(PageKeys):
-    def __init__(self, desk: RigDesk) -> None:
+    def __init__(self, desk: RigViewModel) -> None:
         super().__init__(id="rig-keys")
         self._desk = desk
 
-    def draw(self, picture: Picture, width: int, height: int) -> list[Line]:
+    def draw(self, picture: ScreenState, width: int, height: int) -> list[Line]:
         """The word has a line of its own: it never pushes the stop aside."""
         return [((" ", ""), self._desk.word), *super().draw(picture, width, 1)]
 
-    def acts(self) -> list[Act]:
+    def acts(self) -> list[KeyAction]:
         desk, picture = self._desk, self._picture
         names = {f"rig_{name}" for name in (*_PARTS[desk.part], *_ALWAYS)}
         if desk.wizard is not None:
@@ -38,7 +38,7 @@ class RigKeys(PageKeys):
     def _armed(self) -> bool:
         return self._picture.jaw is not None and self._picture.jaw.armed
 
-    def _label(self, act: Act) -> str:
+    def _label(self, act: KeyAction) -> str:
         """The same key undoes it."""
         if act.action == "rig_arm" and self._armed():
             return "disarm"

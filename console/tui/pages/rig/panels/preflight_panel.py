@@ -2,24 +2,24 @@
 
 from collections.abc import Sequence
 
-from console.api.body_status import Row
-from console.tui.client.screen_state import Picture
+from console.api.body_status import PreflightRow
+from console.tui.client.screen_state import ScreenState
 from console.tui.drawing.clickable import Piece, TouchPanel, button
 from console.tui.drawing.styled_text import Line, column, cut, paragraph, width
-from console.tui.pages.rig.view_model import RigDesk, possible
+from console.tui.pages.rig.view_model import RigViewModel, possible
 
 _MARKS = {"ok": ("✓ ", "good"), "todo": ("· ", "warn"), "missing": ("○ ", "warn"), "fault": ("✖ ", "bad")}
 _WHAT, _TWO = 12, 120
 
 
 class PreflightPanel(TouchPanel):
-    def __init__(self, desk: RigDesk) -> None:
+    def __init__(self, desk: RigViewModel) -> None:
         super().__init__(id="preflight", classes="box")
         self._desk = desk
         self.first = 0
         """The uppermost line, where there are more than there is room for."""
 
-    def title(self, picture: Picture) -> str:
+    def title(self, picture: ScreenState) -> str:
         desk = self._desk
         name = f"{'› ' if desk.part == 'preflight' else ''}preflight"
         if desk.looking:
@@ -30,7 +30,7 @@ class PreflightPanel(TouchPanel):
         told = f"{bad} of {len(desk.rows)} to be mended" if bad else f"all {len(desk.rows)} are well"
         return f"{name} · {told} · {desk.looked_at}"
 
-    def pieces(self, picture: Picture, width: int, height: int) -> list[Sequence[Piece]]:
+    def pieces(self, picture: ScreenState, width: int, height: int) -> list[Sequence[Piece]]:
         desk = self._desk
         if desk.looking:
             return [(("Everything is tried once, on the live path …", "info"),)]
@@ -50,7 +50,7 @@ class PreflightPanel(TouchPanel):
         return self.first
 
 
-def _lines(rows: Sequence[Row], cells: int) -> list[Line]:
+def _lines(rows: Sequence[PreflightRow], cells: int) -> list[Line]:
     """One line for what is well; what is not has a second one, with what to do."""
     lines: list[Line] = []
     for row in sorted(rows, key=lambda row: row.state == "ok"):

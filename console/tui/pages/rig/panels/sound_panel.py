@@ -6,24 +6,24 @@ from rich.cells import cell_len
 
 from console.api.body_status import SoundDevice
 from console.api.telemetry_types import Levels
-from console.tui.client.screen_state import Picture
+from console.tui.client.screen_state import ScreenState
 from console.tui.drawing.clickable import Piece, TouchPanel, button
 from console.tui.drawing.styled_text import Line, Span, cut, meter, spread, wrap
-from console.tui.pages.rig.view_model import RigDesk, possible
+from console.tui.pages.rig.view_model import RigViewModel, possible
 
 _QUIETEST = 70.0
 _ROOMY = 24
 
 
 class SoundPanel(TouchPanel):
-    def __init__(self, desk: RigDesk) -> None:
+    def __init__(self, desk: RigViewModel) -> None:
         super().__init__(id="sound", classes="box")
         self._desk = desk
 
-    def title(self, picture: Picture) -> str:
+    def title(self, picture: ScreenState) -> str:
         return f"{'› ' if self._desk.part == 'sound' else ''}sound"
 
-    def pieces(self, picture: Picture, width: int, height: int) -> list[Sequence[Piece]]:
+    def pieces(self, picture: ScreenState, width: int, height: int) -> list[Sequence[Piece]]:
         desk, view = self._desk, self._desk.view
         roomy = height >= _ROOMY
         gap: list[Sequence[Piece]] = [()] if roomy else []
@@ -76,7 +76,7 @@ def levels(now: Levels, cells: int) -> list[Line]:
 
 
 def _test(
-    label: str, action: str, doing: str, result: Span, picture: Picture, desk: RigDesk, cells: int, most: int
+    label: str, action: str, doing: str, result: Span, picture: ScreenState, desk: RigViewModel, cells: int, most: int
 ) -> list[Sequence[Piece]]:
     """The button, and what came of it in so many lines, always."""
     said: Span = (doing, "info bold") if doing else result
