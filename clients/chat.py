@@ -98,8 +98,8 @@ class ChatModel(EngineClient):
         raise NotImplementedError
 
     async def lives(self) -> bool:
-        """Whether it is at work. Fits `conversation.patience.SignOfLife`. A server of ours must compute, for one that
-        is stuck still answers its health. Of one that somebody else runs any HTTP answer will do, or that it computes.
+        """Whether it is at work. Fits `conversation.thinking_deadline.SignOfLife`. A server of ours must compute, for
+        one that is stuck still answers its health. Of a server of other people any HTTP answer will do.
         """
         if self.pid is not None:
             return await _computes(self.pid)

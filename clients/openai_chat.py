@@ -14,7 +14,7 @@ import msgspec
 from clients import refusals
 from clients.chat import CAPTION_TOKENS, DESCRIBE, ChatModel
 from clients.http import OpenStream
-from clients.manners import NO_PATH, KnownManners, PlainerRequests, Manners, UnsupportedRequest, speaks_of_model
+from clients.manners import NO_PATH, KnownManners, Manners, PlainerRequests, UnsupportedRequest, speaks_of_model
 from clients.openai_wire import Chunk, ChunkReader
 from clients.thoughts import ThoughtOpening
 from conversation.errors import ConversationError, RequestRefused

@@ -11,12 +11,12 @@ from msgspec import structs
 from conversation import prompt
 from conversation.errors import ConversationError, RequestRefused
 from conversation.events import AudioFigures, ClausePlaying, ClauseReady, ModelFigures, ModelNoted, TurnEnded
-from conversation.patience import ThinkingDeadline
 from conversation.ports import LanguageModel
 from conversation.stages import Outcome, Stage
 from conversation.text.clauses import Clause, ClauseCutter
 from conversation.text.number_words import spoken
 from conversation.text.reply import Reply
+from conversation.thinking_deadline import ThinkingDeadline
 from conversation.turn_context import TurnContext
 from conversation.voicing import Voices
 

@@ -13,7 +13,7 @@ from launchers.memory.fit import Estimate, Fit, fits
 from launchers.memory.learned import MeasuredProfiles
 from profiles.home import Home
 from supervisors.meters import machine
-from supervisors.meters.ledger import Pool
+from supervisors.meters.memory_accounting import Pool
 
 SETTLED_S = 3.0
 """A driver that does not give memory back by then is not waited for any more (research/supervision.md, job 2)."""
@@ -148,8 +148,8 @@ class Forecaster:
             last = used
 
     def _devices(self) -> list[Pool]:
-        ledger = None if self._meters.meter.stale else self._meters.ledger
-        return [pool for pool in ledger.devices if pool.device and not pool.device.lost] if ledger else []
+        accounting = None if self._meters.meter.stale else self._meters.accounting
+        return [pool for pool in accounting.devices if pool.device and not pool.device.lost] if accounting else []
 
 
 def _with(room: FreeMemory, ram: int, vram: int) -> FreeMemory:

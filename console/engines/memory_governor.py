@@ -14,7 +14,7 @@ from console.engines.swapper import Swapper, place
 from conversation.events import Event
 from profiles.errors import ProfileError
 from profiles.schema import LadderStep
-from supervisors.meters.ledger import Ledger, Pool
+from supervisors.meters.memory_accounting import MemoryAccounting, Pool
 
 _LOG = logging.getLogger(__name__)
 WELL_S = 600.0
@@ -53,16 +53,16 @@ class MemoryGovernor:
         """Until cancelled, or at once when no engine has a ladder."""
         if not any(made.settings.ladder for made in self._engines.launchers.values()):
             return
-        seen: Ledger | None = None
+        seen: MemoryAccounting | None = None
         while True:
             await asyncio.sleep(_LOOK_S)
-            ledger = self._engines.meters.ledger
+            accounting = self._engines.meters.accounting
             try:
                 if self._lacking:
                     await self._step_down([self._lacking.pop()], None, "it ran out of memory")
-                if ledger is not None and ledger is not seen and not self._engines.meters.meter.stale:
-                    seen = ledger
-                    for pool in (ledger.ram, *ledger.devices):
+                if accounting is not None and accounting is not seen and not self._engines.meters.meter.stale:
+                    seen = accounting
+                    for pool in (accounting.ram, *accounting.devices):
                         await self._feel(pool)
             except (CommandError, ProfileError) as error:
                 _LOG.warning("memory is low and cannot be freed: %s", error)

@@ -6,7 +6,7 @@ from time import monotonic
 from supervisors.health import probes
 from supervisors.meters.history import MemoryHistory
 from supervisors.meters.inferred import InferredMemory
-from supervisors.meters.ledger import Ledger, draw_up
+from supervisors.meters.memory_accounting import MemoryAccounting, allocate
 from supervisors.meters.meter import CALM_S, FAST_S, MachineMeter
 from supervisors.meters.readings import MeterReading
 from supervisors.service.group import ServiceGroup
@@ -26,12 +26,12 @@ def _ignore() -> None:
 
 
 class Meters:
-    """`run` it; then `ledger` and `history` are up to date."""
+    """`run` it; then `accounting` and `history` are up to date."""
 
     def __init__(self) -> None:
         self.meter = MachineMeter(self._on_reading)
         self.history = MemoryHistory()
-        self.ledger: Ledger | None = None
+        self.accounting: MemoryAccounting | None = None
         self.on_reading: Callable[[], None] = _ignore
         self._statuses: Callable[[], Sequence[Seated]] = tuple
         self._deltas = InferredMemory()
@@ -51,7 +51,7 @@ class Meters:
 
     def vram(self, service: str) -> int | None:
         """Bytes of its whole tree on all GPUs; None where there is none, or while nobody can tell."""
-        return None if self.ledger is None or self.meter.stale else self.ledger.vram(service)
+        return None if self.accounting is None or self.meter.stale else self.accounting.vram(service)
 
     def crashed(self, service: str) -> None:
         self.history.mark(monotonic(), "crash", service)
@@ -66,8 +66,8 @@ class Meters:
         for _, status in seats:
             if status.rss_bytes:
                 rss[status.name] = rss.get(status.name, 0) + status.rss_bytes
-        self.ledger = draw_up(reading, self._trees, rss, _by_service(self._deltas.shares(), seats))
-        self.history.note(self.ledger)
+        self.accounting = allocate(reading, self._trees, rss, _by_service(self._deltas.shares(), seats))
+        self.history.note(self.accounting)
         self._before = reading
         self.on_reading()
 

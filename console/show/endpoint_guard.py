@@ -13,7 +13,7 @@ from console.api.server import OperatorServer
 from console.host import last_show
 from console.host.run_lock import STOP_SIGNAL, RunLock, ShowFile
 from devices.estop import EmergencyStop
-from devices.watch import SignalThread
+from devices.signal_thread import SignalThread
 from profiles.loader import LoadedProfile
 from profiles.schema import Character, Rig
 

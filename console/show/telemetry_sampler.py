@@ -14,7 +14,7 @@ from conversation.stages import Stage
 from devices.sound.levels import NoiseFloor
 from profiles.schema import MemoryRules
 from supervisors.meters import history
-from supervisors.meters.ledger import Pool
+from supervisors.meters.memory_accounting import Pool
 from supervisors.meters.readings import MeterReading
 from supervisors.service.group import ServiceGroup
 
@@ -131,7 +131,7 @@ class TelemetrySampler:
 
     def _memory_now(self, reading: MeterReading, stale: bool) -> Memory:
         """Rounded, so that what only trembles is not sent."""
-        machine, ledger = reading.machine, self._meters.ledger
+        machine, accounting = reading.machine, self._meters.accounting
         return Memory(
             services={s.name: s.rss_bytes >> 20 << 20 for s in self._group.statuses if s.rss_bytes},
             show=self._me.memory_info().rss >> 20 << 20,
@@ -141,7 +141,7 @@ class TelemetrySampler:
             cpu_pct=_whole(machine.cpu_pct),
             swap_in=(machine.swap_in or 0) >> 20 << 20,
             pressure=_whole(machine.pressure_pct),
-            devices=tuple(map(_device, ledger.devices)) if ledger else (),
+            devices=tuple(map(_device, accounting.devices)) if accounting else (),
             note=reading.note,
             stale=stale,
             warn_at=self._rules.warn_at,
@@ -192,7 +192,7 @@ def _percent(share: float | None) -> int:
 
 def _device(pool: Pool) -> DeviceMemory:
     device = pool.device
-    assert device is not None  # the ledger's pool of RAM is not among its devices
+    assert device is not None  # the accounting's pool of RAM is not among its devices
     return DeviceMemory(
         name=device.name,
         total=pool.total,

@@ -5,7 +5,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from supervisors.meters.ledger import Ledger
+from supervisors.meters.memory_accounting import MemoryAccounting
 
 KEPT_S, STEP_S = 600.0, 1.0
 """600 moments, however fast the readings come."""
@@ -35,14 +35,14 @@ class MemoryHistory:
         self.moments: deque[MemoryShares] = deque()
         self.marks: deque[Mark] = deque()
 
-    def note(self, ledger: Ledger) -> None:
-        if self.moments and ledger.at - self.moments[-1].at < STEP_S * 0.9:
+    def note(self, accounting: MemoryAccounting) -> None:
+        if self.moments and accounting.at - self.moments[-1].at < STEP_S * 0.9:
             return
-        own = [pool for pool in ledger.devices if pool.device and not (pool.device.unified or pool.device.lost)]
+        own = [pool for pool in accounting.devices if pool.device and not (pool.device.unified or pool.device.lost)]
         total = sum(pool.total for pool in own)
         vram = 1 - sum(pool.free for pool in own) / total if total else None
-        self.moments.append(MemoryShares(ledger.at, ledger.ram.share, vram))
-        self._forget(ledger.at)
+        self.moments.append(MemoryShares(accounting.at, accounting.ram.share, vram))
+        self._forget(accounting.at)
 
     def mark(self, at: float, kind: Kind, service: str) -> None:
         self.marks.append(Mark(at, kind, service))

@@ -26,7 +26,7 @@ import psutil  # type: ignore[import-untyped]
 
 from supervisors import kernel
 from supervisors.meters.history import MemoryHistory
-from supervisors.meters.ledger import Ledger, draw_up
+from supervisors.meters.memory_accounting import MemoryAccounting, allocate
 from supervisors.meters.meter import CALM_S, FAST_S, MachineMeter
 from supervisors.meters.readings import MeterReading
 
@@ -44,8 +44,8 @@ Figures = dict[str, float]
 
 
 class Gauges:
-    """The show's part: a ledger, its history, and the words of what is sent: RAM, swap, pressure, load, and of each of
-    two cards memory, load, heat and power.
+    """The show's part: the accounting, its history, and the words of what is sent: RAM, swap, pressure, load, and
+    of each of two cards memory, load, heat and power.
     """
 
     def __init__(self) -> None:
@@ -54,14 +54,14 @@ class Gauges:
 
     def __call__(self, reading: MeterReading) -> None:
         self.readings += 1
-        ledger = draw_up(reading, self._trees, {name: 10**8 for name in SERVICES})
-        self.history.note(ledger)
-        msgspec.json.encode(ledger)
-        self.worst = max(self.worst, *_errors(ledger), 0.0)
+        accounting = allocate(reading, self._trees, {name: 10**8 for name in SERVICES})
+        self.history.note(accounting)
+        msgspec.json.encode(accounting)
+        self.worst = max(self.worst, *_errors(accounting), 0.0)
 
 
-def _errors(ledger: Ledger) -> list[float]:
-    pools = (ledger.ram, *ledger.devices)
+def _errors(accounting: MemoryAccounting) -> list[float]:
+    pools = (accounting.ram, *accounting.devices)
     sums = [sum(p.services.values()) + p.others + p.reserved + p.free for p in pools]
     return [abs(found - pool.total) / pool.total * 100 for found, pool in zip(sums, pools, strict=True)]
 

@@ -43,7 +43,7 @@ _STAGES = (
     ("output", "first_pcm", "first_audio"),
 )
 _CHARACTER = 'extends = "mr_bones"\n[thinking]\nseed = 7\nhistory_turns = 0\n'
-"""A fixed seed and no memory, so that every contestant answers the same prompt with the same words."""
+"""A fixed seed and no memory, so that every peer answers the same prompt with the same words."""
 
 
 class Bench:
@@ -131,7 +131,7 @@ async def _timed(call: Awaitable[object]) -> float:
 
 
 async def measure(bench: Bench, budget_s: float) -> dict[str, Any]:
-    """Contestants interleaved, question by question, for ROUNDS or until the time is up."""
+    """Peers interleaved, question by question, for ROUNDS or until the time is up."""
     questions = [(path.stem, read_sound(path)) for path in recorded_visitors()]
     turns: list[dict[str, Any]] = []
     naive: list[float] = []

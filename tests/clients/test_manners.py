@@ -11,9 +11,9 @@ from clients.http import EngineClient, RemoteServer
 from clients.manners import KnownManners, Manners
 from clients.openai_chat import OpenAIChat
 from conversation.errors import ConversationError, RequestRefused, TooLong
-from conversation.patience import ThinkingDeadline
 from conversation.ports import Message, Sampling
 from conversation.stages import Stage
+from conversation.thinking_deadline import ThinkingDeadline
 from profiles.schema import Deadlines
 from supervisors.redact import Secret
 from tests.fakes.http_server import Asked, head, serving, whole

@@ -8,7 +8,7 @@ from conversation.stages import Outcome
 from conversation.text.clauses import Clause
 from conversation.text.reply import Reply
 from profiles.schema import Thinking
-from tests.conversation.booth import CHARACTER, Booth, opened
+from tests.conversation.harness import CHARACTER, Harness, opened
 
 ANSWER = "Boo! I am bones."
 UNMARKED = "They want a pun. I should be brief. Bones are funny. And so are ribs.\n</think>\n\n" + ANSWER
@@ -16,26 +16,26 @@ UNMARKED = "They want a pun. I should be brief. Bones are funny. And so are ribs
 
 @pytest.mark.parametrize("size", [1, 4, 1000])
 async def test_a_thought_longer_than_an_answer_may_be_is_taken_back_and_the_answer_is_heard(size: int) -> None:
-    async with opened(Booth()) as booth:
-        booth.llm.replies, booth.llm.size = [UNMARKED], size
-        ended = await booth.ask()
+    async with opened(Harness()) as harness:
+        harness.llm.replies, harness.llm.size = [UNMARKED], size
+        ended = await harness.ask()
         assert (ended.reply, ended.heard, ended.outcome) == (ANSWER, ANSWER, Outcome.COMPLETED)
-        await booth.ask()
-        booth.voice.said.clear()
-        again = await booth.ask()
-    assert (again.heard, booth.voice.said) == (ANSWER, ["Boo!", "I am bones."]), "a habit by now, and held back"
-    assert len(booth.of(ModelNoted)) == 1
+        await harness.ask()
+        harness.voice.said.clear()
+        again = await harness.ask()
+    assert (again.heard, harness.voice.said) == (ANSWER, ["Boo!", "I am bones."]), "a habit by now, and held back"
+    assert len(harness.of(ModelNoted)) == 1
 
 
 async def test_what_was_not_heard_of_a_thought_never_is_and_the_screen_forgets_it() -> None:
-    async with opened(Booth()) as booth:
-        booth.change(character=structs.replace(CHARACTER, thinking=Thinking(max_sentences=10, max_tokens=200)))
-        booth.voice.per_word_s, booth.voice.factor = 0.4, 1.0  # 1.6 s for the first clause, as slow as it sounds
-        booth.llm.replies, booth.llm.size, booth.llm.gap_s = [UNMARKED], 4, 0.01
-        ended = await booth.ask(within_s=10)
+    async with opened(Harness()) as harness:
+        harness.change(character=structs.replace(CHARACTER, thinking=Thinking(max_sentences=10, max_tokens=200)))
+        harness.voice.per_word_s, harness.voice.factor = 0.4, 1.0  # 1.6 s for the first clause, as slow as it sounds
+        harness.llm.replies, harness.llm.size, harness.llm.gap_s = [UNMARKED], 4, 0.01
+        ended = await harness.ask(within_s=10)
     assert ended.heard == ANSWER
-    assert booth.voice.said == ["They want a pun.", "Boo!", "I am bones."]
-    assert [(e.index, e.text) for e in booth.of(ClauseReady)] == [
+    assert harness.voice.said == ["They want a pun.", "Boo!", "I am bones."]
+    assert [(e.index, e.text) for e in harness.of(ClauseReady)] == [
         (0, "They want a pun."),
         (0, "Boo!"),
         (1, "I am bones."),
@@ -43,9 +43,9 @@ async def test_what_was_not_heard_of_a_thought_never_is_and_the_screen_forgets_i
 
 
 async def test_a_model_that_stops_thinking_aloud_is_heard_at_once_again() -> None:
-    async with opened(Booth()) as booth:
-        booth.llm.replies = [UNMARKED, ANSWER, "One is here. Two is here. Three is here. Four is here."]
-        heard = [(await booth.ask()).heard for _ in range(3)]
+    async with opened(Harness()) as harness:
+        harness.llm.replies = [UNMARKED, ANSWER, "One is here. Two is here. Three is here. Four is here."]
+        heard = [(await harness.ask()).heard for _ in range(3)]
     assert heard == [ANSWER, ANSWER, "One is here. Two is here. Three is here."]
 
 
@@ -60,29 +60,29 @@ async def test_a_model_that_stops_thinking_aloud_is_heard_at_once_again() -> Non
     ],
 )
 async def test_a_reply_without_an_answer_is_a_canned_line_and_says_why(reply: str, why: str) -> None:
-    async with opened(Booth()) as booth:
-        booth.llm.replies = [reply]
-        ended = await booth.ask()
-        await booth.ask()
+    async with opened(Harness()) as harness:
+        harness.llm.replies = [reply]
+        ended = await harness.ask()
+        await harness.ask()
     assert (ended.outcome, ended.heard) == (Outcome.DEGRADED, "Mindless line.")
     assert why in ended.message
-    assert len(booth.of(ModelNoted)) == (why != "said nothing"), "told once"
+    assert len(harness.of(ModelNoted)) == (why != "said nothing"), "told once"
 
 
 async def test_each_model_and_each_habit_is_told_of() -> None:
-    async with opened(Booth()) as booth:
-        booth.llm.replies = ["<think>A pun.</think>Boo!", '<tool_call>{"name": "x"}</tool_call> Boo!', "Boo!"]
+    async with opened(Harness()) as harness:
+        harness.llm.replies = ["<think>A pun.</think>Boo!", '<tool_call>{"name": "x"}</tool_call> Boo!', "Boo!"]
         for _ in range(3):
-            assert (await booth.ask()).heard == "Boo!"
-    assert [("aloud" in e.text, "function" in e.text) for e in booth.of(ModelNoted)] == [(True, False), (False, True)]
+            assert (await harness.ask()).heard == "Boo!"
+    assert [("aloud" in e.text, "function" in e.text) for e in harness.of(ModelNoted)] == [(True, False), (False, True)]
 
 
 async def test_sentences_with_abbreviations_are_all_heard() -> None:
     text = "Sen. Smith and Rep. Jones opened it on Sat. Oct. 3rd at 5th Ave. near the pier. Come and see!"
-    async with opened(Booth()) as booth:
-        booth.change(character=structs.replace(CHARACTER, thinking=Thinking(max_sentences=2)))
-        booth.llm.replies = [text]
-        assert (await booth.ask()).heard == text
+    async with opened(Harness()) as harness:
+        harness.change(character=structs.replace(CHARACTER, thinking=Thinking(max_sentences=2)))
+        harness.llm.replies = [text]
+        assert (await harness.ask()).heard == text
 
 
 @pytest.mark.parametrize("size", [1, 4, 1000])

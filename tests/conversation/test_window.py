@@ -11,7 +11,7 @@ from conversation.history import History, tokens
 from conversation.ports import Message, Sampling
 from conversation.stages import Outcome, Stage
 from profiles.schema import Character, Thinking
-from tests.conversation.booth import Booth, opened
+from tests.conversation.harness import Harness, opened
 
 TALKER = Character(name="T", persona="You talk.", thinking=Thinking(history_turns=50, max_tokens=80))
 
@@ -49,21 +49,21 @@ class NarrowModel:
 
 
 async def test_a_refused_prompt_is_asked_again_with_less_history() -> None:
-    booth = Booth()
-    booth.engines.the_llm = NarrowModel(most=len(prompt.head(booth.hands.character)) + 1 + 4)
-    async with opened(booth):
+    harness = Harness()
+    harness.engines.the_llm = NarrowModel(most=len(prompt.head(harness.hands.character)) + 1 + 4)
+    async with opened(harness):
         for number in range(8):
-            booth.history.add(f"Question {number}?", f"Answer {number}.")
-        ended = await booth.ask("Are you there?")
+            harness.history.add(f"Question {number}?", f"Answer {number}.")
+        ended = await harness.ask("Are you there?")
         assert ended.outcome is Outcome.COMPLETED and ended.reply == "Here I am again."
-        assert len(booth.history) == 3  # two of the eight, and this one
+        assert len(harness.history) == 3  # two of the eight, and this one
 
 
 async def test_a_prompt_that_is_refused_without_any_history_costs_one_turn() -> None:
-    booth = Booth()
-    booth.engines.the_llm = NarrowModel(most=0)
-    async with opened(booth):
-        ended = await booth.ask("Are you there?")
+    harness = Harness()
+    harness.engines.the_llm = NarrowModel(most=0)
+    async with opened(harness):
+        ended = await harness.ask("Are you there?")
         assert ended.outcome is Outcome.DEGRADED and ended.stage is Stage.THINKING and ended.heard
 
 
@@ -79,10 +79,10 @@ class ShortModel(NarrowModel):
 
 
 async def test_a_long_question_is_cut_where_only_a_short_one_has_room() -> None:
-    booth = Booth()
-    booth.engines.the_llm = ShortModel(prompt.SHORT_QUESTION)
-    async with opened(booth):
-        ended = await booth.ask("and then we went " * 30)
+    harness = Harness()
+    harness.engines.the_llm = ShortModel(prompt.SHORT_QUESTION)
+    async with opened(harness):
+        ended = await harness.ask("and then we went " * 30)
         assert ended.outcome is Outcome.COMPLETED and ended.transcript.endswith("went")
 
 

@@ -24,7 +24,7 @@ from devices.errors import DeviceError
 from devices.sound.sound_file import read_sound
 from devices.sound.speech_detector import SileroDetector
 from profiles.schema import Audio
-from tests.conversation.booth import QUICK, Booth, opened
+from tests.conversation.harness import QUICK, Harness, opened
 from tests.devices.sound_server import FOYER, MISSING, STAGE, SoundServer
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING or "everything is there")
@@ -283,18 +283,18 @@ async def test_a_sentence_ends_in_time_when_the_sound_goes_and_is_heard_again_wh
 async def test_a_turn_whose_sound_server_is_killed_goes_on_to_its_end(server: SoundServer) -> None:
     async with sounding(STAGE, "recorded") as sound:
         speaker: Any = sound.speaker
-        async with opened(Booth(speaker=speaker)) as booth:
-            booth.voice.per_word_s = 0.4
-            booth.llm.replies = ["One two three four five six. Seven eight nine ten."]
+        async with opened(Harness(speaker=speaker)) as harness:
+            harness.voice.per_word_s = 0.4
+            harness.llm.replies = ["One two three four five six. Seven eight nine ten."]
 
             async def pull_the_plug() -> None:
-                await booth.until(Stage.SPEAKING, PATIENCE_S)
+                await harness.until(Stage.SPEAKING, PATIENCE_S)
                 await until(lambda: sound.speaker.playback().position > 0)
                 server.kill()
 
             async with asyncio.TaskGroup() as group:
                 group.create_task(pull_the_plug())
-                ended = await booth.ask("count", PATIENCE_S)
+                ended = await harness.ask("count", PATIENCE_S)
         assert ended.outcome is Outcome.COMPLETED and ended.heard == ended.reply
         assert ended.marks.played is not None
         await until(lambda: sound.speaker.fault)
@@ -305,11 +305,11 @@ async def test_a_visitor_who_stops_speaking_is_answered_through_a_live_microphon
     detector.warm()
     async with sounding(STAGE, f"Monitor of {STAGE}", Audio(high_pass=True, noise_suppression=1)) as sound:
         audio = structs.replace(QUICK, end_of_speech=True, max_hold_s=30.0)
-        async with opened(Booth(microphone=sound.microphone, detector=detector, audio=audio)) as booth:
-            request = booth.loop.press("visitor")
-            await booth.until(Stage.LISTENING, PATIENCE_S)
+        async with opened(Harness(microphone=sound.microphone, detector=detector, audio=audio)) as harness:
+            request = harness.loop.press("visitor")
+            await harness.until(Stage.LISTENING, PATIENCE_S)
             assert await play(sound.speaker, HEARING_RATE, voice)
-            ended, _ = await booth.end_of(request, PATIENCE_S)
+            ended, _ = await harness.end_of(request, PATIENCE_S)
         assert ended.outcome is Outcome.COMPLETED and ended.transcript
         assert ended.marks.release is not None and ended.marks.release < 29_000
 

@@ -13,10 +13,10 @@ import pytest
 
 from supervisors.health.probes import free_port
 from supervisors.kernel import TOKEN_VARIABLE
-from tests.bench.supervision import census, chaos
-from tests.bench.supervision.census import MARK
+from tests.bench.supervision import chaos, process_scan
 from tests.bench.supervision.chaos import FLAGS, House, Shows, Step, Tally, plan, rampage
 from tests.bench.supervision.engines import Engine, engines
+from tests.bench.supervision.process_scan import MARK
 from tests.bench.supervision.reports import ear
 
 HOMES, WINDOW_S = 3, 3.0
@@ -94,9 +94,9 @@ async def test_a_service_that_is_there_twice_is_counted_once(house: House) -> No
     try:
         due = time.monotonic() + 5
         while not house.tally.duplicates and time.monotonic() < due:
-            house._count_twins(await asyncio.to_thread(house.show.census), "now")
-        house._count_twins(house.show.census(), "again")
-        assert house.tally.duplicates == 1, census.census(house.show.mark)
+            house._count_twins(await asyncio.to_thread(house.show.scan), "now")
+        house._count_twins(house.show.scan(), "again")
+        assert house.tally.duplicates == 1, process_scan.scan(house.show.mark)
     finally:
         second.kill()
         second.wait()

@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from profiles.home import CHECKOUT
-from tests.bench.supervision import chaos, duel, rivals
-from tests.bench.supervision.contestants import Contestant, Ours
-from tests.bench.supervision.duel import Adoptions, percentile
+from tests.bench.supervision import chaos, comparison, peer_programs
+from tests.bench.supervision.comparison import Adoptions, percentile
 from tests.bench.supervision.engines import engines
+from tests.bench.supervision.peers import Ours, Peer
 from tests.bench.supervision.reports import ear
 
 KILLS, HOMES, ROUNDS = 1000, 4, 20
@@ -56,38 +56,40 @@ Figures = dict[str, Any]
 
 async def side_by_side(folder: Path, rounds: int, rng: random.Random) -> tuple[Figures, Adoptions]:
     """What was measured of each, by name; or why there is nothing, as a string. `engine_start_ms` stands for itself."""
-    environment = folder / "rivals"
-    missing = await rivals.install(environment)
+    environment = folder / "peer_programs"
+    missing = await peer_programs.install(environment)
     async with AsyncExitStack() as stack:
-        contestants: list[Contestant] = []
-        for kind in (Ours, rivals.Supervisord, rivals.Circus):
+        peers: list[Peer] = []
+        for kind in (Ours, peer_programs.Supervisord, peer_programs.Circus):
             if kind is Ours or not missing:
                 path = folder / f"{kind.name}.sock"
                 heard = await stack.enter_async_context(ear(path))
                 place, group = folder / kind.name, engines(**FLAGS)
-                made: Contestant = (
+                made: Peer = (
                     Ours(place, group, path, heard, WINDOW_S)
                     if kind is Ours
                     else kind(place, group, path, heard, environment)  # type: ignore[arg-type]
                 )
                 stack.push_async_callback(made.end)
-                contestants.append(made)
-        for one in contestants:
+                peers.append(made)
+        for one in peers:
             await one.start_and_serve()
-        out: Figures = {rival.name: f"not to be had: {missing}" for rival in (rivals.Supervisord, rivals.Circus)}
-        (times, alone), seed = await duel.crashes(contestants, rounds, rng), rng.random()
+        out: Figures = {
+            one.name: f"not to be had: {missing}" for one in (peer_programs.Supervisord, peer_programs.Circus)
+        }
+        (times, alone), seed = await comparison.crashes(peers, rounds, rng), rng.random()
         out["engine_start_ms"] = percentile(alone, 50)
-        stopped = {one.name: await duel.stops(one) for one in contestants}
-        for one in contestants:
-            left = await duel.same_kills(one, random.Random(seed))
-            out[one.name] = duel.figures(times[one.name], stopped[one.name], left)
-        ours = contestants[0]
+        stopped = {one.name: await comparison.stops(one) for one in peers}
+        for one in peers:
+            left = await comparison.same_kills(one, random.Random(seed))
+            out[one.name] = comparison.figures(times[one.name], stopped[one.name], left)
+        ours = peers[0]
         assert isinstance(ours, Ours)
-        return out, await duel.adoptions(ours)
+        return out, await comparison.adoptions(ours)
 
 
 def table(figures: Figures, adoptions: Adoptions) -> str:
-    names = (Ours.name, rivals.Supervisord.name, rivals.Circus.name)
+    names = (Ours.name, peer_programs.Supervisord.name, peer_programs.Circus.name)
     lines = [f"{'':<26}" + "".join(f"{name:>14}" for name in names)]
     for words, key, unit in _ROWS:
         cells = (figures[name].get(key) if isinstance(figures[name], dict) else None for name in names)
@@ -97,7 +99,7 @@ def table(figures: Figures, adoptions: Adoptions) -> str:
         f"{adoptions.kept} of {adoptions.of} engines kept"
     )
     lines.append(f"An engine that nobody supervises serves {figures['engine_start_ms']:.0f} ms after its launch.")
-    lines += [f"{kind.name}: {kind.setting}" for kind in (Ours, rivals.Supervisord, rivals.Circus)]
+    lines += [f"{kind.name}: {kind.setting}" for kind in (Ours, peer_programs.Supervisord, peer_programs.Circus)]
     lines += [f"{name}: {figures[name]}" for name in names if isinstance(figures[name], str)]
     return "\n".join(lines)
 
@@ -153,14 +155,14 @@ def main() -> None:
 
 
 def merged(measured: Figures, kept: Adoptions) -> Figures:
-    """Ours on top, the rivals below by name; one that could not be had is null, and `missing` says why."""
+    """Ours on top, the peer_programs below by name; one that could not be had is null, and `missing` says why."""
     own = measured.pop(Ours.name)
     out = {key: value for key, value in own.items() if key not in ("kills", "orphans", "duplicates", "wedged")}
     out["same_kills"] = {key: own[key] for key in ("kills", "orphans", "duplicates", "wedged")}
     out |= {"adopt_ms": percentile(kept.ms, 50), "adopt_p95_ms": percentile(kept.ms, 95)}
     out |= {"adopted": kept.kept, "adopted_of": kept.of}
     out["engine_start_ms"] = measured["engine_start_ms"]
-    for name in (rivals.Supervisord.name, rivals.Circus.name):
+    for name in (peer_programs.Supervisord.name, peer_programs.Circus.name):
         value = measured[name]
         out[name] = value if isinstance(value, dict) else None
         if isinstance(value, str):

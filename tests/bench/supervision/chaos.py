@@ -18,11 +18,11 @@ from msgspec import Struct
 
 from supervisors import kernel
 from supervisors.health.restart_policy import RestartRules
-from tests.bench.supervision import census
-from tests.bench.supervision.census import Found
-from tests.bench.supervision.contestants import Ours
-from tests.bench.supervision.duel import percentile
+from tests.bench.supervision import process_scan
+from tests.bench.supervision.comparison import percentile
 from tests.bench.supervision.engines import Engine, answerer, engines
+from tests.bench.supervision.peers import Ours
+from tests.bench.supervision.process_scan import Found
 from tests.bench.supervision.reports import Row, ear
 
 WEIGHTS = {"show": 1, "shim": 3, "engine": 4, "grandchild": 2}
@@ -132,7 +132,7 @@ class House:
         """False when there is nobody: between two lives of a service there is only the show."""
         number, status = MOODS.get(step.kind, signal.SIGKILL), self.show.statuses.get(step.service)
         fatal = step.kind not in MOODS or step.kind in FATAL
-        while victim := self._victim(step, await asyncio.to_thread(self.show.census)):
+        while victim := self._victim(step, await asyncio.to_thread(self.show.scan)):
             if kernel.signal_exactly(victim.proc, number):
                 self._remember(f"signal {number} for {victim}, token {victim.token}")
                 if fatal and victim.role in ("shim", "engine") and status is not None:
@@ -179,7 +179,7 @@ class House:
                 self._stale.clear()
                 return True
         self.tally.wedged += 1
-        found = self.show.census()
+        found = self.show.scan()
         self._tell(f"wedged: {self.show.statuses}; {', '.join(map(str, found))}", found)
         await self.show.end()
         self._stale.clear()
@@ -197,7 +197,7 @@ class House:
     async def _look(self) -> None:
         while True:
             await asyncio.sleep(LOOK_S)
-            found = await asyncio.to_thread(self.show.census)
+            found = await asyncio.to_thread(self.show.scan)
             strangers = set(self.show.orphans(found))
             for one in found:
                 kept = "kept by nobody" if one in strangers else "kept"
@@ -206,16 +206,16 @@ class House:
 
     async def _audit(self, when: str) -> None:
         """At a moment when all is well: nobody there but the show, and one tree for each service."""
-        found = await asyncio.to_thread(self.show.census)
+        found = await asyncio.to_thread(self.show.scan)
         self._count_twins(found, when)
         strangers = [one for one in self.show.orphans(found) if one not in self._counted]
         if not strangers:
             return
-        left = await census.gone(strangers, self.show.window_s + ORPHAN_GRACE_S)
+        left = await process_scan.gone(strangers, self.show.window_s + ORPHAN_GRACE_S)
         self._count_orphans([one for one in self.show.orphans(left) if one in left], when)
 
     def _count_twins(self, found: Sequence[Found], when: str) -> None:
-        for group in census.twins(found):
+        for group in process_scan.twins(found):
             if group not in self._twins:
                 self._twins.add(group)
                 self.tally.duplicates += 1
@@ -229,10 +229,10 @@ class House:
 
     async def _close(self, in_order: bool) -> None:
         """The last show stops, or is killed as well; after the window nothing may be left."""
-        found = await asyncio.to_thread(self.show.census)
+        found = await asyncio.to_thread(self.show.scan)
         await (self.show.ask_to_stop() if in_order else self.show.kill())
-        await census.gone(found, self.show.window_s + ORPHAN_GRACE_S + (BOUND_S if in_order else 0))
-        self._count_orphans(await asyncio.to_thread(self.show.census), "at the end")
+        await process_scan.gone(found, self.show.window_s + ORPHAN_GRACE_S + (BOUND_S if in_order else 0))
+        self._count_orphans(await asyncio.to_thread(self.show.scan), "at the end")
         await self.show.end()
 
     def _remember(self, what: str) -> None:

@@ -1,4 +1,4 @@
-"""The dummy servers that every contestant keeps alive, and how they are asked from outside."""
+"""The dummy servers that every peer keeps alive, and how they are asked from outside."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""What a supervisor says of its services, on a socket: for all contestants heard by the same ear and clock."""
+"""What a supervisor says of its services, on a socket: for all peers heard by the same ear and clock."""
 
 import asyncio
 import json

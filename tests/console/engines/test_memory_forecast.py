@@ -26,7 +26,7 @@ def test_a_card_whose_memory_is_not_told_is_not_a_full_one(
     card = GpuReading(key="0", name="MIG 1g.10gb", total=total, used=total, free=0)
     pool = SimpleNamespace(device=card, free=0, total=total)
     meters: Any = SimpleNamespace(
-        meter=SimpleNamespace(stale=False), ledger=SimpleNamespace(devices=[pool]), vram=lambda name: None
+        meter=SimpleNamespace(stale=False), accounting=SimpleNamespace(devices=[pool]), vram=lambda name: None
     )
     need = Estimate(ram_bytes=1000, peak_ram_bytes=1000, vram_bytes=10**9 if device == "gpu" else 0, source="formula")
     forecaster = Forecaster(Home(tmp_path), meters, lambda name: 0)

@@ -75,7 +75,7 @@ def test_where_the_driver_is_silent_the_load_tells() -> None:
     stage.read(gpu(7 * GB, blind=True))
     stage.read(gpu(8 * GB, blind=True))
     assert stage.meters.vram("llm") == 5 * GB
-    assert stage.meters.ledger and stage.meters.ledger.devices[0].inferred == {"llm"}
+    assert stage.meters.accounting and stage.meters.accounting.devices[0].inferred == {"llm"}
     stage.service("llm", ServiceState.BACKOFF)
     stage.read(gpu(3 * GB, blind=True))
     assert stage.meters.vram("llm") == 0
@@ -93,7 +93,7 @@ def test_both_of_a_swap_count_where_the_driver_is_silent() -> None:
     del stage.services["llm"]  # dismissed; the understudy is in office
     stage.read(gpu(5 * GB, blind=True))
     assert stage.meters.vram("llm") == 3 * GB
-    assert stage.meters.ledger and stage.meters.ledger.devices[0].others == 2 * GB
+    assert stage.meters.accounting and stage.meters.accounting.devices[0].others == 2 * GB
 
 
 def test_both_of_a_swap_count_where_it_tells() -> None:

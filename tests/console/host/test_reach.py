@@ -28,7 +28,7 @@ from console.host.stop_marks import StopMarks
 from console.show.endpoint_guard import EndpointGuard
 from console.tui.client.command_client import CommandClient
 from console.tui.client.show_connection import ShowConnection
-from devices.watch import SignalThread
+from devices.signal_thread import SignalThread
 from profiles.home import Home
 from supervisors import kernel
 from tests.support.bare_show import BareShow, bare_show, wait_for

@@ -21,7 +21,7 @@ from console.logbook.line import split_stamp
 from profiles.home import CHECKOUT
 from supervisors.crash.crash_report import folder
 from supervisors.shim.log_file import LogFile
-from tests.console.pictures.evening_logs import reports, stamp, write_logs
+from tests.console.pictures.recorded_logs import reports, stamp, write_logs
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import resvg_py
 
-from tests.console.pictures.evening_logs import write_logs
+from tests.console.pictures.recorded_logs import write_logs
 from tests.console.pictures.scenes import SCENES, draw
 from tests.console.pictures.screen_text import svg_of
 

@@ -15,7 +15,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from tests.console.pictures.evening_logs import write_logs
+from tests.console.pictures.recorded_logs import write_logs
 from tests.console.pictures.scenes import SCENES, draw
 from tests.console.pictures.screen_text import svg_of, text_of, told
 

@@ -16,7 +16,7 @@ import pytest
 from console.api.client import OperatorClient
 from console.api.commands import Interrupt, Press, Release
 from profiles.home import CHECKOUT
-from tests.support import patient_visitor
+from tests.support import scripted_caller
 from tests.support.kitty_pty import KittyPty, kitty
 from tests.support.real_show import RealShow, with_brief
 from tests.support.scripted.home import scripted_home
@@ -32,7 +32,7 @@ HELD_S = 0.4
 def show(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealShow]:
     home = with_brief(scripted_home(tmp_path_factory.mktemp("hold") / "home"))
     running = RealShow(home, "--rig", "quick", "--character", "brief")
-    running.program = str(patient_visitor.__file__)
+    running.program = str(scripted_caller.__file__)
     running.environment["PYTHONPATH"] = str(CHECKOUT)
     try:
         yield running.start()

@@ -12,7 +12,7 @@ from console.api import body_commands as body
 from console.tui.drawing.kitty_image import ERASE, StillScreen, drawn, draws, fitting
 from console.tui.widgets.questions import LeaveScreen
 from devices.camera.simulated import png
-from tests.console.tui.pages.rig_sight import quick, sight
+from tests.console.tui.pages.rig_driver import quick, sight
 
 __all__ = ["quick"]  # the fixture
 PICTURE = png(np.arange(64 * 48 * 3, dtype=np.uint8).reshape(48, 64, 3))

@@ -23,11 +23,11 @@ from console.tui.input.key_queue import KeyDone
 from console.tui.input.paste_detection import PasteDetector
 from console.tui.widgets.line_box import LineBox
 from console.tui.widgets.questions import LeaveScreen
-from tests.console.pictures.evening_logs import write_logs
+from tests.console.pictures.recorded_logs import write_logs
 from tests.console.pictures.rig_scenes import JAW
 from tests.console.pictures.scenes import Scene, StillLink, ended, settle
-from tests.console.tui.pages.rig_sight import Answering, quick
-from tests.console.tui.pages.rig_sight import sight as rig_sight
+from tests.console.tui.pages.rig_driver import Answering, quick
+from tests.console.tui.pages.rig_driver import sight as rig_sight
 from tests.console.tui.test_odd_terminals import screen
 from tests.support.tmux import needs_tmux
 

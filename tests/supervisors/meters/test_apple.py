@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from supervisors.meters.apple import AppleGpu, ask
-from supervisors.meters.ledger import draw_up
+from supervisors.meters.memory_accounting import allocate
 from supervisors.meters.readings import Machine, MeterReading
 
 RAM = Machine(ram_total=16 << 30, ram_available=10 << 30)
@@ -27,9 +27,9 @@ def test_one_pool() -> None:
 
 def test_a_services_share_of_it_is_that_of_its_ram() -> None:
     reading = MeterReading(at=0.0, machine=RAM, devices=AppleGpu(answer).read(0.0, RAM))
-    ledger = draw_up(reading, {"llm": {1}}, {"llm": 2 << 30}, {"apple:0": {"llm": 5 << 30}})
-    assert ledger.devices[0].services == ledger.ram.services == {"llm": 2 << 30}
-    assert ledger.devices[0].inferred == {"llm"}
+    accounting = allocate(reading, {"llm": {1}}, {"llm": 2 << 30}, {"apple:0": {"llm": 5 << 30}})
+    assert accounting.devices[0].services == accounting.ram.services == {"llm": 2 << 30}
+    assert accounting.devices[0].inferred == {"llm"}
 
 
 def test_tools_that_are_not_there() -> None:

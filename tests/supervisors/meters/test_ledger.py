@@ -6,7 +6,7 @@ import pytest
 
 from supervisors.meters.history import KEPT_S, MemoryHistory
 from supervisors.meters.inferred import InferredMemory
-from supervisors.meters.ledger import Ledger, Pool, draw_up
+from supervisors.meters.memory_accounting import MemoryAccounting, Pool, allocate
 from supervisors.meters.readings import GpuProcess, GpuReading, Machine, MeterReading
 
 GB = 1_000_000_000
@@ -40,12 +40,12 @@ def total(pool: Pool) -> int:
 
 def test_a_tree_has_what_all_its_processes_have() -> None:
     device = gpu(processes={1: 4, 2: 1, 3: 2, 9: 3})
-    ledger = draw_up(reading(device), {"llm": {1, 2}, "stt": {3, 4}, "tts": {5}}, {"tts": GB})
-    pool = ledger.devices[0]
+    accounting = allocate(reading(device), {"llm": {1, 2}, "stt": {3, 4}, "tts": {5}}, {"tts": GB})
+    pool = accounting.devices[0]
     assert pool.services == {"llm": 5 * GB, "stt": 2 * GB} and pool.others == 5 * GB and not pool.inferred
     assert (pool.free, pool.reserved, pool.used) == (11 * GB, GB, 12 * GB)
-    assert ledger.ram.services == {"tts": GB} and ledger.ram.others == 11 * GB
-    assert (ledger.vram("llm"), ledger.vram("tts")) == (5 * GB, 0)
+    assert accounting.ram.services == {"tts": GB} and accounting.ram.others == 11 * GB
+    assert (accounting.vram("llm"), accounting.vram("tts")) == (5 * GB, 0)
 
 
 def test_sums_are_true_whatever_is_read() -> None:
@@ -56,28 +56,28 @@ def test_sums_are_true_whatever_is_read() -> None:
         trees = {name: {dice.randrange(6) for _ in range(3)} for name in "abc"[: dice.randrange(4)]}
         guesses = {"g": {name: dice.randrange(20 * GB) for name in "abc"}}
         rss = {name: dice.randrange(20 * GB) for name in trees}
-        ledger = draw_up(reading(device), trees, rss, guesses)
-        for pool in (ledger.ram, *ledger.devices):
+        accounting = allocate(reading(device), trees, rss, guesses)
+        for pool in (accounting.ram, *accounting.devices):
             assert total(pool) == pool.total
             assert abs(pool.used - (device.used if pool.device else RAM.ram_used)) <= pool.total / 100
             assert min(pool.others, pool.free, *pool.services.values(), 0) >= 0
 
 
 def test_no_device_means_that_nobody_can_tell() -> None:
-    assert draw_up(reading(), {"llm": {1}}, {}).vram("llm") is None
-    assert draw_up(reading(gpu(lost=True)), {"llm": {1}}, {}).vram("llm") is None
+    assert allocate(reading(), {"llm": {1}}, {}).vram("llm") is None
+    assert allocate(reading(gpu(lost=True)), {"llm": {1}}, {}).vram("llm") is None
 
 
 def test_a_driver_that_tells_is_believed_and_a_difference_is_not() -> None:
-    ledger = draw_up(reading(gpu(processes={1: 4})), {"llm": {1}, "stt": {2}}, {}, {"g": {"llm": GB, "stt": GB}})
-    assert ledger.devices[0].services == {"llm": 4 * GB} and not ledger.devices[0].inferred
+    accounting = allocate(reading(gpu(processes={1: 4})), {"llm": {1}, "stt": {2}}, {}, {"g": {"llm": GB, "stt": GB}})
+    assert accounting.devices[0].services == {"llm": 4 * GB} and not accounting.devices[0].inferred
 
 
 def test_the_difference_stands_in_where_the_driver_does_not_tell() -> None:
     device = gpu(processes={1: None, 2: 1}, blind=True)
-    ledger = draw_up(reading(device), {"llm": {1}, "stt": {2}}, {}, {"g": {"llm": 6 * GB, "stt": 5 * GB}})
-    assert ledger.devices[0].services == {"llm": 6 * GB, "stt": GB} and ledger.devices[0].inferred == {"llm"}
-    assert total(ledger.devices[0]) == 24 * GB
+    accounting = allocate(reading(device), {"llm": {1}, "stt": {2}}, {}, {"g": {"llm": 6 * GB, "stt": 5 * GB}})
+    assert accounting.devices[0].services == {"llm": 6 * GB, "stt": GB} and accounting.devices[0].inferred == {"llm"}
+    assert total(accounting.devices[0]) == 24 * GB
 
 
 def test_what_went_while_it_loaded_is_its_own() -> None:
@@ -121,8 +121,8 @@ def test_noise_is_nobodys_and_a_lost_card_counts_for_nothing() -> None:
     assert deltas.shares() == {"g": {}}
 
 
-def ledger_at(at: float, used: float) -> Ledger:
-    return draw_up(reading(gpu(used), at=at), {}, {})
+def ledger_at(at: float, used: float) -> MemoryAccounting:
+    return allocate(reading(gpu(used), at=at), {}, {})
 
 
 def test_ten_minutes_are_remembered() -> None:
@@ -149,5 +149,5 @@ def test_a_sparkline_keeps_the_peaks() -> None:
 @pytest.mark.parametrize("device", [gpu(unified=True), gpu(lost=True)])
 def test_pools_that_are_the_machines_own_or_gone_are_no_vram(device: GpuReading) -> None:
     history = MemoryHistory()
-    history.note(draw_up(reading(device), {}, {}))
+    history.note(allocate(reading(device), {}, {}))
     assert history.moments[0].vram is None

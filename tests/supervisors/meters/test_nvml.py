@@ -6,7 +6,7 @@ import time
 import pytest
 
 from supervisors.meters import meter as meter_module
-from supervisors.meters.ledger import draw_up
+from supervisors.meters.memory_accounting import allocate
 from supervisors.meters.meter import MachineMeter
 from supervisors.meters.readings import CPU_MODE, GpuProcess, MeterReading
 from tests.supervisors.meters.conftest import GB, FakeNvml, card, running, until
@@ -34,11 +34,11 @@ async def test_the_sums_are_right(nvml: FakeNvml) -> None:
     nvml.says(card(20), card(5, name="Second"), f"process 0 {ME} {9 * GB}", f"process 0 1 {GB}", f"process 1 {ME} {GB}")
     async with running(quick()) as meter:
         reading = await until(meter, lambda r: len(r.devices) == 2)
-    ledger = draw_up(reading, {"llm": {ME}, "stt": set()}, {})
-    first = ledger.devices[0]
+    accounting = allocate(reading, {"llm": {ME}, "stt": set()}, {})
+    first = accounting.devices[0]
     assert first.services == {"llm": 9 * GB} and first.others == 11 * GB
-    assert ledger.vram("llm") == 10 * GB and ledger.vram("stt") == 0
-    for pool in ledger.devices:
+    assert accounting.vram("llm") == 10 * GB and accounting.vram("stt") == 0
+    for pool in accounting.devices:
         assert sum(pool.services.values()) + pool.others + pool.reserved + pool.free == pool.total
 
 
@@ -77,8 +77,8 @@ async def test_a_card_whose_memory_is_not_for_us_to_see_stays(nvml: FakeNvml, co
     (device,) = reading.devices
     assert (device.total, device.used, device.free, device.lost) == (0, 0, 0, False) and not reading.note
     assert (device.load_pct, device.temp_c, device.power_w) == (41.0, 66.0, 180.5)
-    ledger = draw_up(reading, {"llm": {ME}}, {})
-    assert ledger.vram("llm") is None and ledger.devices[0].share == 0.0
+    accounting = allocate(reading, {"llm": {ME}}, {})
+    assert accounting.vram("llm") is None and accounting.devices[0].share == 0.0
 
 
 @pytest.mark.parametrize("code", [15, 1, 16])

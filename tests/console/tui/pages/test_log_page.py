@@ -14,7 +14,7 @@ from console.tui.app.app import ConsoleApp
 from console.tui.pages.log.find_box import FindBox
 from console.tui.pages.log.page import LogPage
 from supervisors.shim.log_file import LogFile
-from tests.console.pictures.evening_logs import write_logs
+from tests.console.pictures.recorded_logs import write_logs
 from tests.console.pictures.scenes import Scene, StillLink, ended, settle, settle_logs
 
 

@@ -12,7 +12,7 @@ from console.tui.client import poller
 from console.tui.widgets.questions import ChoiceScreen
 from tests.console.pictures.model_scenes import CARDS, NARROW, QWEN, SMALL, SWAPPED, SWAPPING, UNLOADED, card
 from tests.console.pictures.scenes import settle
-from tests.console.tui.pages.models_sight import sight
+from tests.console.tui.pages.models_driver import sight
 
 
 @pytest.fixture(autouse=True)

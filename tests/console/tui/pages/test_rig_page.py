@@ -14,7 +14,7 @@ from console.tui.pages.rig.panels.sound_panel import SoundPanel
 from console.tui.pages.rig.wording import LINE, jaw_state
 from console.tui.widgets.questions import ChoiceScreen
 from tests.console.pictures.rig_scenes import FAULT, GONE, JAW, LEVELS, LIMP, STOPPED
-from tests.console.tui.pages.rig_sight import Answering, quick, sight
+from tests.console.tui.pages.rig_driver import Answering, quick, sight
 
 __all__ = ["quick"]  # the fixture
 

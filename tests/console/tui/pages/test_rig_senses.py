@@ -12,7 +12,7 @@ from console.tui.client import poller
 from console.tui.input.key_protocol import KeyReleased
 from console.tui.pages.rig.hold_repeat import PanHold
 from tests.console.pictures.rig_scenes import BARE, CLIPPED, FAULT, LEVELS, STOPPED
-from tests.console.tui.pages.rig_sight import Answering, quick, sight
+from tests.console.tui.pages.rig_driver import Answering, quick, sight
 
 __all__ = ["quick"]  # the fixture
 

@@ -6,7 +6,7 @@ from console.api import body_commands as body
 from console.api import commands as cmd
 from console.tui.widgets.questions import ChoiceScreen
 from tests.console.pictures.rig_scenes import JAW, LIMP
-from tests.console.tui.pages.rig_sight import Answering, RigSight, quick, sight
+from tests.console.tui.pages.rig_driver import Answering, RigSight, quick, sight
 
 __all__ = ["quick"]  # the fixture
 

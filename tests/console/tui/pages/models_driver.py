@@ -14,7 +14,7 @@ from console.tui.client.command_client import CommandClient
 from console.tui.pages.models.page import ModelsPage
 from tests.console.pictures.model_scenes import CARDS, CPU_ONLY, Row
 from tests.console.pictures.scenes import settle
-from tests.console.tui.sight import Sight, opened
+from tests.console.tui.page_driver import Sight, opened
 
 
 class Answering(CommandClient):

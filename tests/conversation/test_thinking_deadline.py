@@ -12,7 +12,7 @@ from msgspec import structs
 from clients.openai_chat import OpenAIChat
 from conversation.stages import Outcome, Stage
 from profiles.schema import CannedLines
-from tests.conversation.booth import PATIENT, Booth, opened
+from tests.conversation.harness import PATIENT, Harness, opened
 from tests.fakes.http_server import Asked, head, serving
 
 SHORT = structs.replace(PATIENT, first_token_s=0.8, next_token_s=0.8, waiting_s=20.0, filler_s=0.1, thinking_s=5.0)
@@ -68,12 +68,12 @@ class Slow:
 
 
 @asynccontextmanager
-async def asking(server: Slow, pid: int | None = None, **deadlines: float) -> AsyncIterator[Booth]:
-    async with opened(Booth(deadlines=structs.replace(SHORT, **deadlines))) as booth, serving(server) as (url, _):
+async def asking(server: Slow, pid: int | None = None, **deadlines: float) -> AsyncIterator[Harness]:
+    async with opened(Harness(deadlines=structs.replace(SHORT, **deadlines))) as harness, serving(server) as (url, _):
         client = OpenAIChat("llm", url)
         client.pid = pid
-        booth.engines.the_llm = client
-        yield booth
+        harness.engines.the_llm = client
+        yield harness
         server.over.set()
         await client.aclose()
         await asyncio.sleep(0.05)
@@ -92,27 +92,27 @@ async def asking(server: Slow, pid: int | None = None, **deadlines: float) -> As
     ids=["no bytes", "headers alone", "comments", "empty deltas", "empty words", "reasoning"],
 )
 async def test_one_that_loads_or_reasons_is_waited_for(server: Callable[[], Slow]) -> None:
-    async with asking(server()) as booth:
-        ended = await booth.ask(within_s=15)
+    async with asking(server()) as harness:
+        ended = await harness.ask(within_s=15)
         assert (ended.outcome, ended.message) == (Outcome.COMPLETED, "")
         assert ended.reply.endswith("I am fine.") and ended.reply.startswith(WAITING)
-        assert [m.content for m in booth.history.messages()] == ["who are you?", "I am fine."]
+        assert [m.content for m in harness.history.messages()] == ["who are you?", "I am fine."]
         assert ended.marks.first_audio is not None and ended.marks.first_audio > LOADS_S * 900, "a filler is no answer"
-        again = await booth.ask(within_s=15)
+        again = await harness.ask(within_s=15)
         assert (again.outcome, again.reply) == (Outcome.COMPLETED, "I am fine."), "the next turn is as usual"
 
 
 async def test_thoughts_within_the_words_are_covered_too() -> None:
-    async with asking(Slow(loads_s=0.0)) as booth:
-        booth.llm.replies, booth.llm.gap_s = ["<think>" + "hm " * 60 + "</think>I am fine."], 0.02
-        booth.engines.the_llm = booth.llm
-        ended = await booth.ask(within_s=15)
+    async with asking(Slow(loads_s=0.0)) as harness:
+        harness.llm.replies, harness.llm.gap_s = ["<think>" + "hm " * 60 + "</think>I am fine."], 0.02
+        harness.engines.the_llm = harness.llm
+        ended = await harness.ask(within_s=15)
     assert ended.outcome is Outcome.COMPLETED and ended.reply.startswith(WAITING) and ended.reply.endswith("I am fine.")
 
 
 async def test_one_that_gives_no_sign_of_life_has_its_deadline() -> None:
-    async with asking(Slow(headers=False, healthy=False, loads_s=60)) as booth:
-        ended = await booth.ask(within_s=15)
+    async with asking(Slow(headers=False, healthy=False, loads_s=60)) as harness:
+        ended = await harness.ask(within_s=15)
     assert (ended.outcome, ended.stage) == (Outcome.FAILED, Stage.THINKING)
     assert "nothing came for 0.8 s, and it gave no sign of life" in ended.message
     assert "smaller model" not in ended.message
@@ -124,28 +124,28 @@ SIGNS = [(b"", "signs of life for 1 s"), (line(reasoning_content="h"), "reason")
 
 @pytest.mark.parametrize(("sign", "word"), SIGNS, ids=["healthy", "reasons"])
 async def test_even_a_lively_one_is_not_waited_for_for_ever(sign: bytes, word: str) -> None:
-    async with asking(Slow(sign, loads_s=60), waiting_s=1.0) as booth:
-        ended = await booth.ask(within_s=15)
+    async with asking(Slow(sign, loads_s=60), waiting_s=1.0) as harness:
+        ended = await harness.ask(within_s=15)
     assert ended.outcome is Outcome.FAILED and word in ended.message and ended.reply.endswith("Trouble line.")
 
 
 async def test_a_press_ends_the_wait_and_a_filler_is_never_remembered() -> None:
-    async with asking(Slow(loads_s=60)) as booth:
+    async with asking(Slow(loads_s=60)) as harness:
         async with asyncio.TaskGroup() as tasks:
-            asked = tasks.create_task(booth.ask(within_s=15))
-            await booth.until(Stage.SPEAKING)
-            assert booth.loop.interrupt()
+            asked = tasks.create_task(harness.ask(within_s=15))
+            await harness.until(Stage.SPEAKING)
+            assert harness.loop.interrupt()
         assert asked.result().outcome is Outcome.INTERRUPTED
-        assert booth.history.messages() == []
-        assert (await booth.ask(within_s=15)).reply == "I am fine."
+        assert harness.history.messages() == []
+        assert (await harness.ask(within_s=15)).reply == "I am fine."
 
 
 @pytest.mark.parametrize(("code", "outcome"), [("while True: pass", Outcome.COMPLETED), ("input()", Outcome.FAILED)])
 async def test_a_server_of_ours_must_compute_for_health_alone_says_little(code: str, outcome: Outcome) -> None:
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdin=asyncio.subprocess.PIPE)
     try:
-        async with asking(Slow(loads_s=4.0), process.pid, first_token_s=1.5) as booth:
-            ended = await booth.ask(within_s=30)
+        async with asking(Slow(loads_s=4.0), process.pid, first_token_s=1.5) as harness:
+            ended = await harness.ask(within_s=30)
     finally:
         process.kill()
         await process.wait()
@@ -174,12 +174,12 @@ async def test_one_of_somebody_else_that_cannot_answer_meanwhile_is_seen_to_comp
 
 
 async def test_no_filler_where_none_is_wanted() -> None:
-    async with asking(Slow(), filler_s=0.0) as booth:
-        assert (await booth.ask(within_s=15)).reply == "I am fine."
+    async with asking(Slow(), filler_s=0.0) as harness:
+        assert (await harness.ask(within_s=15)).reply == "I am fine."
 
 
 async def test_a_long_wait_hears_several_of_them_and_none_twice() -> None:
-    async with asking(Slow(loads_s=2.0)) as booth:
-        ended = await booth.ask(within_s=15)
+    async with asking(Slow(loads_s=2.0)) as harness:
+        ended = await harness.ask(within_s=15)
     said = ended.reply.removesuffix("I am fine.").strip()
     assert 2 <= sum(said.count(w) for w in WAITING) == sum(w in said for w in WAITING)

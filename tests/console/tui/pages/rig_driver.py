@@ -16,7 +16,7 @@ from console.tui.client import poller
 from console.tui.client.command_client import CommandClient
 from console.tui.pages.rig.page import RigPage
 from tests.console.pictures.rig_scenes import BODY, JAW, PREFLIGHT, Row
-from tests.console.tui.sight import Sight, opened
+from tests.console.tui.page_driver import Sight, opened
 
 _TRAVEL = ("closed_us", "open_us", "rest_us", "trim_us", "look_ahead_ms")
 

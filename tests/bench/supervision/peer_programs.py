@@ -9,8 +9,8 @@ from pathlib import Path
 
 from uv import find_uv_bin
 
-from tests.bench.supervision.contestants import GRACE_S, Contestant
 from tests.bench.supervision.engines import Engine
+from tests.bench.supervision.peers import GRACE_S, Peer
 from tests.bench.supervision.reports import Ear, Row
 
 PINS = ("supervisor==4.3.0", "circus==0.19.0")
@@ -63,7 +63,7 @@ async def install(folder: Path) -> str:
     return ""
 
 
-class Supervisord(Contestant):
+class Supervisord(Peer):
     name = "supervisord"
     setting = "autorestart=true startsecs=0 stopasgroup killasgroup stopwaitsecs=1, an event listener"
 
@@ -95,7 +95,7 @@ class Supervisord(Contestant):
         )
 
 
-class Circus(Contestant):
+class Circus(Peer):
     name = "circus"
     setting = "check_delay=0.1 (default 5) respawn stop_children graceful_timeout=1 warmup_delay=0, its zmq events"
 

@@ -43,7 +43,7 @@ QUICK = Audio(tail_ms=0, pre_roll_ms=300, max_hold_s=5.0)
 PATIENT = Deadlines(transcribing_s=1.0, first_token_s=1.0, next_token_s=1.0, first_pcm_s=1.0, thinking_s=2.0)
 
 
-class Booth:
+class Harness:
     """Ask it, press its button, read its events."""
 
     def __init__(
@@ -118,19 +118,19 @@ class Booth:
 
 
 @asynccontextmanager
-async def opened(booth: Booth) -> AsyncIterator[Booth]:
+async def opened(harness: Harness) -> AsyncIterator[Harness]:
     """The loop runs inside; afterwards no task may be left."""
     before = asyncio.all_tasks()
     try:
-        if isinstance(booth.speaker, TappedSpeaker):
-            booth.speaker.__enter__()
-        booth.player.open()
+        if isinstance(harness.speaker, TappedSpeaker):
+            harness.speaker.__enter__()
+        harness.player.open()
         async with asyncio.TaskGroup() as group:
-            running = group.create_task(booth.loop.run())
+            running = group.create_task(harness.loop.run())
             await asyncio.sleep(0)
-            yield booth
+            yield harness
             running.cancel()
     finally:
-        if isinstance(booth.speaker, TappedSpeaker):
-            booth.speaker.__exit__(None, None, None)
+        if isinstance(harness.speaker, TappedSpeaker):
+            harness.speaker.__exit__(None, None, None)
     assert asyncio.all_tasks() - before == set()

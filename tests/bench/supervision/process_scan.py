@@ -1,4 +1,4 @@
-"""Who lives, of all that one contestant has ever started: found by a mark in the environment, known by its birth."""
+"""Who lives, of all that one peer has ever started: found by a mark in the environment, known by its birth."""
 
 import asyncio
 import os
@@ -57,7 +57,7 @@ class Found(Struct, frozen=True, eq=False):
         return f"{self}: born at tick {self.proc.started}, token {self.token or '-'}, gone by now"
 
 
-def census(mark: str) -> list[Found]:
+def scan(mark: str) -> list[Found]:
     """All living processes with this mark; what they forked and what was orphaned inherits it."""
     found = []
     for process in psutil.process_iter():
@@ -111,12 +111,12 @@ async def gone(found: Collection[Found], within_s: float) -> list[Found]:
 
 def end(mark: str) -> int:
     """Kill all of them, however many times they come back; returns how many there were at first."""
-    first = census(mark)
+    first = scan(mark)
     found, due = first, time.monotonic() + 5
     while found and time.monotonic() < due:
         # Those that start the others come first, lest they be started again.
         for one in sorted(found, key=lambda one: one.role != "other"):
             kernel.signal_exactly(one.proc, 9)
         time.sleep(0.02)
-        found = census(mark)
+        found = scan(mark)
     return len(first)

@@ -1,4 +1,4 @@
-"""The same to each of the contestants in turn, so that a slow moment of the machine is a slow moment for all."""
+"""The same to each of the peers in turn, so that a slow moment of the machine is a slow moment for all."""
 
 import asyncio
 import random
@@ -9,10 +9,10 @@ from typing import Any
 from msgspec import Struct
 
 from supervisors import kernel
-from tests.bench.supervision import census
-from tests.bench.supervision.census import Found
-from tests.bench.supervision.contestants import Contestant, Ours
+from tests.bench.supervision import process_scan
 from tests.bench.supervision.engines import Engine, engines, served_by_another
+from tests.bench.supervision.peers import Ours, Peer
+from tests.bench.supervision.process_scan import Found
 
 SEEN_S, SERVING_S, STOP_S = 5.0, 10.0, 6.0
 STOPS, ADOPTIONS = 3, 5
@@ -31,25 +31,23 @@ class Times(Struct):
     """Not seen, or not serving, within the bound."""
 
 
-async def crashes(
-    contestants: Sequence[Contestant], rounds: int, rng: random.Random
-) -> tuple[dict[str, Times], list[float]]:
+async def crashes(peers: Sequence[Peer], rounds: int, rng: random.Random) -> tuple[dict[str, Times], list[float]]:
     """By name; and what a start takes that nobody supervises.
 
     Interleaved; the pause before a kill is random, for who looks once a period must be hit at any point of it.
     """
     alone = []
-    out = {one.name: Times({kind: [] for kind in KINDS}, {kind: [] for kind in KINDS}) for one in contestants}
+    out = {one.name: Times({kind: [] for kind in KINDS}, {kind: [] for kind in KINDS}) for one in peers}
     for _ in range(rounds):
         for number, kind in enumerate(KINDS):
-            for one in contestants:
+            for one in peers:
                 await asyncio.sleep(rng.uniform(0.2, 0.7))
                 await _crash(one, one.engines[number], kind, out[one.name])
         alone.append(await _own_start())
     return out, alone
 
 
-async def _crash(one: Contestant, engine: Engine, kind: str, times: Times) -> None:
+async def _crash(one: Peer, engine: Engine, kind: str, times: Times) -> None:
     victim = await one.server(engine)
     if victim is None:
         times.late += 1
@@ -86,19 +84,19 @@ class Stops(Struct):
     left: int = 0
 
 
-async def stops(one: Contestant) -> Stops:
+async def stops(one: Peer) -> Stops:
     """TERM for the supervisor until all that it ever started has gone; it is up before, and down afterwards."""
     out = Stops([])
     for number in range(STOPS):
         if number:
             await one.start_and_serve()
-        everybody = await asyncio.to_thread(one.census)
+        everybody = await asyncio.to_thread(one.scan)
         began = time.monotonic()
         await one.ask_to_stop()
-        left = await census.gone(everybody, STOP_S)
+        left = await process_scan.gone(everybody, STOP_S)
         if not left:
             out.ms.append(1000 * (time.monotonic() - began))
-        out.left += len(await asyncio.to_thread(one.census))
+        out.left += len(await asyncio.to_thread(one.scan))
         await one.end()
     return out
 
@@ -112,7 +110,7 @@ class Leavings(Struct):
     wedged: int = 0
 
 
-async def same_kills(one: Contestant, rng: random.Random) -> Leavings:
+async def same_kills(one: Peer, rng: random.Random) -> Leavings:
     """Engines, grandchildren and the supervisor itself, which is started again at once; in the same order for all."""
     out, twins = Leavings(), set[frozenset[Found]]()
     plan = list(SAME_KILLS)
@@ -126,23 +124,23 @@ async def same_kills(one: Contestant, rng: random.Random) -> Leavings:
             out.wedged += 1
         due = time.monotonic() + 0.5
         while time.monotonic() < due:
-            twins.update(census.twins(await asyncio.to_thread(one.census)))
+            twins.update(process_scan.twins(await asyncio.to_thread(one.scan)))
             await asyncio.sleep(0.05)
     await asyncio.sleep(SETTLE_S)
     out.duplicates = len({next(iter(group)).port for group in twins})  # services, for a twin may flap
-    out.orphans = len(one.orphans(await asyncio.to_thread(one.census)))
+    out.orphans = len(one.orphans(await asyncio.to_thread(one.scan)))
     await one.end()
     return out
 
 
-async def _kill(one: Contestant, kind: str, engine: Engine) -> None:
+async def _kill(one: Peer, kind: str, engine: Engine) -> None:
     if kind == "supervisor":
         await one.kill()
         await one.start()
         await asyncio.sleep(SETTLE_S)  # it may take its time to find out that a port is taken
         return
     victim = await one.server(engine)
-    found = await asyncio.to_thread(one.census)
+    found = await asyncio.to_thread(one.scan)
     if kind == "grandchild":
         parents = {f.proc.pid for f in found if f.role == "engine"}
         victim = next((f.proc for f in found if f.role == "grandchild" and f.proc.parent in parents), victim)
@@ -150,7 +148,7 @@ async def _kill(one: Contestant, kind: str, engine: Engine) -> None:
         kernel.signal_exactly(victim, 9)
 
 
-async def _all_serve(one: Contestant) -> bool:
+async def _all_serve(one: Peer) -> bool:
     answers = await asyncio.gather(*(served_by_another(engine.port, None, SERVING_S) for engine in one.engines))
     return None not in answers
 

@@ -15,9 +15,9 @@ import msgspec
 from profiles.home import CHECKOUT
 from supervisors import kernel
 from supervisors.health.restart_policy import RestartRules
-from tests.bench.supervision import census
-from tests.bench.supervision.census import MARK, Found
+from tests.bench.supervision import process_scan
 from tests.bench.supervision.engines import Engine, answerer, served_by_another
+from tests.bench.supervision.process_scan import MARK, Found
 from tests.bench.supervision.reports import Ear, Row
 from tests.bench.supervision.stand_in import Order, forget
 
@@ -25,7 +25,7 @@ GRACE_S = 1.0
 START_S = 20.0
 
 
-class Contestant(ABC):
+class Peer(ABC):
     """One supervisor with its engines in a folder of its own."""
 
     name: str
@@ -80,17 +80,17 @@ class Contestant(ABC):
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
 
-    def census(self) -> list[Found]:
-        return census.census(self.mark)
+    def scan(self) -> list[Found]:
+        return process_scan.scan(self.mark)
 
     def orphans(self, found: Sequence[Found]) -> list[Found]:
         """Those that nobody keeps any more."""
-        kept = census.trees([self.process.pid]) if self.process else set()
+        kept = process_scan.trees([self.process.pid]) if self.process else set()
         return [one for one in found if one.proc.pid not in kept]
 
     async def end(self) -> int:
         """Whatever happened, nothing of it stays; returns how many had to be killed."""
-        killed = await asyncio.to_thread(census.end, self.mark)
+        killed = await asyncio.to_thread(process_scan.end, self.mark)
         if self.process is not None:
             await self.process.wait()
             self.process = None
@@ -102,7 +102,7 @@ class Contestant(ABC):
         return kernel.read_proc(pid) if pid else None
 
 
-class Ours(Contestant):
+class Ours(Peer):
     name = "galactus"
     setting = "restart at once (good_s 0), stop_grace_s 1"
     rules = RestartRules(base_s=0.02, cap_s=0.5, good_s=0.0, most=0)
@@ -131,7 +131,7 @@ class Ours(Contestant):
     def orphans(self, found: Sequence[Found]) -> list[Found]:
         """A shim that the show has adopted is nobody's child, but the show knows it."""
         shims = [pid for status in self.statuses.values() if (pid := status["shim_pid"])]
-        kept = census.trees([*shims, *([self.process.pid] if self.process else [])])
+        kept = process_scan.trees([*shims, *([self.process.pid] if self.process else [])])
         return [one for one in found if one.proc.pid not in kept]
 
     @property

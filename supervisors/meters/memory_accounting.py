@@ -34,7 +34,7 @@ class Pool(Struct, frozen=True, kw_only=True):
         return 1 - self.free / self.total if self.total else 0.0
 
 
-class Ledger(Struct, frozen=True, kw_only=True):
+class MemoryAccounting(Struct, frozen=True, kw_only=True):
     """`ram` and the pools of devices whose memory is unified overlap: they must not be added."""
 
     at: float
@@ -47,12 +47,12 @@ class Ledger(Struct, frozen=True, kw_only=True):
         return sum(pool.services.get(service, 0) for pool in pools) if pools else None
 
 
-def draw_up(
+def allocate(
     reading: MeterReading,
     trees: Mapping[str, Collection[int]],
     rss: Shares,
     inferred: Mapping[str, Shares] | None = None,
-) -> Ledger:
+) -> MemoryAccounting:
     """`trees`: the processes of each service's whole tree; `rss`: what these have in RAM; `inferred`: for devices that
     do not tell who has what, by their keys, what the services are thought to have; where all is one pool, it is `rss`.
     """
@@ -62,7 +62,7 @@ def draw_up(
         device.key: rss if device.unified else (inferred or {}).get(device.key, {}) for device in reading.devices
     }
     pools = [_device(device, trees, guesses[device.key]) for device in reading.devices]
-    return Ledger(at=reading.at, ram=ram, devices=tuple(pools))
+    return MemoryAccounting(at=reading.at, ram=ram, devices=tuple(pools))
 
 
 def _device(device: GpuReading, trees: Mapping[str, Collection[int]], inferred: Shares) -> Pool:
