@@ -211,9 +211,9 @@ class DeviceSupervisor(Generic[D]):
         if self._stop or not self._stands_still(device):
             return
         why = f"the {self.role} stands still; it is looked for"
+        self._miss(why)  # first: who sees that it is gone must find the reason as well
         self.device = None
         self._take(None)
-        self._miss(why)
         self._tell(device.name, "fault", why)
         self._put_away(device)
 
