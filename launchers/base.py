@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Literal, TypeVar
 
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.inspect import type_info
 from msgspec.structs import replace
 
@@ -19,18 +19,18 @@ from clients.http import RemoteServer
 from conversation.errors import ConversationError
 from conversation.ports import Message
 from launchers.access import access
+from launchers.context import LauncherContext
 from launchers.errors import FetchError
 from launchers.load_flags import LoadFlags
 from launchers.reported_memory import ModelMemory
 from launchers.runtime import openmp
-from launchers.runtime.environments import Environments
+from launchers.runtime.engine_key import VARIABLE
 from launchers.runtime.probe_binary import ended_by_others, fault, of_end
 from launchers.store.file_check import any_fault
-from launchers.store.model_store import ModelStore
 from launchers.store.progress import OnProgress, Progress
 from profiles.address import address
 from profiles.errors import ProfileError
-from profiles.home import PROGRAM, Home
+from profiles.home import PROGRAM
 from profiles.loader import role_of
 from profiles.plain_words import complaint
 from profiles.schema import Character, Engine, OptionValue, Role
@@ -42,20 +42,6 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _OTHER_BINARY = 'install one for this machine, or say binary = "auto" under [engines.{}]'
 _OTHER_WEIGHTS = "take another model, or correct this one in profiles/models.toml of your data folder"
 C = TypeVar("C", bound=Client)
-
-
-class LauncherContext(Struct, frozen=True):
-    """What launchers share: where things are, and who fetches them."""
-
-    home: Home
-    store: ModelStore
-    environments: Environments
-    fit: set[str] = field(default_factory=set)
-    """Programs of the machine that have answered; what fails afterwards is not their build."""
-    unfit: set[str] = field(default_factory=set)
-    """Those that were found and are of no use here: not tried again as long as the show lives."""
-    withheld: set[str] = field(default_factory=set)
-    """Variables in which the rig has keys for somebody else's servers: no engine of ours inherits them."""
 
 
 class Requirement(Struct, frozen=True):
@@ -74,6 +60,8 @@ class BaseLauncher(ABC):
     """Name of the server of ours: `launchers/engines/<script>.py`."""
     binary: ClassVar[str] = ""
     """A server program that is preferred where it is found."""
+    openness: ClassVar[str] = "it knows no key: every program and web page on this machine can use it"
+    """What `check` says of that program, because it listens on loopback."""
     options: ClassVar[Mapping[str, OptionValue]] = {}
     """What `[engines.X.options]` may say, with defaults; their types are checked."""
     catalogued: ClassVar[bool] = True
@@ -220,14 +208,16 @@ class BaseLauncher(ABC):
         """How to start it. Raises FetchError if a weight file is not what was verified."""
         weights = self.workshop.store.path(self.model) if self.model else None
         if self._binary is not None:
-            return Command((self._binary, *self.binary_arguments(port, weights)), nice=self.settings.nice)
+            key = self.workshop.key.variables(self.key_variable())
+            return Command((self._binary, *self.binary_arguments(port, weights)), env=key, nice=self.settings.nice)
         python = self.workshop.environments.python(self.script)
         if python is None:
             raise FetchError(f"the environment of {self.script} is not there; start the show again")
         script = self.workshop.environments.script(self.script)
         arguments = ("--host", "127.0.0.1", "--port", str(port), *self.script_arguments(weights))
         argv = (str(python), "-I", str(script), *arguments)
-        return Command(argv, env=openmp.variables(self.workshop.home), nice=self.settings.nice)
+        variables = openmp.variables(self.workshop.home) | self.workshop.key.variables(VARIABLE)
+        return Command(argv, env=variables, nice=self.settings.nice)
 
     @abstractmethod
     def script_arguments(self, weights: Path | None) -> tuple[str, ...]:
@@ -237,14 +227,20 @@ class BaseLauncher(ABC):
         """For the program found on the machine."""
         raise NotImplementedError(f"{self.name} has no program of its own")
 
+    def key_variable(self) -> str:
+        """In which that program finds the key that it asks for; "" if it knows none."""
+        return ""
+
     @abstractmethod
     def connect(self, base_url: str) -> Client:
         """A client; nothing is sent yet."""
 
     def introduced(self, client: C) -> C:
-        """A client of somebody else's server knows so."""
+        """A client of a remote server knows so; one of ours has our key."""
         if self.theirs is not None:
             client.belongs_to(self.theirs)
+        elif key := self.workshop.key.header:
+            client.http.headers["Authorization"] = key.reveal()
         return client
 
     @abstractmethod

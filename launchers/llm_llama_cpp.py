@@ -31,6 +31,7 @@ _OTHERS = 512 * 1024 * 1024
 class Launcher(ModelLauncher):
     script = "llm_xllamacpp"
     binary = "llama-server"
+    openness = "it wants the show's key, but tells web pages that it runs, and in older versions with which model"
     options = {"batch": 128, "gpu_layers": -1}
     """batch: tokens per prefill step; smaller hears a cancel sooner. gpu_layers: -1 = as many as fit."""
     endpoints = ("/v1/chat/completions", "/chat/completions", "/v1/completions", "/v1/models", "/v1")
@@ -53,12 +54,19 @@ class Launcher(ModelLauncher):
         """A `binary` that is a python is asked for llama-cpp-python's server, whose flags are its own."""
         where = ("--host", "127.0.0.1", "--port", str(port))
         layers, batch, threads = str(self._layers), str(self.option("batch")), self.threads()
-        if Path(self.settings.binary).name.startswith("python"):
+        if self._python:
             flags = ("--n_ctx", str(self.settings.context), "--n_threads", threads, "--n_batch", batch)
             return ("-m", "llama_cpp.server", "--model", str(weights), *where, *flags, "--n_gpu_layers", layers)
         gpu = () if layers == "-1" else ("-ngl", layers)
         sizes = ("-c", str(self.settings.context), "-t", threads, "-b", batch, "-np", "1")
         return ("-m", str(weights), *where, *sizes, *gpu, "--jinja", "--metrics")
+
+    @property
+    def _python(self) -> bool:
+        return Path(self.settings.binary).name.startswith("python")
+
+    def key_variable(self) -> str:
+        return "API_KEY" if self._python else "LLAMA_API_KEY"
 
     def memory_flags(self) -> LoadFlags:
         """Our own server keeps 512 MiB of prompts (its `--cache-ram`), llama-server 8 GiB unless told otherwise."""

@@ -146,7 +146,7 @@ class Launcher(ModelLauncher):
         if self.settings.launch == "process":
             if self._found_binary() is None:
                 return [Requirement("missing", "no program ollama on the PATH", ollama_server.INSTALL)]
-            found = Requirement("ok", f"program {self._found_binary()}")
+            found = Requirement("ok", f"program {self._found_binary()}; {self.openness}")
             if ollama_server.manifest(self.model).is_file():
                 return [found, self._model_found(True, "")]
             if url := await self._elsewhere():

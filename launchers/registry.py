@@ -4,7 +4,8 @@ import difflib
 import importlib
 from pathlib import Path
 
-from launchers.base import BaseLauncher, LauncherContext
+from launchers.base import BaseLauncher
+from launchers.context import LauncherContext
 from profiles.errors import ProfileError
 from profiles.schema import Engine, Role
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from clients.http import EngineClient as Client
 from clients.speech import Speech
 from conversation.ports import Message
-from launchers.base import BaseLauncher, LauncherContext
+from launchers.base import BaseLauncher
+from launchers.context import LauncherContext
 from profiles.errors import ProfileError
 from profiles.schema import Character, Engine
 from supervisors.errors import ServiceError

@@ -171,8 +171,9 @@ def _program(launcher: BaseLauncher) -> list[PreflightRow]:
         found, note = asyncio.run(launcher.chosen_binary())
     except ServiceError as error:
         return [PreflightRow(what=launcher.name, state="fault", detail=error.message, mend=error.hint)]
-    detail = note or (f"program {found}" if found else "")
-    return [PreflightRow(what=launcher.name, state="ok", detail=detail)] if detail else []
+    detail = note or (f"program {found}; {launcher.openness}" if found else "")
+    mend = f'to close it: binary = "none" under [engines.{launcher.name}]' if found and not note else ""
+    return [PreflightRow(what=launcher.name, state="ok", detail=detail, mend=mend)] if detail else []
 
 
 def _theirs(launcher: BaseLauncher) -> PreflightRow:

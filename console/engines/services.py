@@ -20,7 +20,8 @@ from devices.errors import DeviceError
 from devices.hot_key import code_of
 from devices.pan_tilt import head
 from launchers import registry
-from launchers.base import BaseLauncher, LauncherContext
+from launchers.base import BaseLauncher
+from launchers.context import LauncherContext
 from launchers.model_launcher import ModelLauncher
 from launchers.runtime.environments import Environments
 from launchers.store.model_store import ModelStore

@@ -135,8 +135,21 @@ class Show:
         self._lookout.mind(booth.emergency)
         return booth
 
+    def _lock_engines(self, stack: AsyncExitStack) -> None:
+        """Their key outlives a crash, as they do, and goes after them when the show is stopped."""
+        folder, key = self.home.state(self.rig.name), self.engines.shop.key
+        if complaint := key.obtain(folder):
+            self.warn(complaint)
+
+        def forget() -> None:
+            if self._stopping.is_set():
+                key.forget(folder)
+
+        stack.callback(forget)
+
     async def _supervised(self, stack: AsyncExitStack) -> ServiceGroup:
         """Open until the stack closes; not started yet."""
+        self._lock_engines(stack)
         stack.push_async_callback(self.engines.live.aclose)
         group = await stack.enter_async_context(self._services())
         self.bus.add_sink(partial(services.doubt, group))

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import hmac
 import os
 import signal
 import socket
@@ -17,7 +18,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+KEY_VARIABLE = "GALACTUS_ENGINE_KEY"
 T = TypeVar("T")
 R = TypeVar("R")
 MAX_BODY = 32 * 1024 * 1024
@@ -96,6 +99,28 @@ class _Server(uvicorn.Server):
         yield
 
 
+class _Guard:
+    """Lets nobody but the show in: without its key there is an answer to /health, and to all else 401.
+
+    No answer has a CORS header, so that no web page may read one.
+    """
+
+    def __init__(self, app: ASGIApp, key: str) -> None:
+        self._app, self._wanted = app, f"Bearer {key}".encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] == "/health" or self._knows(scope["headers"]):
+            await self._app(scope, receive, send)
+        else:
+            answer = JSONResponse({"error": "this engine belongs to a show, and wants its key"}, status_code=401)
+            answer.headers["WWW-Authenticate"] = "Bearer"
+            await answer(scope, receive, send)
+
+    def _knows(self, headers: list[tuple[bytes, bytes]]) -> bool:
+        given = [value for name, value in headers if name == b"authorization"]
+        return len(given) == 1 and hmac.compare_digest(given[0], self._wanted)
+
+
 async def _plain_error(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     return JSONResponse({"error": error.detail}, status_code=error.status_code)
@@ -123,7 +148,10 @@ def serve(args: argparse.Namespace, model: ServedModel[Any], routes: list[Route]
 
     handlers: Any = {HTTPException: _plain_error, Exception: _broken}
     app = Starlette(routes=[Route("/health", health), *routes], exception_handlers=handlers, lifespan=lifespan)
-    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_keep_alive=60)
+    key = os.environ.pop(KEY_VARIABLE, "")  # taken out: what an engine starts must not inherit it
+    config = uvicorn.Config(
+        _Guard(app, key) if key else app, log_level="warning", access_log=False, timeout_keep_alive=60
+    )
     asyncio.run(_Server(config).serve(sockets=[listener]))
 
 

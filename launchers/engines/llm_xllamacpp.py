@@ -66,6 +66,12 @@ def serve(args: argparse.Namespace) -> None:
     params.endpoint_metrics = True
     params.use_jinja = True
     params.ui = False
+    if key := os.environ.pop("GALACTUS_ENGINE_KEY", ""):
+        # All but /health then wants the key. An origin that is no origin: no web page may read an answer.
+        params.api_keys = [key]
+        params.cors_origins, params.cors_origins_explicit = "", True
+        params.cors_methods = params.cors_headers = ""
+        params.cors_credentials = False
     server = xllamacpp.Server(params)  # its own threads answer /health with 503 until this returns
     devices = ", ".join(device["name"] for device in xllamacpp.get_device_info())
     say(f"llama.cpp loaded {Path(args.model).name}: {devices}, {args.threads} threads, context {args.ctx}")

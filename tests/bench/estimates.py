@@ -22,7 +22,8 @@ import httpx
 from msgspec import Struct
 
 from launchers import registry
-from launchers.base import BaseLauncher, LauncherContext
+from launchers.base import BaseLauncher
+from launchers.context import LauncherContext
 from launchers.memory.estimate import error_pct, estimate, learn, load_of
 from launchers.memory.learned import MeasuredProfiles, Measurement
 from launchers.runtime.environments import Environments

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from launchers import registry
-from launchers.base import BaseLauncher, LauncherContext
+from launchers.base import BaseLauncher
+from launchers.context import LauncherContext
 from launchers.runtime.environments import Environments
 from launchers.store.model_store import ModelStore
 from profiles.catalogue import Catalogue

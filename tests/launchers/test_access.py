@@ -14,7 +14,8 @@ from console.cli.preflight import check
 from console.engines import services
 from console.engines.services import EngineProbes
 from conversation.errors import RequestRefused
-from launchers.base import BaseLauncher, LauncherContext
+from launchers.base import BaseLauncher
+from launchers.context import LauncherContext
 from launchers.runtime.environments import Environments
 from launchers.store.model_store import ModelStore
 from profiles.catalogue import Catalogue

@@ -12,7 +12,8 @@ import pytest
 from console.engines import services
 from console.engines.services import EngineProbes
 from launchers import registry
-from launchers.base import BaseLauncher, LauncherContext
+from launchers.base import BaseLauncher
+from launchers.context import LauncherContext
 from launchers.runtime import openmp, probe_binary
 from launchers.runtime.environments import Environments
 from launchers.store.model_store import ModelStore

@@ -14,7 +14,8 @@ from clients.openai_chat import OpenAIChat
 from conversation.errors import ConversationError
 from conversation.ports import Message, Sampling
 from launchers import registry
-from launchers.base import BaseLauncher, LauncherContext
+from launchers.base import BaseLauncher
+from launchers.context import LauncherContext
 from launchers.runtime.environments import Environments
 from launchers.store.model_store import ModelStore
 from profiles.catalogue import Catalogue

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from launchers.base import LauncherContext
+from launchers.context import LauncherContext
 from launchers.registry import launcher
 from launchers.runtime.environments import Environments
 from launchers.store.model_store import ModelStore

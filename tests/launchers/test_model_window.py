@@ -13,7 +13,8 @@ from console.engines.services import misfit
 from conversation import window
 from conversation.ports import Message
 from launchers import registry
-from launchers.base import BaseLauncher, LauncherContext
+from launchers.base import BaseLauncher
+from launchers.context import LauncherContext
 from launchers.llm_llama_cpp import Launcher
 from launchers.model_launcher import ModelLauncher
 from launchers.runtime.environments import Environments

@@ -13,7 +13,8 @@ import pytest
 
 from clients.ollama import Ollama
 from launchers import llm_ollama, registry
-from launchers.base import BaseLauncher, LauncherContext
+from launchers.base import BaseLauncher
+from launchers.context import LauncherContext
 from launchers.errors import FetchError
 from launchers.reported_memory import HeldModel
 from launchers.runtime import ollama_server

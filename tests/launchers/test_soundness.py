@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from launchers import registry
-from launchers.base import BaseLauncher, LauncherContext
+from launchers.base import BaseLauncher
+from launchers.context import LauncherContext
 from launchers.runtime import openmp
 from launchers.runtime.environments import Environments
 from launchers.store.file_check import any_fault, ggml_fault, gguf_fault

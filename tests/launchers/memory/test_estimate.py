@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from launchers import registry
-from launchers.base import BaseLauncher, LauncherContext
+from launchers.base import BaseLauncher
+from launchers.context import LauncherContext
 from launchers.load_flags import LoadFlags
 from launchers.memory.estimate import EngineLoad, error_pct, estimate, for_launcher, learn, load_of
 from launchers.memory.fit import LEAST_RAM, LEAST_VRAM, Estimate, fits, margin, refusal, would_fit

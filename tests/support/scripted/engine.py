@@ -8,6 +8,7 @@ import array
 import io
 import json
 import math
+import os
 import struct
 import sys
 import threading
@@ -103,6 +104,17 @@ class Handler(BaseHTTPRequestHandler):
     loaded_at = 0.0
     turn = threading.Lock()
     """One request at a time, as real engines have it."""
+    key = os.environ.pop("GALACTUS_ENGINE_KEY", "")
+
+    def parse_request(self) -> bool:
+        """Without the show's key there is /health alone."""
+        if not super().parse_request():
+            return False
+        if self.path == "/health" or not self.key or self.headers.get("Authorization") == f"Bearer {self.key}":
+            return True
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.answer({"error": "the key is wrong"}, 401)
+        return False
 
     def do_GET(self) -> None:
         if self.path == "/health" and time.monotonic() < self.loaded_at:
