@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any, Protocol
 
 import numpy as np
-from _serving import MAX_BODY, Model
+from _serving import MAX_BODY, ServedModel
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -62,7 +62,7 @@ def pcm_pieces(voice: LoadedVoice, text: str, speed: float) -> Iterator[bytes]:
                 yield (np.clip(heard, -1.0, 1.0) * 32767.0).astype("<i2").tobytes()
 
 
-async def stream(model: Model[LoadedVoice], text: str, speed: float) -> AsyncIterator[bytes]:
+async def stream(model: ServedModel[LoadedVoice], text: str, speed: float) -> AsyncIterator[bytes]:
     """One piece at a time off the event loop; the lock is held for a piece, so that a slow reader starves nobody."""
     pieces = pcm_pieces(model.get(), text, speed)
     while True:
@@ -105,7 +105,7 @@ async def read_order(request: Request) -> tuple[str, float, str]:
     return text, float(speed), kind
 
 
-def routes(model: Model[LoadedVoice]) -> list[Route]:
+def routes(model: ServedModel[LoadedVoice]) -> list[Route]:
     async def speech(request: Request) -> Response:
         rate = model.get().rate
         text, speed, kind = await read_order(request)

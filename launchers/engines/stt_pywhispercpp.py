@@ -34,7 +34,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))  # `python -I` leaves the script's own folder out
 
-from _serving import MAX_BODY, Model, arguments, say, serve, while_connected
+from _serving import MAX_BODY, ServedModel, arguments, say, serve, while_connected
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -181,7 +181,7 @@ async def read_form(request: Request) -> tuple[bytes, Fields]:
     return await upload.read(), fields
 
 
-def routes(model: Model[WhisperContext]) -> list[Route]:
+def routes(model: ServedModel[WhisperContext]) -> list[Route]:
     async def inference(request: Request) -> Response:
         whisper = model.get()
         data, fields = await read_form(request)
@@ -209,7 +209,7 @@ def main() -> None:
     parser = arguments("whisper.cpp with whisper-server's /inference API")
     parser.add_argument("--model", required=True, help="a ggml file")
     args = parser.parse_args()
-    model = Model(lambda: WhisperContext(args.model, args.threads))
+    model = ServedModel(lambda: WhisperContext(args.model, args.threads))
     serve(args, model, routes(model))
 
 

@@ -26,7 +26,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))  # `python -I` leaves the script's own folder out
 
-from _serving import Model, arguments, say, serve
+from _serving import ServedModel, arguments, say, serve
 from _speech import routes, warm
 
 
@@ -52,7 +52,7 @@ def main() -> None:
     parser = arguments("the hibari voice with OpenAI's /v1/audio/speech API")
     parser.add_argument("--model", default=None, help="another ONNX file instead of the package's own")
     args = parser.parse_args()
-    model = Model(lambda: HibariVoice(args.model, args.threads))
+    model = ServedModel(lambda: HibariVoice(args.model, args.threads))
     serve(args, model, routes(model))
 
 

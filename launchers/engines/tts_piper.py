@@ -28,7 +28,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))  # `python -I` leaves the script's own folder out
 
-from _serving import Model, arguments, say, serve
+from _serving import ServedModel, arguments, say, serve
 from _speech import routes, warm
 
 
@@ -65,7 +65,7 @@ def main() -> None:
     parser = arguments("a piper voice with OpenAI's /v1/audio/speech API")
     parser.add_argument("--model", required=True, help="FILE.onnx with FILE.onnx.json beside it")
     args = parser.parse_args()
-    model = Model(lambda: Piper(args.model, args.threads))
+    model = ServedModel(lambda: Piper(args.model, args.threads))
     serve(args, model, routes(model))
 
 

@@ -27,7 +27,7 @@ def key_file(show: RealShow) -> Path:
 def attempts(key: str) -> Iterator[dict[str, str]]:
     """What one sends who does not know the key, or does not send it as it should be."""
     yield {}
-    for wrong in ("Bearer", "Bearer ", "Bearer x", f"Basic {key}", key, f"Bearer {key}x", f"Bearer {key[:-1]}"):
+    for wrong in ("Bearer", "Bearer x", f"Basic {key}", key, f"Bearer {key}x", f"Bearer {key[:-1]}"):
         yield {"Authorization": wrong}
 
 

@@ -112,8 +112,8 @@ class Handler(BaseHTTPRequestHandler):
             return False
         if self.path == "/health" or not self.key or self.headers.get("Authorization") == f"Bearer {self.key}":
             return True
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.answer({"error": "the key is wrong"}, 401)
+        self.send_error(401)
+        self.close_connection = True
         return False
 
     def do_GET(self) -> None:
