@@ -37,7 +37,7 @@ BRING_BACK = test ! -e $(VENV)/.console && test -d $(OLD) && rm -rf $(VENV) && m
   $(RUNS) && echo 'Its console still runs, and is used.' >&2
 RUNS := test -e $(VENV)/.console && $(PY) console.py --help >/dev/null 2>&1
 
-.PHONY: show setup test soak check format lock screenshots snapshots bench-turn bench-console \
+.PHONY: show setup install uninstall test soak check format lock generated screenshots snapshots recording bench bench-turn bench-console \
   bench-supervision bench-logs bench-swap bench-sync
 
 show: $(VENV)/.console
@@ -45,6 +45,13 @@ show: $(VENV)/.console
 
 setup: $(VENV)/.console
 	@$(PY) console.py models fetch --for-rig rehearsal --for-rig quick
+
+# A `galactus` command in ~/.local/bin that runs this checkout, with completion and man page.
+install: $(VENV)/.console
+	@$(PY) -m console.cli.install
+
+uninstall: $(VENV)/.console
+	@$(PY) -m console.cli.install remove
 
 # Most tests wait more than they compute, so four go at a time; the real engines want the cores for themselves.
 test: $(VENV)/.dev setup
@@ -63,6 +70,10 @@ check: $(VENV)/.dev
 	@$(VENV)/bin/lint-imports
 	@$(PY) -m tests.support.house
 
+# The tables of docs/keys.md, the completion and the man page, from the sources that they describe.
+generated: $(VENV)/.dev
+	@$(PY) -m tests.support.generated_files
+
 # The pictures of docs/, drawn from recorded evenings; and those that the tests compare with.
 screenshots: $(VENV)/.dev
 	@$(PY) -m tests.console.pictures.screenshots docs
@@ -73,6 +84,10 @@ snapshots: $(VENV)/.dev
 format: $(VENV)/.dev
 	@$(VENV)/bin/ruff format .
 	@$(VENV)/bin/ruff check --fix .
+
+# All of them, short ones first; BENCH_OPTIONS=--write puts the main figures into docs/development.md.
+bench: $(VENV)/.dev setup
+	@$(PY) -m tests.bench.all_benches $(BENCH_OPTIONS)
 
 bench-turn: $(VENV)/.dev setup
 	@$(PY) -m tests.bench.turn

@@ -35,6 +35,7 @@ _ROOMS = {
     "check": "console.cli.preflight",
     "autostart": "console.cli.autostart",
     "logs": "console.cli.log_verbs",
+    "completion": "console.cli.completion",
 }
 """Verbs with a module of their own, where the function has the verb's name."""
 
@@ -96,11 +97,11 @@ class _Parser(argparse.ArgumentParser):
         raise SystemExit(cmd.USAGE)
 
 
-def parser() -> argparse.ArgumentParser:
+def parser(program: str = "console.py") -> argparse.ArgumentParser:
     common = _Parser(add_help=False)
     for flag in ("rig", "character"):
         common.add_argument(f"--{flag}", metavar="NAME|FILE", default=argparse.SUPPRESS, help=f"which {flag}")
-    out = _Parser(prog="console.py", description=_ABOUT, epilog=_EPILOG, parents=[common])
+    out = _Parser(prog=program, description=_ABOUT, epilog=_EPILOG, parents=[common])
     out.add_argument("--version", action="version", version=f"Galactus {__version__}")
     verbs = out.add_subparsers(dest="verb", metavar="COMMAND")
 
@@ -135,6 +136,8 @@ def parser() -> argparse.ArgumentParser:
     )
     _models(verb("models", "the model store"))
     _logs(verb("logs", "what the engines and the show said, now or in the last run"))
+    shell = verb("completion", "print the completion script of a shell; make install puts it in its place")
+    shell.add_argument("shell", choices=("bash", "zsh", "fish"))
     return out
 
 

@@ -1,0 +1,69 @@
+"""README and docs: what they name is there, and pages stay short."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from console.cli.main import parser
+from profiles.home import CHECKOUT
+
+PAGES = [*CHECKOUT.glob("*.md"), *sorted((CHECKOUT / "docs").glob("*.md"))]
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+MAKEFILE = (CHECKOUT / "Makefile").read_text("utf-8")
+
+
+def _name(page: Path) -> str:
+    return str(page.relative_to(CHECKOUT))
+
+
+def _anchors(page: Path) -> set[str]:
+    """As the hosts of repositories make them from headings."""
+    heads = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+def _commands(page: Path) -> Iterator[list[str]]:
+    """The commands of the product in a page's blocks for a shell, without their comments."""
+    for block in re.findall(r"```sh\n(.*?)```", page.read_text("utf-8"), re.DOTALL):
+        for line in block.splitlines():
+            found = re.match(r"(?:\S*python console\.py|galactus)\b([^|]*)", line)
+            if found:
+                yield shlex.split(found[1], comments=True)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in LINK.findall(page.read_text("utf-8")):
+        if link.startswith(("http://", "https://", "mailto:")):
+            continue
+        name, _, anchor = link.partition("#")
+        target = (page.parent / name).resolve() if name else page
+        assert target.exists(), link
+        assert not anchor or anchor in _anchors(target), link
+
+
+def test_commands_of_the_docs_are_taken_by_the_parser() -> None:
+    found = [words for page in PAGES for words in _commands(page)]
+    assert len(found) > 30
+    for words in found:
+        parser().parse_args(words)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_make_knows_what_the_pages_name(page: Path) -> None:
+    for target in re.findall(r"`make ([a-z-]+[a-z])", page.read_text("utf-8")):
+        assert re.search(rf"^{target}:", MAKEFILE, re.MULTILINE), target
+
+
+@pytest.mark.parametrize(("name", "lines"), [("README.md", 120), ("ARCHITECTURE.md", 230)])
+def test_short_pages_stay_short(name: str, lines: int) -> None:
+    assert len((CHECKOUT / name).read_text("utf-8").splitlines()) <= lines
+
+
+def test_every_page_of_the_docs_is_in_their_index() -> None:
+    index = CHECKOUT / "docs/README.md"
+    linked = set(LINK.findall(index.read_text("utf-8")))
+    assert not [page.name for page in index.parent.glob("*.md") if page.name not in linked and page != index]
