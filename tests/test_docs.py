@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from console import __version__
 from console.cli.main import parser
 from profiles.home import CHECKOUT
 
@@ -67,3 +68,10 @@ def test_every_page_of_the_docs_is_in_their_index() -> None:
     index = CHECKOUT / "docs/README.md"
     linked = set(LINK.findall(index.read_text("utf-8")))
     assert not [page.name for page in index.parent.glob("*.md") if page.name not in linked and page != index]
+
+
+def test_the_changelog_has_the_version_of_the_program() -> None:
+    text = (CHECKOUT / "CHANGELOG.md").read_text("utf-8")
+    heads = re.findall(r"^## \[(.+?)\](?: - (\d{4}-\d\d-\d\d))?$", text, re.MULTILINE)
+    assert heads[0] == ("Unreleased", "")
+    assert heads[1][0] == __version__ and heads[1][1]
