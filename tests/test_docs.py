@@ -10,6 +10,7 @@ import pytest
 from console import __version__
 from console.cli.main import parser
 from profiles.home import CHECKOUT
+from tests.support.house import tracked
 
 PAGES = [*CHECKOUT.glob("*.md"), *sorted((CHECKOUT / "docs").glob("*.md"))]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -75,3 +76,17 @@ def test_the_changelog_has_the_version_of_the_program() -> None:
     heads = re.findall(r"^## \[(.+?)\](?: - (\d{4}-\d\d-\d\d))?$", text, re.MULTILINE)
     assert heads[0] == ("Unreleased", "")
     assert heads[1][0] == __version__ and heads[1][1]
+
+
+def test_every_name_of_the_map_is_there() -> None:
+    """In the table of rooms, a word in backticks is a module or a folder of its row; elsewhere, a path ends a file."""
+    text = (CHECKOUT / "ARCHITECTURE.md").read_text("utf-8")
+    files = {str(path.relative_to(CHECKOUT)) for path in tracked()}
+    rows = re.findall(r"^\| `(\w[\w/]*/)` \| (.*) \|$", text, re.MULTILINE)
+    assert len(rows) > 10
+    for folder, words in rows:
+        for name in re.findall(r"`([a-z_/]+)`", words):
+            there = (CHECKOUT / folder / name).is_dir() or f"{folder}{name}.py" in files
+            assert there or name == "check", (folder, name)
+    for name in re.findall(r"`([a-z_/]+\.(?:py|toml|tcss))`", text):
+        assert any(f"/{file}".endswith(f"/{name}") for file in files), name
