@@ -78,6 +78,10 @@ generated: $(VENV)/.dev
 screenshots: $(VENV)/.dev
 	@$(PY) -m tests.console.pictures.screenshots docs
 
+# The animated picture of the README: a real show, a real question, the frames of the real screen.
+recording: $(VENV)/.dev setup
+	@$(PY) -m tests.console.pictures.recording
+
 snapshots: $(VENV)/.dev
 	@GALACTUS_KEEP_PICTURES=1 $(PY) -m pytest tests/console/pictures/test_pictures.py
 
