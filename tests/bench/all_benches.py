@@ -44,20 +44,20 @@ Results = dict[str, Any]
 
 def run(name: str, command: list[str], limit_s: float) -> Results | None:
     """Show what the bench prints; its figures, or None with a line that says why there are none."""
-    process = subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True, start_new_session=True)
     last = ""
-    signals = iter((signal.SIGINT, signal.SIGKILL))
-    signal.signal(signal.SIGALRM, lambda *_: _send(process, next(signals, signal.SIGKILL)))
-    signal.setitimer(signal.ITIMER_REAL, limit_s, GRACE_S)
-    try:
-        assert process.stdout is not None
-        for line in process.stdout:
-            print(line, end="", flush=True)
-            last = line
-        code = process.wait()
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        _send(process, signal.SIGKILL)
+    with subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+        signals = iter((signal.SIGINT, signal.SIGKILL))
+        signal.signal(signal.SIGALRM, lambda *_: _send(process, next(signals, signal.SIGKILL)))
+        signal.setitimer(signal.ITIMER_REAL, limit_s, GRACE_S)
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                print(line, end="", flush=True)
+                last = line
+            code = process.wait()
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            _send(process, signal.SIGKILL)
     with suppress(ValueError):
         figures = json.loads(last)
         if code == 0 and isinstance(figures, dict):

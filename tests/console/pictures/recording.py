@@ -99,9 +99,9 @@ async def record(show: RealShow, home: Home) -> str:
 def main() -> int:
     with tempfile.TemporaryDirectory(prefix="gr-") as folder:
         home = borrowed_home(Path(folder) / "home")
-        show = RealShow(home).start()
+        show = RealShow(home)
         try:
-            picture = asyncio.run(record(show, Home(home)))
+            picture = asyncio.run(record(show.start(), Home(home)))
         finally:
             show.end()
     if len(picture) > MOST_BYTES:

@@ -56,7 +56,7 @@ def test_each_moment_is_that_of_the_screen(at_s: float) -> None:
 
 def test_what_comes_again_is_drawn_once() -> None:
     svg = animated(FRAMES, END_S, "a title")
-    assert svg.count(">shut<") == svg.count(">skull<") == svg.count(">ready<") == 1
+    assert svg.count(">skull   shut<") == svg.count(">skull   open<") == svg.count(">SPEAKING<") == 1
     assert svg.count("<rect") == 1 + 1, "the screen, and one loud background"
 
 
