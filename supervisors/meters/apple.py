@@ -39,7 +39,7 @@ class AppleGpu:
         return False
 
     def read(self, now: float, machine: Machine) -> tuple[GpuReading, ...]:
-        self._name = self._name or self._ask(_NAME).strip() or "AppleGpu GPU"
+        self._name = self._name or self._ask(_NAME).strip() or "Apple GPU"
         if self._look.due(now):
             found = _LOAD.search(self._ask(_REGISTRY))
             self._load = float(found[1]) if found else None

@@ -59,7 +59,8 @@ LOG_ACTS = (
 
 MODEL_ACTS = (
     KeyAction("model_move(1)", "down", "↑↓", 0, "choose", "Another model; HOME and END go to the first and the last."),
-    KeyAction("model_swap", "enter", "ENTER", 1, "swap", "Give the engine this model; asks if visitors would notice."),
+    KeyAction("model_swap", "enter", "ENTER", 1, "swap",
+              "Give the engine this model; asks first if visitors would notice."),
     KeyAction("model_fetch", "f", "F", 2, "fetch", "Fetch this model while the show goes on; again: cancel."),
     KeyAction("model_pin", "p", "P", 3, "pin", "It keeps its model when memory runs low; again: no more."),
     KeyAction("model_unload", "u", "U", 4, "unload", "Stop its engine, so that memory is free; again: load it."),
@@ -68,7 +69,8 @@ MODEL_ACTS = (
 
 RIG_ACTS = (
     KeyAction("rig_estop", "x", "X", 1, "E-STOP", "Motors off, at once, until it is acknowledged."),
-    KeyAction("rig_acknowledge", "k", "K", 2, "acknowledge", "You have seen the stop or fault; then arm the jaw."),
+    KeyAction("rig_acknowledge", "k", "K", 2, "acknowledge",
+              "You have seen the stop or the fault; then arm the jaw again."),
     KeyAction("rig_arm", "m", "M", 3, "arm", "Let the jaw move; again: make it limp. Hands away first."),
     KeyAction("rig_jog(1)", "up", "↑↓", 4, "jog", "Open the jaw by a step, or close it: inside its limits."),
     KeyAction("rig_step", "j", "J", 10, "step", "Another step for the jog: 1, 5, 25 µs, or so many percent."),
@@ -80,7 +82,8 @@ RIG_ACTS = (
     KeyAction("rig_save", "v", "V", 5, "save", "Write what was changed into the rig file; its comments stay."),
     KeyAction("rig_microphone", "i", "I", 6, "microphone", "Another microphone, between two turns."),
     KeyAction("rig_speaker", "o", "O", 7, "speaker", "Another speaker, between two turns."),
-    KeyAction("rig_hear", "h", "H", 4, "hear yourself", "Speak for 3 s, then hear it, and how far above the room."),
+    KeyAction("rig_hear", "h", "H", 4, "hear yourself",
+              "Speak for 3 s, then hear it, and how far it is above the room."),
     KeyAction("rig_beep", "b", "B", 5, "beep", "A tone on the speaker: does the microphone hear it?"),
     KeyAction("rig_look", "left", "←↑↓→", 4, "look around", "Hold an arrow to pan and tilt; it stops when you let go."),
     KeyAction("rig_home", "home", "HOME", 5, "centre", "The head looks straight ahead again."),

@@ -68,12 +68,12 @@ class LeaveScreen(ModalScreen[str | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield Label("LeaveScreen the show running, or stop it?", classes="question")
+            yield Label("Leave the show running, or stop it?", classes="question")
             yield Label(
                 "Without a screen it goes on answering visitors; come back with: console.py attach", classes="hint"
             )
             with Horizontal(classes="buttons"):
-                yield Button("LeaveScreen it running (L)", id="leave", variant="primary")
+                yield Button("Leave it running (L)", id="leave", variant="primary")
                 yield Button("Stop the show (S)", id="stop")
                 yield Button("Cancel (ESC)", id="cancel")
 

@@ -16,12 +16,12 @@ REGISTRY = """
 
 
 def answer(command: Sequence[str]) -> str:
-    return REGISTRY if "ioreg" in command[0] else "AppleGpu M2 Pro\n"
+    return REGISTRY if "ioreg" in command[0] else "Apple M2 Pro\n"
 
 
 def test_one_pool() -> None:
     (device,) = AppleGpu(answer).read(0.0, RAM)
-    assert (device.name, device.load_pct, device.unified) == ("AppleGpu M2 Pro", 42.0, True)
+    assert (device.name, device.load_pct, device.unified) == ("Apple M2 Pro", 42.0, True)
     assert (device.total, device.used, device.free) == (16 << 30, 6 << 30, 10 << 30)
 
 
@@ -34,7 +34,7 @@ def test_a_services_share_of_it_is_that_of_its_ram() -> None:
 
 def test_tools_that_are_not_there() -> None:
     (device,) = AppleGpu(lambda _: "").read(0.0, RAM)
-    assert (device.name, device.load_pct) == ("AppleGpu GPU", None)
+    assert (device.name, device.load_pct) == ("Apple GPU", None)
     assert ask(("/nowhere/ioreg",)) == "" and ask(("false",)) == ""
 
 
