@@ -90,3 +90,11 @@ def test_every_name_of_the_map_is_there() -> None:
             assert there or name == "check", (folder, name)
     for name in re.findall(r"`([a-z_/]+\.(?:py|toml|tcss))`", text):
         assert any(f"/{file}".endswith(f"/{name}") for file in files), name
+
+
+def test_the_animated_picture_needs_nothing_else() -> None:
+    """Hosts of repositories show an SVG as an image: no script, and nothing from elsewhere."""
+    text = (CHECKOUT / "docs/live.svg").read_text("utf-8")
+    assert len(text) < 1_500_000 and text.count("<animate ") > 100
+    assert not re.search(r"<script|href=|url\(|<foreignObject", text)
+    assert "docs/live.svg" in (CHECKOUT / "README.md").read_text("utf-8")

@@ -5,6 +5,7 @@ pressed here is one that an operator can press.
 """
 
 import asyncio
+import os
 import sys
 import tempfile
 import time
@@ -72,14 +73,15 @@ async def until(done: Callable[[], bool], within_s: float = 60.0) -> None:
 
 
 async def scene(pilot: Pilot[str], app: ConsoleApp, ended: Callable[[], int]) -> None:
-    """A visitor asks, the character answers; then the turn's times, and back."""
+    """A visitor asks, the character answers; then the times of the turn, the models, and back."""
     before = ended()
     await asyncio.sleep(1.0)
     await pilot.press("space")
     await until(lambda: ended() > before)
     await asyncio.sleep(1.5)
-    await pilot.press("5")
-    await asyncio.sleep(3.0)
+    for page in "54":
+        await pilot.press(page)
+        await asyncio.sleep(2.5)
     await pilot.press("1")
     await asyncio.sleep(1.0)
 
@@ -97,6 +99,7 @@ async def record(show: RealShow, home: Home) -> str:
 
 
 def main() -> int:
+    os.environ |= {"GALACTUS_THEME": "booth-dark", "COLORTERM": "truecolor"}
     with tempfile.TemporaryDirectory(prefix="gr-") as folder:
         home = borrowed_home(Path(folder) / "home")
         show = RealShow(home)
