@@ -1,7 +1,10 @@
 """README and docs: what they name is there, and pages stay short."""
 
+import os
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +14,8 @@ from console import __version__
 from console.cli.main import parser
 from profiles.home import CHECKOUT
 from tests.support.house import tracked
+from tests.support.real_show import RealShow
+from tests.support.scripted.home import scripted_home
 
 PAGES = [*CHECKOUT.glob("*.md"), *sorted((CHECKOUT / "docs").glob("*.md"))]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -98,3 +103,21 @@ def test_the_animated_picture_needs_nothing_else() -> None:
     assert len(text) < 1_500_000 and text.count("<animate ") > 100
     assert not re.search(r"<script|href=|url\(|<foreignObject", text)
     assert "docs/live.svg" in (CHECKOUT / "README.md").read_text("utf-8")
+
+
+def test_the_program_in_the_docs_talks_to_a_show(tmp_path: Path) -> None:
+    """As it is printed, in a home of its own."""
+    home = scripted_home(tmp_path / "home")
+    (program,) = re.findall(r"```python\n(.*?)```", (CHECKOUT / "docs/scripting.md").read_text("utf-8"), re.DOTALL)
+    user = tmp_path / "user"
+    (user / ".local/share").mkdir(parents=True)
+    (user / ".local/share/galactus").symlink_to(home)
+    show = RealShow(home)
+    try:
+        show.start()
+        environment = os.environ | {"HOME": str(user)}
+        command = [sys.executable, "-c", program]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    finally:
+        show.end()
+    assert done.stdout == "completed\n", done.stderr
