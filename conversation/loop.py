@@ -82,6 +82,12 @@ class ConversationLoop:
         held.released.set()
         return True
 
+    def talk(self, holder: str) -> Request | None:
+        """The talk button of a screen, in one step: None where a question was being recorded, which is over now; else
+        the request of a new press. Raises Busy.
+        """
+        return None if self.release() else self.press(holder)
+
     @property
     def holder(self) -> str:
         """Who holds the button; "" when nobody does."""

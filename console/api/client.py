@@ -11,6 +11,7 @@ import msgspec
 from msgspec import structs
 
 from console.api import commands as cmd
+from console.api.command import A, answer_type
 
 _ANSWER_S = 10.0
 """A show answers within milliseconds, a turn within its own time-out; one that is later than this hangs."""
@@ -19,6 +20,7 @@ _LINE_LIMIT = 64 << 20
 
 
 _HANGS = "the show is there but does not answer; end it with: console.py stop"
+_OTHER = "the show is of another version; stop it and start it again: console.py stop"
 _WENT = "the show went away before it answered"
 _ANSWER_KEYS = frozenset(cmd.CommandReply.__struct_fields__)
 
@@ -54,8 +56,8 @@ class OperatorClient:
         if self._writer is not None:
             self._writer.close()
 
-    async def call(self, command: cmd.Command) -> Any:
-        """The result. Raises CommandError, or NoShow when the show goes away meanwhile or does not answer."""
+    async def call(self, command: cmd.Command[A]) -> A:
+        """The answer. Raises CommandError, or NoShow when the show goes away meanwhile or does not answer."""
         assert self._reader is not None and self._writer is not None
         try:
             async with asyncio.timeout(_patience_s(command)):
@@ -68,9 +70,9 @@ class OperatorClient:
             line = b""
         if not line:
             raise NoShow(_WENT)
-        return _result(msgspec.json.decode(line, type=cmd.CommandReply))
+        return _answer(command, msgspec.json.decode(line, type=cmd.CommandReply))
 
-    async def call_beside(self, command: cmd.Command) -> Any:
+    async def call_beside(self, command: cmd.Command[A]) -> A:
         """As `call`, while somebody reads the `events` of this connection: for when no other can be had."""
         assert self._writer is not None
         number = next(self._numbers)
@@ -79,7 +81,7 @@ class OperatorClient:
             async with asyncio.timeout(_patience_s(command)):
                 self._writer.write(msgspec.json.encode(structs.replace(command, id=number)) + b"\n")
                 await self._writer.drain()
-                return _result(await answer)
+                return _answer(command, await answer)
         except TimeoutError:
             raise NoShow(_HANGS) from None
         except ConnectionError:
@@ -109,11 +111,16 @@ class OperatorClient:
             waiting.set_result(answer)
 
 
-def _patience_s(command: cmd.Command) -> float:
+def _patience_s(command: cmd.Command[Any]) -> float:
     return float(getattr(command, "timeout_s", 0.0)) + _ANSWER_S
 
 
-def _result(answer: cmd.CommandReply) -> Any:
-    if answer.error is not None:
-        raise cmd.CommandError(answer.error.code, answer.error.message)
-    return answer.result
+def _answer(command: cmd.Command[A], reply: cmd.CommandReply) -> A:
+    """Raises CommandError: the show's own, or for an answer that is no `A`."""
+    if reply.error is not None:
+        raise cmd.CommandError(reply.error.code, reply.error.message)
+    try:
+        answer: A = msgspec.convert(reply.result, answer_type(type(command)))
+    except msgspec.ValidationError:
+        raise cmd.CommandError(cmd.USAGE, _OTHER) from None
+    return answer

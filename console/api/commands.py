@@ -1,41 +1,64 @@
 """What an operator may ask of a show: the vocabulary of the operator API."""
 
+from enum import StrEnum
 from typing import Any, Literal
 
 from msgspec import Struct
 
+from console.api.answers import (
+    Exchanged,
+    Fetching,
+    Halted,
+    Interrupted,
+    Pinned,
+    Playing,
+    Pressed,
+    Released,
+    Restarting,
+    Resumed,
+    StatusReport,
+    Stopping,
+    Talked,
+    Unloading,
+)
 from console.api.body_commands import AnyBodyCommand
 from console.api.command import Command as Command
+from console.api.events import SwapEnded
+from console.api.model_card import ModelCard
+from console.api.swap_forecast import SwapForecast
 
 
-class Status(Command, frozen=True, kw_only=True):
-    """Answered with what `status --json` prints."""
+class Status(Command[StatusReport], frozen=True, kw_only=True):
+    """How the show is: what `status --json` prints."""
 
 
-class Subscribe(Command, frozen=True, kw_only=True):
+class Subscribe(Command[None], frozen=True, kw_only=True):
     """From here on the connection carries the snapshot, then every event as a line of its own."""
 
     telemetry: bool = True
 
 
-class Press(Command, frozen=True, kw_only=True):
-    """Answered with {"turn"} once the microphone is open. `lasting`: outlives this connection (a CLI press)."""
+class Press(Command[Pressed], frozen=True, kw_only=True):
+    """The talk button goes down; answered once the microphone is open. `lasting`: it outlives this connection."""
 
     lasting: bool = False
 
 
-class Release(Command, frozen=True, kw_only=True):
-    """Answered with {"released"}: false when nobody held the button, or the visitor had finished by himself."""
-
-    whoever: bool = False
-    """Also a button that another client holds: what a second operator's press means while a question is recorded."""
+class Release(Command[Released], frozen=True, kw_only=True):
+    """The button that this client holds, or a lasting press, comes up."""
 
 
-class Interrupt(Command, frozen=True, kw_only=True):
-    """Stop speaking now. Answered with {"interrupted"}."""
+class Talk(Command[Talked], frozen=True, kw_only=True):
+    """The talk button of a screen: a question that is being recorded, also by another client, is over now; else this
+    client presses. Both in one step, so that no other press can come between.
+    """
 
 
-class Ask(Command, frozen=True, kw_only=True):
+class Interrupt(Command[Interrupted], frozen=True, kw_only=True):
+    """Stop speaking now."""
+
+
+class Ask(Command[Exchanged], frozen=True, kw_only=True):
     """One turn, answered when it has ended. Exactly one of `pcm` and `text`."""
 
     pcm: bytes = b""
@@ -47,35 +70,35 @@ class Ask(Command, frozen=True, kw_only=True):
     """More than a model that gives signs of life may take for its first words."""
 
 
-class Say(Command, frozen=True, kw_only=True):
-    """Speak a line in the character's voice; answered like Ask."""
+class Say(Command[Exchanged], frozen=True, kw_only=True):
+    """Speak a line in the character's voice."""
 
     text: str
     timeout_s: float = 120.0
 
 
-class Panic(Command, frozen=True, kw_only=True):
-    """Silence, jaw closed and limp, nobody waits, no turn begins until Resume. Answered with {"halted": true}."""
+class Panic(Command[Halted], frozen=True, kw_only=True):
+    """Silence, jaw closed and limp, nobody waits, no turn begins until Resume."""
 
 
-class Resume(Command, frozen=True, kw_only=True):
-    """Answered with {"resumed"}: false when the show was not halted."""
+class Resume(Command[Resumed], frozen=True, kw_only=True):
+    """End a panic."""
 
 
-class Restart(Command, frozen=True, kw_only=True):
-    """Stop and start one service, also one that is HELD. Answered at once with {"restarting"}."""
+class Restart(Command[Restarting], frozen=True, kw_only=True):
+    """Stop and start one service, also one that has failed for good. Answered at once."""
 
     service: str
 
 
-class Play(Command, frozen=True, kw_only=True):
-    """From the next turn on another character speaks. Answered with {"character", "character_name"}."""
+class Play(Command[Playing], frozen=True, kw_only=True):
+    """From the next turn on another character speaks."""
 
     character: str
 
 
-class Swap(Command, frozen=True, kw_only=True):
-    """Another model for a service, while the show is on. Answered with SwapEnded's fields when it is decided."""
+class Swap(Command[SwapEnded], frozen=True, kw_only=True):
+    """Another model for a service, while the show is on. Answered when it is decided."""
 
     service: str
     model: str
@@ -85,40 +108,40 @@ class Swap(Command, frozen=True, kw_only=True):
     """How long the client waits: a model may have to be fetched first."""
 
 
-class Models(Command, frozen=True, kw_only=True):
-    """Answered with a list of console.engines.model_handler.ModelCard's fields."""
+class Models(Command[list[ModelCard]], frozen=True, kw_only=True):
+    """Every model of the catalogue, and what it would mean here."""
 
 
-class Fetch(Command, frozen=True, kw_only=True):
-    """Get a model while the show goes on; `cancel` ends that. Answered at once with {"fetching"}."""
+class Fetch(Command[Fetching], frozen=True, kw_only=True):
+    """Get a model while the show goes on; `cancel` ends that. Answered at once."""
 
     model: str
     cancel: bool = False
 
 
-class Pin(Command, frozen=True, kw_only=True):
-    """A pinned service keeps its model when memory runs low. Answered with {"pinned"}."""
+class Pin(Command[Pinned], frozen=True, kw_only=True):
+    """A pinned service keeps its model when memory runs low."""
 
     service: str
     on: bool = True
 
 
-class Unload(Command, frozen=True, kw_only=True):
-    """Stop a service, so that its memory is free; Restart brings it back. Answered at once with {"unloading"}."""
+class Unload(Command[Unloading], frozen=True, kw_only=True):
+    """Stop a service, so that its memory is free; Restart brings it back. Answered at once."""
 
     service: str
 
 
-class Forecast(Command, frozen=True, kw_only=True):
-    """What such a swap would mean. Answered with console.engines.memory_forecast.SwapForecast's fields."""
+class Forecast(Command[SwapForecast], frozen=True, kw_only=True):
+    """What such a swap would mean."""
 
     service: str
     model: str
     device: Literal["auto", "cpu", "gpu"] | None = None
 
 
-class Stop(Command, frozen=True, kw_only=True):
-    """Answered at once with {"stopping"}; the show then stops its engines in order."""
+class Stop(Command[Stopping], frozen=True, kw_only=True):
+    """Answered at once; the show then stops its engines in order."""
 
     when_idle: bool = False
     """A client that started a show for one question stops it so; while others ask, the last of them takes it along."""
@@ -129,6 +152,7 @@ AnyCommand = (
     | Subscribe
     | Press
     | Release
+    | Talk
     | Interrupt
     | Ask
     | Say
@@ -147,11 +171,23 @@ AnyCommand = (
 )
 
 
+class FailureCode(StrEnum):
+    """The kinds of failure; a command line makes exit codes of them."""
+
+    USAGE = "usage"
+    """The command cannot be done as it was given."""
+    NO_ENGINE = "no_engine"
+    """An engine could not be made ready."""
+    TURN_FAILED = "turn_failed"
+    """It could not be done now, or failed on its way."""
+    NO_SHOW = "no_show"
+    """No show can do it."""
+
+
 class Failure(Struct, frozen=True, kw_only=True):
     """Why a command was not done."""
 
-    code: int
-    """The exit code that a CLI gives for it."""
+    code: FailureCode
     message: str
 
 
@@ -166,13 +202,10 @@ class CommandReply(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class CommandError(Exception):
     """A command that cannot be done; becomes a `Failure`."""
 
-    def __init__(self, code: int, message: str) -> None:
+    def __init__(self, code: FailureCode, message: str) -> None:
         self.code = code
         super().__init__(message)
 
 
 NOTHING_TO_SAY = "there is nothing to say in that; give some words"
-DONE, USAGE, NO_ENGINE, TURN_FAILED, NO_SHOW, INTERRUPTED = 0, 2, 3, 4, 5, 130
-SCREEN_FAILED = 70
-"""The exit code of a screen that broke."""
-"""Exit codes, the same for every command."""
+USAGE, NO_ENGINE, TURN_FAILED, NO_SHOW = FailureCode

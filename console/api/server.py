@@ -28,8 +28,8 @@ class CommandExecutor(Protocol):
 
     bus: Bus
 
-    async def execute(self, command: cmd.AnyCommand, holder: str) -> Any:
-        """The result of any command but Subscribe. Raises CommandError. Cancelled when its client goes."""
+    async def execute(self, command: cmd.Command[Any], holder: str) -> Any:
+        """The answer to any command but Subscribe. Raises CommandError. Cancelled when its client goes."""
 
     def forget(self, holder: str) -> None:
         """A client is gone: what it held is let go."""

@@ -1,12 +1,12 @@
 """The character's eyes: the camera and the head that turns it. Run as one task of the show."""
 
 import asyncio
-import base64
 import logging
 from time import monotonic
 from typing import Any
 
 from console.api import body_commands as cmd
+from console.api.body_answers import Moving, Photograph, Watching
 from console.api.bus import Bus
 from console.api.commands import TURN_FAILED, USAGE, CommandError
 from console.api.events import DeviceChanged, DeviceState
@@ -77,16 +77,12 @@ class CameraService:
 
     # ---- what operators ask
 
-    async def execute(self, command: cmd.AnyBodyCommand, holder: str) -> Any:
+    async def move(self, command: cmd.Move, holder: str) -> Moving:
         """Raises CommandError."""
-        match command:
-            case cmd.Move():
-                return {"moving": self._move(command, holder)}
-            case cmd.Watch():
-                return {"watching": self._watch(command.on, holder)}
-            case cmd.Snapshot():
-                return await self._snapshot(command.png)
-        raise CommandError(USAGE, "this is not for the eyes")
+        return Moving(moving=self._move(command, holder))
+
+    async def watch(self, command: cmd.Watch, holder: str) -> Watching:
+        return Watching(watching=self._watch(command.on, holder))
 
     def forget(self, holder: str) -> None:
         """A client is gone: nobody watches for it, and what it moved stops."""
@@ -117,21 +113,22 @@ class CameraService:
             self.camera.watch(bool(self._watchers))
         return on and self.wanted
 
-    async def _snapshot(self, png: bool) -> dict[str, Any]:
+    async def snapshot(self, png: bool) -> Photograph:
+        """Raises CommandError."""
         if self.camera is None:
             raise CommandError(TURN_FAILED, self.fault or "this rig has no camera; give it one in [camera]")
         try:
             still = await self.camera.snapshot(png=png)
         except DeviceError as error:
             raise CommandError(TURN_FAILED, str(error)) from None
-        return {
-            "jpeg": base64.b64encode(still.data).decode(),
-            "mime": still.mime,
-            "age_s": round(monotonic() - still.at, 3),
-            "brightness": still.brightness,
-            "width": still.width,
-            "height": still.height,
-        }
+        return Photograph(
+            jpeg=still.data,
+            mime=still.mime,
+            age_s=round(monotonic() - still.at, 3),
+            brightness=still.brightness,
+            width=still.width,
+            height=still.height,
+        )
 
     # ---- what is told
 

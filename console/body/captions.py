@@ -9,8 +9,8 @@ from conversation.errors import ConversationError
 _LOOK_S = 0.05
 
 
-async def caption(engines: EngineSet, picture: bytes, mime: str, within_s: float) -> dict[str, str]:
-    """{"caption", "blind"}: a sentence, or why there is none. A visitor who comes meanwhile has the model at once."""
+async def caption(engines: EngineSet, picture: bytes, mime: str, within_s: float) -> tuple[str, str]:
+    """A sentence, else why there is none. A visitor who comes meanwhile has the model at once."""
     model = engines.live.llm()
     if model is None or not engines.idle():
         return _none("the model is not free")
@@ -24,7 +24,7 @@ async def caption(engines: EngineSet, picture: bytes, mime: str, within_s: float
     return answer
 
 
-async def _described(model: ChatModel, picture: bytes, mime: str) -> dict[str, str]:
+async def _described(model: ChatModel, picture: bytes, mime: str) -> tuple[str, str]:
     """The picture takes the persona's place in the model's cache; the next press fills it again."""
     try:
         if not await model.sees():
@@ -32,7 +32,7 @@ async def _described(model: ChatModel, picture: bytes, mime: str) -> dict[str, s
         said = " ".join((await model.describe(picture, mime)).split())
     except ConversationError as error:
         return _none(str(error))
-    return {"caption": said, "blind": ""} if said else _none("the model found no words")
+    return (said, "") if said else _none("the model found no words")
 
 
 async def _mind_visitors(engines: EngineSet, patience: asyncio.Timeout) -> None:
@@ -42,5 +42,5 @@ async def _mind_visitors(engines: EngineSet, patience: asyncio.Timeout) -> None:
         patience.reschedule(asyncio.get_running_loop().time())
 
 
-def _none(why: str) -> dict[str, str]:
-    return {"caption": "", "blind": why}
+def _none(why: str) -> tuple[str, str]:
+    return "", why

@@ -9,7 +9,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from console.api import body_commands as cmd
+from console.api.body_answers import Acknowledged, Armed, Jogged, MotorsOff, Saved, Swept
 from console.api.body_status import BodyStatus
+from console.api.command import Handlers
 from console.api.commands import TURN_FAILED, USAGE, CommandError
 from console.api.events import Note
 from conversation.events import Event
@@ -31,7 +33,7 @@ _LEAST, _MOST = 600, 2400
 
 
 class JawHandler:
-    """Each answer is the result of the command of that name in console/api/body_commands.py."""
+    """The commands for the jaw."""
 
     def __init__(
         self,
@@ -54,30 +56,26 @@ class JawHandler:
         """The client that may leave the travel."""
         self._order = threading.Lock()
 
-    async def execute(self, command: cmd.AnyBodyCommand, holder: str) -> Any:
-        match command:
-            case cmd.Arm():
-                return await asyncio.to_thread(self._arm, command.on)
-            case cmd.EStop():
-                await asyncio.to_thread(self._emergency.stop)
-                return {"stopped": True}
-            case cmd.Acknowledge():
-                return {"fault": await asyncio.to_thread(self._jaw.acknowledge)}
-            case cmd.Jog():
-                return await self._jog(command)
-            case cmd.Sweep():
-                return await self._sweep()
-            case cmd.Calibrate():
-                if self._calibrating not in ("", holder):
-                    raise CommandError(TURN_FAILED, "another screen is calibrating the jaw; close that one first")
-                self._calibrating = holder if command.beyond else ""
-                await asyncio.shield(asyncio.to_thread(self._calibrate, command, holder))
-                return self.view()
-            case cmd.SaveCalibration():
-                file = await asyncio.to_thread(self._save)
-                self._publish(Note(text=f"the jaw's calibration is in {file}"))
-                return {"file": str(file)}
-        raise CommandError(USAGE, "this is not for the jaw")
+    @property
+    def handlers(self) -> Handlers:
+        """Those of the commands that are for the jaw alone."""
+        return {
+            cmd.Arm: self._armed,
+            cmd.EStop: self._estop,
+            cmd.Jog: self._jog,
+            cmd.Sweep: self._sweep,
+            cmd.SaveCalibration: self._saved_to,
+        }
+
+    async def acknowledge(self) -> Acknowledged:
+        return Acknowledged(fault=await asyncio.to_thread(self._jaw.acknowledge))
+
+    async def calibrate(self, command: cmd.Calibrate, holder: str) -> None:
+        """Raises CommandError."""
+        if self._calibrating not in ("", holder):
+            raise CommandError(TURN_FAILED, "another screen is calibrating the jaw; close that one first")
+        self._calibrating = holder if command.beyond else ""
+        await asyncio.shield(asyncio.to_thread(self._calibrate, command, holder))
 
     def forget(self, holder: str) -> None:
         """The calibrating client has gone: the travel is the limit again."""
@@ -104,27 +102,43 @@ class JawHandler:
             rig_file=str(self._file),
         )
 
-    def _arm(self, on: bool) -> dict[str, Any]:
+    async def _armed(self, command: cmd.Arm, holder: str) -> Armed:
+        return await asyncio.to_thread(self._arm, command.on)
+
+    async def _estop(self, command: cmd.EStop, holder: str) -> MotorsOff:
+        await asyncio.to_thread(self._emergency.stop)
+        return MotorsOff(stopped=True)
+
+    async def _saved_to(self, command: cmd.SaveCalibration, holder: str) -> Saved:
+        file = await asyncio.to_thread(self._save)
+        self._publish(Note(text=f"the jaw's calibration is in {file}"))
+        return Saved(file=str(file))
+
+    def _arm(self, on: bool) -> Armed:
         if not on:
             self._jogs += 1
             self._jaw.disarm()
-            return {"armed": False}
+            return Armed(armed=False)
         try:
             self._jaw.arm()
         except DeviceError as error:
             raise CommandError(TURN_FAILED, str(error)) from None
-        return {"armed": True}
+        return Armed(armed=True)
 
-    async def _jog(self, command: cmd.Jog) -> dict[str, Any]:
+    async def _jog(self, command: cmd.Jog, holder: str) -> Jogged:
         self._may_move()
         now = self._jaw.settings
         closed, opened = now.closed_us + now.trim_us, now.open_us + now.trim_us
         target = self._jaw.position_us + command.by_us
         if command.to is not None:
             target = closed + (opened - closed) * min(1.0, max(0.0, command.to))
-        return {"us": await self._go(target), "opening": round(self._jaw.opening, 3)}
+        return Jogged(us=await self._go(target), opening=round(self._jaw.opening, 3))
 
-    async def _sweep(self) -> dict[str, Any]:
+    async def _sweep(self, command: cmd.Sweep, holder: str) -> Swept:
+        return await self.sweep()
+
+    async def sweep(self) -> Swept:
+        """Raises CommandError."""
         self._may_move()
         now = self._jaw.settings
         try:
@@ -133,7 +147,7 @@ class JawHandler:
         finally:
             if self._idle():  # also when the client has gone in the midst of it
                 await asyncio.shield(asyncio.to_thread(self._jaw.close))
-        return {"us": reached}
+        return Swept(us=reached)
 
     def _may_move(self) -> None:
         if not self._idle():

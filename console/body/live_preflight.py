@@ -4,9 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from time import monotonic
-from typing import Any
-
-import msgspec
 
 from clients.chat import rehearsal
 from console.api import body_commands as cmd
@@ -46,11 +43,11 @@ class LivePreflight:
         self._engines, self._booth, self._jaw, self._sound, self._eyes = engines, booth, jaw, sound, eyes
         self._logs = logs
 
-    async def run(self, command: cmd.Preflight) -> list[dict[str, Any]]:
+    async def run(self, command: cmd.Preflight) -> list[PreflightRow]:
         """Rows for a screen, in the order of the path. Raises CommandError while somebody is being answered."""
         if not self._engines.idle():
             raise CommandError(TURN_FAILED, "somebody is being answered; check again when that is over")
-        rows = [
+        return [
             await self._engine("stt", self._hear),
             await self._engine("llm", self._think),
             await self._engine("tts", self._speak),
@@ -63,7 +60,6 @@ class LivePreflight:
             await asyncio.to_thread(self._disk),
             *self._air(),
         ]
-        return [msgspec.to_builtins(row) for row in rows]
 
     # ---- engines
 
@@ -156,14 +152,14 @@ class LivePreflight:
         if not beep:
             return PreflightRow(what="speaker", state="ok", detail=speaker.name)
         try:
-            heard = await self._sound.execute(cmd.Beep())
+            heard = await self._sound.beep()
         except CommandError as error:
             return PreflightRow(what="speaker", state="fault", detail=str(error), mend="try again")
-        if heard["heard"] is None:
+        if heard.heard is None:
             return PreflightRow(
                 what="speaker", state="ok", detail=f"{speaker.name}: beeped; no live microphone heard it"
             )
-        if not heard["heard"]:
+        if not heard.heard:
             mend = "turn it up, or bring the microphone nearer"
             return PreflightRow(what="speaker", state="fault", detail="the microphone did not hear the beep", mend=mend)
         return PreflightRow(what="speaker", state="ok", detail=f"{speaker.name}: the microphone heard the beep")
@@ -183,7 +179,7 @@ class LivePreflight:
         if not sweep:
             return PreflightRow(what="jaw", state="ok", detail=f"{name}, armed")
         try:
-            await self._jaw.execute(cmd.Sweep(), "")
+            await self._jaw.sweep()
         except CommandError as error:
             return PreflightRow(what="jaw", state="fault", detail=str(error), mend="look at the board and its supply")
         return PreflightRow(what="jaw", state="ok", detail=f"{name}: swept from closed to open and back")

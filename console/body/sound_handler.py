@@ -1,13 +1,14 @@
 """What an operator does to the sound by hand: pick devices, hear himself, send a beep."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 from console.api import body_commands as cmd
+from console.api.body_answers import Picked, ToneHeard, VoiceHeard
 from console.api.body_status import SoundDevice
-from console.api.commands import TURN_FAILED, USAGE, CommandError
+from console.api.commands import TURN_FAILED, CommandError
 from console.body.device_set import Booth
 from conversation.errors import ConversationError
 from devices.audio import audio_devices, sound_test
@@ -20,7 +21,7 @@ _LONGEST_S = 20.0
 
 
 class SoundHandler:
-    """Each answer is the result of the command of that name in console/api/body_commands.py."""
+    """The commands for the sound."""
 
     def __init__(self, booth: Booth, rig_file: Path, home: Home, idle: Callable[[], bool]) -> None:
         self._booth, self._file, self._home, self._idle = booth, rig_file, home, idle
@@ -28,34 +29,35 @@ class SoundHandler:
         self.heard: sound_test.HeardVoice | None = None
         """Of the last time that somebody spoke to hear himself, with the microphone of now."""
 
-    async def execute(self, command: cmd.AnyBodyCommand) -> Any:
-        """Raises CommandError."""
+    async def pick(self, command: cmd.PickDevice) -> Picked:
+        """Raises CommandError, as the next two do."""
+        async with self._quiet():
+            return Picked(name=await asyncio.to_thread(self._pick, command))
+
+    async def hear_yourself(self, command: cmd.HearYourself) -> VoiceHeard:
+        async with self._quiet():
+            seconds = min(max(command.seconds, 0.5), _LONGEST_S)
+            heard = await sound_test.hear_yourself(self._booth.microphone, self._booth.speaker, seconds, self._idle)
+            self.heard = None if self._booth.microphone.simulated else heard
+            return VoiceHeard(
+                peak_db=heard.peak_db, floor_db=heard.floor_db, snr_db=heard.snr_db, clipped=heard.clipped
+            )
+
+    async def beep(self) -> ToneHeard:
+        async with self._quiet():
+            beep = await sound_test.beep(self._booth.microphone, self._booth.speaker)
+            return ToneHeard(heard=beep.heard, snr_db=beep.snr_db, delay_ms=beep.delay_ms)
+
+    @asynccontextmanager
+    async def _quiet(self) -> AsyncIterator[None]:
+        """The sound is ours alone for this block. Raises CommandError."""
         if not self._idle() or self._busy.locked():
             raise CommandError(TURN_FAILED, "the sound is in use just now; try again when nobody is being answered")
         async with self._busy:
             try:
-                return await self._one(command)
+                yield
             except (DeviceError, ConversationError, ProfileError, OSError) as error:
                 raise CommandError(TURN_FAILED, str(error)) from None
-
-    async def _one(self, command: cmd.AnyBodyCommand) -> dict[str, Any]:
-        match command:
-            case cmd.PickDevice():
-                return {"name": await asyncio.to_thread(self._pick, command)}
-            case cmd.HearYourself():
-                seconds = min(max(command.seconds, 0.5), _LONGEST_S)
-                heard = await sound_test.hear_yourself(self._booth.microphone, self._booth.speaker, seconds, self._idle)
-                self.heard = None if self._booth.microphone.simulated else heard
-                return {
-                    "peak_db": heard.peak_db,
-                    "floor_db": heard.floor_db,
-                    "snr_db": heard.snr_db,
-                    "clipped": heard.clipped,
-                }
-            case cmd.Beep():
-                beep = await sound_test.beep(self._booth.microphone, self._booth.speaker)
-                return {"heard": beep.heard, "snr_db": beep.snr_db, "delay_ms": beep.delay_ms}
-        raise CommandError(USAGE, "this is not for the sound")
 
     def _pick(self, command: cmd.PickDevice) -> str:
         device = self._booth.microphone if command.role == "microphone" else self._booth.speaker

@@ -9,6 +9,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from console.api import commands as cmd
+from console.host import exit_codes
 from console.host.last_show import given, recall
 from console.host.show_finder import DEFAULT_RIG
 from profiles.home import CHECKOUT, Home
@@ -55,7 +56,7 @@ def autostart(arguments: Namespace) -> int:
     home, path = Home.from_environment(), _folder() / UNIT
     if arguments.remove and not path.exists():
         print("The show did not start by itself; there is nothing to remove.", file=sys.stderr)
-        return cmd.DONE
+        return exit_codes.DONE
     words = _command(arguments, home)
     systemctl = shutil.which("systemctl")
     if systemctl is None:
@@ -66,7 +67,7 @@ def autostart(arguments: Namespace) -> int:
     _enable(systemctl, path)
     for line in _next_steps(arguments, home):
         print(line, file=sys.stderr)
-    return cmd.DONE
+    return exit_codes.DONE
 
 
 def unit(words: list[str]) -> str:
@@ -138,7 +139,7 @@ def _remove(systemctl: str, path: Path) -> int:
     path.unlink()
     _say([systemctl, "--user", "daemon-reload"])
     print(f"The show no longer starts by itself: {path} is gone. A show that runs goes on.", file=sys.stderr)
-    return cmd.DONE
+    return exit_codes.DONE
 
 
 def _next_steps(arguments: Namespace, home: Home) -> list[str]:

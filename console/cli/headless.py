@@ -12,9 +12,9 @@ from typing import Any
 
 import msgspec
 
-from console.api import commands as cmd
 from console.api.bus import Subscription
 from console.api.setup_progress import ProgressPrinter
+from console.host import exit_codes
 from console.host.last_show import recall
 from console.host.run_lock import AlreadyRunning
 from console.host.show_finder import DEFAULT_RIG
@@ -35,7 +35,7 @@ def run(arguments: Namespace) -> int:
     """Until `stop`, Ctrl-C or TERM; then everything it started is gone."""
     os.umask(0o077)  # what visitors said is nobody else's to read
     words = not getattr(arguments, "headless", False) and sys.stdout.isatty()
-    code = cmd.DONE
+    code = exit_codes.DONE
     try:
         code = asyncio.run(_run(arguments, words))
     except* AlreadyRunning:
@@ -57,7 +57,7 @@ async def _run(arguments: Namespace, words: bool) -> int:
                 await show.run()
             finally:
                 subscription.close()
-    return cmd.INTERRUPTED if interrupted.is_set() else cmd.DONE
+    return exit_codes.INTERRUPTED if interrupted.is_set() else exit_codes.DONE
 
 
 def _like_last(arguments: Namespace) -> bool:

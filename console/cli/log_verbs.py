@@ -10,6 +10,7 @@ from pathlib import Path
 
 from console.api import commands as cmd
 from console.api.client import NoShow
+from console.host import exit_codes
 from console.host.surroundings import for_people
 from console.logbook import report, runs
 from console.logbook.book import Book, Place
@@ -43,7 +44,7 @@ def logs(arguments: Namespace) -> int:
         return _print(services, run, arguments.follow)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains at its end
-        return cmd.DONE
+        return exit_codes.DONE
 
 
 def _run(arguments: Namespace, home: Home, rig: str | None) -> tuple[Path, bool]:
@@ -86,7 +87,7 @@ def _print(services: list[str], run: Path, follow: bool) -> int:
             print(f"{' and '.join(services)}: nothing has been written yet.", file=sys.stderr)
         if not follow:
             _write(book, book.forward(book.start, None, ScanBudget(0)))
-            return cmd.DONE
+            return exit_codes.DONE
         last = list(islice(book.backward(book.end, None, ScanBudget(0)), _FIRST))
         place = book.at_line(last[-1]) if last else book.end
         while True:
@@ -142,14 +143,14 @@ def _crashes(service: str, home: Home, rig: str | None, run: Path) -> int:
         who = "Nothing has" if wanted is None else f"{wanted} has not"
         when = "run" if len(folders) == 1 else f"{len(folders)} runs"
         print(f"{who} crashed in the last {when}.", file=sys.stderr)
-        return cmd.DONE
+        return exit_codes.DONE
     folder, newest = found[0]
     if folder != run:
         print(f"There was no crash in this run; the last one was in {folder}", file=sys.stderr)
     text = "".join(f"{row}\n" for row in (*_told(newest), *_older([one for _, one in found[1:_OLDER]])))
     sys.stdout.buffer.write(for_people(text))
     sys.stdout.buffer.flush()
-    return cmd.DONE
+    return exit_codes.DONE
 
 
 def _told(crash: CrashReport) -> Iterator[str]:

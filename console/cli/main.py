@@ -14,6 +14,7 @@ from typing import NoReturn
 
 from console import __version__
 from console.api import commands as cmd
+from console.host import exit_codes
 from console.host.lean_import import import_httpx
 from console.host.surroundings import words
 
@@ -30,6 +31,12 @@ _EPILOG = (
 
 
 _LOG = "%(asctime)s %(message)s"
+_CODES = {
+    cmd.USAGE: exit_codes.USAGE,
+    cmd.NO_ENGINE: exit_codes.NO_ENGINE,
+    cmd.TURN_FAILED: exit_codes.TURN_FAILED,
+    cmd.NO_SHOW: exit_codes.NO_SHOW,
+}
 _ROOMS = {
     "models": "console.cli.model_verbs",
     "check": "console.cli.preflight",
@@ -60,11 +67,11 @@ def guarded(work: Callable[[argparse.Namespace], int], arguments: argparse.Names
         return code
     except KeyboardInterrupt:
         _tell("Interrupted.")
-        return cmd.INTERRUPTED
+        return exit_codes.INTERRUPTED
     except BrokenPipeError:
         with suppress(BrokenPipeError, cmd.CommandError):
             _flush()
-        return cmd.DONE
+        return exit_codes.DONE
     except Exception as error:
         with suppress(BrokenPipeError, cmd.CommandError):
             _flush()
@@ -94,7 +101,7 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         print(f"{message[:1].upper()}{message[1:]}; see: {self.prog} --help", file=sys.stderr)
-        raise SystemExit(cmd.USAGE)
+        raise SystemExit(exit_codes.USAGE)
 
 
 def parser(program: str = "console.py") -> argparse.ArgumentParser:
@@ -214,10 +221,10 @@ def _explain(error: Exception) -> int:
         error = error.exceptions[0]
     if isinstance(error, ImportError):
         _tell(f"A part of Galactus cannot be loaded ({error}); mend it with: make setup")
-        return cmd.NO_ENGINE
+        return exit_codes.NO_ENGINE
     if isinstance(error, MemoryError):
         _tell("There is too little memory; close other programs and try again.")
-        return cmd.NO_ENGINE
+        return exit_codes.NO_ENGINE
     from console.api.client import NoShow
     from console.host.run_lock import AlreadyRunning
     from devices.errors import DeviceError
@@ -226,18 +233,18 @@ def _explain(error: Exception) -> int:
     from supervisors.errors import ServiceError
 
     codes: dict[type[Exception], int] = {
-        ProfileError: cmd.USAGE,
-        DeviceError: cmd.USAGE,
-        AlreadyRunning: cmd.USAGE,
-        FetchError: cmd.NO_ENGINE,
-        ServiceError: cmd.NO_ENGINE,
-        NoShow: cmd.NO_SHOW,
+        ProfileError: exit_codes.USAGE,
+        DeviceError: exit_codes.USAGE,
+        AlreadyRunning: exit_codes.USAGE,
+        FetchError: exit_codes.NO_ENGINE,
+        ServiceError: exit_codes.NO_ENGINE,
+        NoShow: exit_codes.NO_SHOW,
     }
     if isinstance(error, cmd.CommandError):
-        code = error.code
+        code = _CODES[error.code]
     elif isinstance(error, OSError) and error.errno is not None:
         _tell(_os_trouble(error))
-        return cmd.NO_ENGINE
+        return exit_codes.NO_ENGINE
     else:
         code = next((c for kind, c in codes.items() if isinstance(error, kind)), 1)
     if code != 1:

@@ -9,6 +9,7 @@ import msgspec
 from console.api import commands as cmd
 from console.api.setup_progress import ProgressPrinter
 from console.engines.services import launchers, workshop
+from console.host import exit_codes
 from console.host.surroundings import for_stdout
 from launchers.store.model_store import ModelStore
 from launchers.store.progress import Progress
@@ -30,7 +31,7 @@ def models(arguments: Namespace) -> int:
     if arguments.action == "rm":
         for model_id in arguments.id:
             print(f"{model_id}: {store.remove(model_id) / 1e6:.0f} MB freed")
-        return cmd.DONE
+        return exit_codes.DONE
     if arguments.action == "verify":
         return asyncio.run(_verify(store, arguments.id))
     return asyncio.run(_fetch(arguments, home, catalogue, store))
@@ -40,11 +41,11 @@ def _list(store: ModelStore, *, as_json: bool) -> int:
     rows = store.list()
     if as_json:
         print(for_stdout(msgspec.json.encode(rows)))
-        return cmd.DONE
+        return exit_codes.DONE
     print(f"{'id':<18} {'role':<5} {'size':>9}  {'state':<8} licence")
     for row in rows:
         print(f"{row.id:<18} {row.role:<5} {row.bytes / 1e6:>6.0f} MB  {row.state:<8} {row.licence}")
-    return cmd.DONE
+    return exit_codes.DONE
 
 
 async def _verify(store: ModelStore, ids: list[str]) -> int:
@@ -53,7 +54,7 @@ async def _verify(store: ModelStore, ids: list[str]) -> int:
         verdict = await store.verify(model_id, _tell)
         good = good and verdict.good
         print(verdict.words)
-    return cmd.DONE if good else cmd.NO_ENGINE
+    return exit_codes.DONE if good else exit_codes.NO_ENGINE
 
 
 async def _fetch(arguments: Namespace, home: Home, catalogue: Catalogue, store: ModelStore) -> int:
@@ -70,7 +71,7 @@ async def _fetch(arguments: Namespace, home: Home, catalogue: Catalogue, store: 
             if launcher.settings.launch == "process":
                 await launcher.prepare(tell)
         print(f"The rig {name} has all that it needs.", file=sys.stderr)
-    return cmd.DONE
+    return exit_codes.DONE
 
 
 def _tell(progress: Progress) -> None:

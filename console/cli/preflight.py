@@ -23,6 +23,7 @@ from console.api.client import NoShow
 from console.body.device_check import connected
 from console.engines.fetch_space import disk, nearest_folder
 from console.engines.services import launchers, misfit, workshop
+from console.host import exit_codes
 from console.host.disk_space import places
 from console.host.last_show import given
 from console.host.run_lock import ShowFile
@@ -77,7 +78,7 @@ def check(arguments: Namespace) -> int:
         rows.append(_show(show, arguments))
     report = Report(ok=all(r.state in ("ok", "todo") for r in rows), rows=rows, origins=_origins(rig, character))
     print(for_stdout(msgspec.json.encode(report)) if arguments.json else _words(report))
-    return cmd.DONE if report.ok else cmd.NO_ENGINE
+    return exit_codes.DONE if report.ok else exit_codes.NO_ENGINE
 
 
 async def _misfit(made: Mapping[str, BaseLauncher], character: Character) -> str:
@@ -127,7 +128,7 @@ async def _live(show: ShowFile, command: body.Preflight) -> list[PreflightRow]:
     """Everything tried once, by the show that has it open."""
     try:
         async with line(show, Home.from_environment()) as client:
-            return msgspec.convert(await client.call(command), list[PreflightRow])
+            return await client.call(command)
     except cmd.CommandError as error:
         return [PreflightRow(what="preflight", state="todo", detail=str(error), mend="check again in a while")]
     except NoShow as error:

@@ -1,7 +1,6 @@
 """The commands that talk to a running show."""
 
 import asyncio
-import base64
 import io
 import os
 import signal
@@ -9,14 +8,17 @@ import sys
 import wave
 from argparse import Namespace
 from pathlib import Path
-from typing import Any
 
 import msgspec
+from msgspec import UNSET, structs
 
 from console.api import commands as cmd
+from console.api.answers import Exchanged
 from console.api.client import NoShow
+from console.api.command import A
+from console.api.events import SwapEnded
 from console.api.setup_progress import tell_progress
-from console.host import show_finder
+from console.host import exit_codes, show_finder
 from console.host.emergency_stop import stop_motors
 from console.host.run_lock import ShowFile, held
 from console.host.signals import heeded
@@ -69,23 +71,21 @@ def _end_in_order() -> None:
         loop.add_signal_handler(number, task.cancel)
 
 
-def _print_turn(result: dict[str, Any], arguments: Namespace) -> int:
-    sound = base64.b64decode(result.pop("pcm", ""))
+def _print_turn(result: Exchanged, arguments: Namespace) -> int:
     if arguments.json:
-        print(for_stdout(msgspec.json.encode(result)), flush=True)
+        print(for_stdout(msgspec.json.encode(structs.replace(result, pcm=UNSET))), flush=True)
     else:
         if arguments.wav is not None:
-            print(f"visitor: {result['transcript']}")
-        print(f"reply:   {result['reply']}", flush=True)
+            print(f"visitor: {result.transcript}")
+        print(f"reply:   {result.reply}", flush=True)
     if arguments.out is not None:
-        _write_wav(arguments.out, sound, result["audio"]["sample_rate"] or 22_050)
-    if result["outcome"] in (Outcome.COMPLETED, Outcome.DEGRADED):
-        if result["outcome"] == Outcome.DEGRADED:
-            print(f"Degraded: {result['message']}.", file=sys.stderr)
-        return cmd.DONE
-    reason = result.get("message") or f"the turn was {result['outcome']} in {result.get('stage')}"
-    print(f"{reason}.", file=sys.stderr)
-    return cmd.TURN_FAILED
+        _write_wav(arguments.out, result.pcm or b"", result.audio.sample_rate or 22_050)
+    if result.outcome in (Outcome.COMPLETED, Outcome.DEGRADED):
+        if result.outcome is Outcome.DEGRADED:
+            print(f"Degraded: {result.message}.", file=sys.stderr)
+        return exit_codes.DONE
+    print(f"{result.message or f'the turn was {result.outcome} in {result.stage}'}.", file=sys.stderr)
+    return exit_codes.TURN_FAILED
 
 
 def say(arguments: Namespace) -> int:
@@ -94,21 +94,28 @@ def say(arguments: Namespace) -> int:
     text = " ".join(arguments.text)
     if not has_words(text):
         raise cmd.CommandError(cmd.USAGE, cmd.NOTHING_TO_SAY)
-    return asyncio.run(_simple(arguments, cmd.Say(text=text)))
+    said = _done(arguments, cmd.Say(text=text))
+    if said.outcome in (Outcome.FAILED, Outcome.INTERRUPTED):
+        print(f"{said.message or 'The line was interrupted'}.", file=sys.stderr)
+        return exit_codes.TURN_FAILED
+    return exit_codes.DONE
 
 
 def press(arguments: Namespace) -> int:
-    return asyncio.run(_simple(arguments, cmd.Press(lasting=True)))
+    _done(arguments, cmd.Press(lasting=True))
+    return exit_codes.DONE
 
 
 def release(arguments: Namespace) -> int:
-    return asyncio.run(_simple(arguments, cmd.Release()))
+    if not _done(arguments, cmd.Release()).released:
+        print("Nobody was holding the button.", file=sys.stderr)
+    return exit_codes.DONE
 
 
 def panic(arguments: Namespace) -> int:
-    code = asyncio.run(_simple(arguments, cmd.Panic()))
+    _done(arguments, cmd.Panic())
     print("The show is halted; nobody is answered until: console.py resume", file=sys.stderr)
-    return code
+    return exit_codes.DONE
 
 
 def estop(arguments: Namespace) -> int:
@@ -123,15 +130,18 @@ def estop(arguments: Namespace) -> int:
     if not all([stop_motors(folder) for folder in shows]):  # of several shows, each is told
         raise cmd.CommandError(cmd.TURN_FAILED, "the show did not confirm it; switch the servo off")
     print("The motors are off; acknowledge it on the rig page of the screen (3, then K).", file=sys.stderr)
-    return cmd.DONE
+    return exit_codes.DONE
 
 
 def resume(arguments: Namespace) -> int:
-    return asyncio.run(_simple(arguments, cmd.Resume()))
+    if not _done(arguments, cmd.Resume()).resumed:
+        print("The show was not halted.", file=sys.stderr)
+    return exit_codes.DONE
 
 
 def restart(arguments: Namespace) -> int:
-    return asyncio.run(_simple(arguments, cmd.Restart(service=arguments.service)))
+    _done(arguments, cmd.Restart(service=arguments.service))
+    return exit_codes.DONE
 
 
 def swap(arguments: Namespace) -> int:
@@ -141,20 +151,20 @@ def swap(arguments: Namespace) -> int:
         print(for_stdout(msgspec.json.encode(result)))
     else:
         print(_swapped(result), file=sys.stderr)
-    return cmd.DONE if result["swapped"] else cmd.NO_ENGINE
+    return exit_codes.DONE if result.swapped else exit_codes.NO_ENGINE
 
 
-def _swapped(result: dict[str, Any]) -> str:
-    name, now, seconds = result["name"], result["model"], result["seconds"]
-    if not result["swapped"]:
-        why = result["errors"][-1] if result["errors"] else "the other did not answer"
-        went = "went on with" if result["serving"] else "is still waiting for"
+def _swapped(result: SwapEnded) -> str:
+    name, now, seconds = result.name, result.model, result.seconds
+    if not result.swapped:
+        why = result.errors[-1] if result.errors else "the other did not answer"
+        went = "went on with" if result.serving else "is still waiting for"
         return f"{name} {went} {now}: {why.rstrip('.')}."
-    pause = "without a pause" if not result["gone_ms"] else f"after {result['gone_ms'] / 1000:.1f} s without a model"
-    return f"{name} has {now} now instead of {result['before']}, {pause} ({seconds:.1f} s in all)."
+    pause = "without a pause" if not result.gone_ms else f"after {result.gone_ms / 1000:.1f} s without a model"
+    return f"{name} has {now} now instead of {result.before}, {pause} ({seconds:.1f} s in all)."
 
 
-async def _with_progress(show: ShowFile, command: cmd.Command) -> Any:
+async def _with_progress(show: ShowFile, command: cmd.Command[A]) -> A:
     """What has to be fetched first is told meanwhile."""
     try:
         async with asyncio.TaskGroup() as tasks:
@@ -167,22 +177,15 @@ async def _with_progress(show: ShowFile, command: cmd.Command) -> Any:
         raise group.exceptions[0] from None
 
 
-async def _simple(arguments: Namespace, command: cmd.Command) -> int:
-    result = await _call(_running(arguments), command)
-    if result.get("released") is False:
-        print("Nobody was holding the button.", file=sys.stderr)
-    if result.get("resumed") is False:
-        print("The show was not halted.", file=sys.stderr)
-    if result.get("outcome") in (Outcome.FAILED, Outcome.INTERRUPTED):
-        print(f"{result.get('message') or 'The line was interrupted'}.", file=sys.stderr)
-        return cmd.TURN_FAILED
-    return cmd.DONE
+def _done(arguments: Namespace, command: cmd.Command[A]) -> A:
+    """The running show's answer."""
+    return asyncio.run(_call(_running(arguments), command))
 
 
 def status(arguments: Namespace) -> int:
     result = asyncio.run(_call(_running(arguments), cmd.Status()))
     print(for_stdout(msgspec.json.encode(result)) if arguments.json else in_words(result))
-    return cmd.DONE
+    return exit_codes.DONE
 
 
 def stop(arguments: Namespace) -> int:
@@ -193,10 +196,10 @@ def stop(arguments: Namespace) -> int:
         if not ended:
             raise NoShow(_NO_SHOW)
         print(f"No show was running, but {ended} of its processes were left; they are gone now.", file=sys.stderr)
-        return cmd.DONE
+        return exit_codes.DONE
     asyncio.run(show_finder.stop(show, home))
     print(f"The show of the rig {show.rig} has stopped.", file=sys.stderr)
-    return cmd.DONE
+    return exit_codes.DONE
 
 
 def _reap(arguments: Namespace, home: Home) -> int:
@@ -215,7 +218,7 @@ def _running(arguments: Namespace) -> ShowFile:
     return show
 
 
-async def _call(show: ShowFile, command: cmd.Command) -> Any:
+async def _call(show: ShowFile, command: cmd.Command[A]) -> A:
     async with show_finder.line(show, Home.from_environment()) as client:
         return await client.call(command)
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from console.api.commands import SCREEN_FAILED
+from console.host.exit_codes import SCREEN_FAILED
 from console.host.signals import heeded
 
 _RESET = (

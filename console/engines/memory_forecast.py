@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from time import monotonic
 
-from msgspec import Struct
-
+from console.api.swap_forecast import FreeMemory, SwapForecast
 from console.engines.service_meters import Meters
 from launchers.base import BaseLauncher
 from launchers.memory.estimate import for_launcher
@@ -24,31 +23,6 @@ REMEMBERED_S = 20.0
 _UNKNOWN = Estimate(ram_bytes=0, peak_ram_bytes=0, vram_bytes=0, source="formula", rough=True)
 _UNTOLD = "the driver does not tell how much of the GPU is free: the old one goes first, a filler covers it"
 _BLIND = "what it takes is not known here: the old one goes first, a filler covers it"
-
-
-class FreeMemory(Struct, frozen=True, kw_only=True):
-    """What is free now, bytes."""
-
-    ram: int
-    vram: int = 0
-    one_pool: bool = False
-    """The GPU uses the machine's RAM."""
-
-
-class SwapForecast(Struct, frozen=True, kw_only=True):
-    """What an engine would take, and what that means for the one that runs."""
-
-    need: Estimate
-    room: FreeMemory
-    freed_ram: int
-    """What the one that runs would give back."""
-    freed_vram: int
-    beside: bool
-    """Both have room: no pause."""
-    fits: bool
-    """At least in the place of the one that runs."""
-    words: str
-    """One plain sentence, without an end."""
 
 
 class Forecaster:

@@ -2,12 +2,14 @@
 
 import asyncio
 from pathlib import Path
-from typing import Any
 
 from console.api import commands as cmd
+from console.api.answers import Fetching, Pinned, Unloading
+from console.api.command import Handlers
 from console.api.commands import USAGE, CommandError
-from console.api.events import Note
+from console.api.events import Note, SwapEnded
 from console.api.model_card import CardState, ModelCard
+from console.api.swap_forecast import SwapForecast
 from console.engines.engine_set import EngineSet
 from console.engines.measurement_recorder import MeasurementRecorder
 from console.engines.memory_forecast import Forecaster
@@ -18,8 +20,6 @@ from launchers.errors import FetchError
 from profiles.errors import ProfileError
 from profiles.schema import Role
 from supervisors.service.group import ServiceGroup
-
-ModelCommand = cmd.Swap | cmd.Forecast | cmd.Models | cmd.Fetch | cmd.Pin | cmd.Unload
 
 
 class ModelHandler:
@@ -36,26 +36,39 @@ class ModelHandler:
         self._fetching: dict[str, asyncio.Task[None] | None] = {}
         self._unloading: asyncio.Queue[str] = asyncio.Queue()
 
-    async def execute(self, command: ModelCommand) -> Any:
-        """Raises CommandError."""
-        match command:
-            case cmd.Swap():
-                return await self._swapper.swap(command.service, command.model, command.device)
-            case cmd.Forecast():
-                return await asyncio.to_thread(self._swapper.forecast, command.service, command.model, command.device)
-            case cmd.Models():
-                return await asyncio.to_thread(self.cards)
-            case cmd.Fetch():
-                if command.cancel:
-                    return {"fetching": not self.cancel(command.model)}
-                self.fetch(command.model)
-                return {"fetching": True}
-            case cmd.Pin():
-                self._engines.pin(self._engines.named(command.service).name, command.on)
-                return {"pinned": command.on}
-            case cmd.Unload():
-                self._unloading.put_nowait(self._engines.settled(command.service).name)
-                return {"unloading": command.service}
+    @property
+    def handlers(self) -> Handlers:
+        return {
+            cmd.Swap: self._swap,
+            cmd.Forecast: self._forecast,
+            cmd.Models: self._models,
+            cmd.Fetch: self._fetch_or_cancel,
+            cmd.Pin: self._pin,
+            cmd.Unload: self._unload_soon,
+        }
+
+    async def _swap(self, command: cmd.Swap, holder: str) -> SwapEnded:
+        return await self._swapper.swap(command.service, command.model, command.device)
+
+    async def _forecast(self, command: cmd.Forecast, holder: str) -> SwapForecast:
+        return await asyncio.to_thread(self._swapper.forecast, command.service, command.model, command.device)
+
+    async def _models(self, command: cmd.Models, holder: str) -> list[ModelCard]:
+        return await asyncio.to_thread(self.cards)
+
+    async def _fetch_or_cancel(self, command: cmd.Fetch, holder: str) -> Fetching:
+        if command.cancel:
+            return Fetching(fetching=not self.cancel(command.model))
+        self.fetch(command.model)
+        return Fetching(fetching=True)
+
+    async def _pin(self, command: cmd.Pin, holder: str) -> Pinned:
+        self._engines.pin(self._engines.named(command.service).name, command.on)
+        return Pinned(pinned=command.on)
+
+    async def _unload_soon(self, command: cmd.Unload, holder: str) -> Unloading:
+        self._unloading.put_nowait(self._engines.settled(command.service).name)
+        return Unloading(unloading=command.service)
 
     def cards(self) -> list[ModelCard]:
         """Reads the heads of all files that are here: call it in a thread."""

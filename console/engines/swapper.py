@@ -9,9 +9,10 @@ from msgspec import Struct, structs
 
 from console.api.commands import NO_ENGINE, USAGE, CommandError
 from console.api.events import Note, SwapEnded, SwapPhase
+from console.api.swap_forecast import SwapForecast
 from console.engines import engine_overrides, services
 from console.engines.engine_set import EngineSet
-from console.engines.memory_forecast import Forecaster, SwapForecast
+from console.engines.memory_forecast import Forecaster
 from console.engines.swap_context import SwapContext
 from launchers.base import BaseLauncher
 from launchers.errors import FetchError

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from console.api import commands as cmd
 from console.api.client import NoShow, OperatorClient
+from console.host import exit_codes
 from console.host.run_lock import ShowFile, alive, farewell, held, running, starting
 from profiles.home import CHECKOUT, Home
 from profiles.loader import load_character, load_rig
@@ -111,9 +112,7 @@ def last_words(code: int, words: Path) -> cmd.CommandError:
     if not said and (lack := trial(words.parent)) is not None and not lack.low:
         return cmd.CommandError(cmd.NO_ENGINE, f"{lack.detail}; {lack.mend}")
     unknown = "the show did not start and could not say why; see what this prints: console.py run --headless"
-    return cmd.CommandError(
-        code if code in (cmd.USAGE, cmd.NO_ENGINE) else cmd.NO_ENGINE, said[-1] if said else unknown
-    )
+    return cmd.CommandError(cmd.USAGE if code == exit_codes.USAGE else cmd.NO_ENGINE, said[-1] if said else unknown)
 
 
 def end(child: subprocess.Popen[bytes]) -> None:
@@ -166,7 +165,7 @@ async def stop(show: ShowFile, home: Home, *, when_idle: bool = False) -> None:
     try:
         async with asyncio.timeout(_HEAR_S), line(show, home) as client:
             answer = await client.call(cmd.Stop(when_idle=when_idle))
-            if not answer["stopping"]:
+            if not answer.stopping:
                 return
     except (NoShow, TimeoutError):
         kill(show, home, signal.SIGTERM)  # a show that cannot be reached, but does not hang, ends in order

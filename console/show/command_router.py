@@ -1,14 +1,27 @@
 """Does what operators ask of a show."""
 
 import asyncio
-import base64
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Protocol
 
-import msgspec
+from msgspec import UNSET
 
 from console.api import commands as cmd
+from console.api.answers import (
+    Exchanged,
+    Halted,
+    Interrupted,
+    Playing,
+    Pressed,
+    Released,
+    Restarting,
+    Resumed,
+    StatusReport,
+    Stopping,
+    Talked,
+)
 from console.api.bus import Bus
+from console.api.command import A, Handlers
 from console.api.events import Held, ShowHalted, ShowResumed
 from console.body.body_handler import BodyHandler
 from console.engines.engine_set import EngineSet
@@ -33,7 +46,7 @@ _LASTING = "an earlier press"
 _MOST_S = 31.0
 
 
-class Playing(Protocol):
+class Performed(Protocol):
     """The show, as far as its operators end it or change its character."""
 
     def stop(self, reason: str) -> None: ...
@@ -46,7 +59,7 @@ class CommandRouter:
 
     def __init__(
         self,
-        show: Playing,
+        show: Performed,
         engines: EngineSet,
         loop: ConversationLoop,
         group: ServiceGroup,
@@ -60,41 +73,29 @@ class CommandRouter:
         self.bus: Bus = engines.bus
         self._asking = 0
         self._stop_when_idle = False
+        self._routes: Handlers = {**self.handlers, **models.handlers, **body.handlers}
 
-    async def execute(self, command: cmd.AnyCommand, holder: str) -> Any:
-        match command:
-            case cmd.Status():
-                return status(self._engines, self._group, self._loop.turns)
-            case cmd.Press():
-                return await self._press(_LASTING if command.lasting else holder)
-            case cmd.Release():
-                own = self._release(_LASTING) or self._release(holder)
-                return {"released": own or (command.whoever and self._release(self._loop.holder))}
-            case cmd.Interrupt():
-                return {"interrupted": self._loop.interrupt()}
-            case cmd.Ask():
-                return await self._ask(command, holder)
-            case cmd.Say():
-                return await self._say(command, holder)
-            case cmd.Panic():
-                return self.halt(holder)
-            case cmd.Resume():
-                return self._resume()
-            case cmd.Restart():
-                return self._restart(command.service)
-            case cmd.Play():
-                return await self._play(command.character)
-            case cmd.Swap() | cmd.Forecast() | cmd.Models() | cmd.Fetch() | cmd.Pin() | cmd.Unload():
-                return await self._models.execute(command)
-            case cmd.Stop():
-                self._stop_when_idle = command.when_idle and self._asking > 0
-                if not self._stop_when_idle:
-                    self._show.stop("an operator asked for it")
-                return {"stopping": not self._stop_when_idle}
-            case cmd.Subscribe():
-                raise cmd.CommandError(cmd.USAGE, "this command needs a connection of its own")
-            case _:
-                return await self._body.execute(command, holder)
+    @property
+    def handlers(self) -> Handlers:
+        """Its own; the other commands are for models and body."""
+        return {
+            cmd.Status: self._status,
+            cmd.Press: self._press_button,
+            cmd.Release: self._release_button,
+            cmd.Talk: self._talk,
+            cmd.Interrupt: self._interrupt,
+            cmd.Ask: self._ask,
+            cmd.Say: self._say,
+            cmd.Panic: self._panic,
+            cmd.Resume: self._resume,
+            cmd.Restart: self._restart,
+            cmd.Play: self._play,
+            cmd.Stop: self._stop,
+        }
+
+    async def execute(self, command: cmd.Command[A], holder: str) -> A:
+        answer: A = await self._routes[type(command)](command, holder)
+        return answer
 
     def forget(self, holder: str) -> None:
         self._release(holder)
@@ -107,11 +108,31 @@ class CommandRouter:
     def let_go(self, holder: str) -> None:
         self._release(holder)
 
-    async def _press(self, holder: str) -> dict[str, Any]:
+    async def _press_button(self, command: cmd.Press, holder: str) -> Pressed:
+        return Pressed(turn=await self._press(_LASTING if command.lasting else holder))
+
+    async def _release_button(self, command: cmd.Release, holder: str) -> Released:
+        return Released(released=self._release(_LASTING) or self._release(holder))
+
+    async def _talk(self, command: cmd.Talk, holder: str) -> Talked:
+        held_by = self._loop.holder
         try:
-            request = self._loop.press(holder)
+            request = self._loop.talk(holder)
         except Busy as error:
             raise cmd.CommandError(cmd.TURN_FAILED, str(error)) from None
+        if request is None:
+            self.bus.publish(Held(holder=held_by, down=False))
+            return Talked(turn=0)
+        return Talked(turn=await self._begun(request))
+
+    async def _press(self, holder: str) -> int:
+        try:
+            return await self._begun(self._loop.press(holder))
+        except Busy as error:
+            raise cmd.CommandError(cmd.TURN_FAILED, str(error)) from None
+
+    async def _begun(self, request: Request) -> int:
+        """The turn's number, once the microphone is open for a press."""
         try:
             turn = await asyncio.shield(request.started)  # our end must not cancel it
         except asyncio.CancelledError:
@@ -119,8 +140,8 @@ class CommandRouter:
                 raise
             raise cmd.CommandError(cmd.TURN_FAILED, "another press came at the same moment; press again") from None
         if not request.released.is_set():
-            self.bus.publish(Held(holder=holder, down=True, turn=turn))
-        return {"turn": turn}
+            self.bus.publish(Held(holder=request.holder, down=True, turn=turn))
+        return turn
 
     def _release(self, holder: str) -> bool:
         released = self._loop.release(holder)
@@ -128,31 +149,46 @@ class CommandRouter:
             self.bus.publish(Held(holder=holder, down=False))
         return released
 
-    def halt(self, holder: str) -> dict[str, Any]:
+    async def _interrupt(self, command: cmd.Interrupt, holder: str) -> Interrupted:
+        return Interrupted(interrupted=self._loop.interrupt())
+
+    async def _status(self, command: cmd.Status, holder: str) -> StatusReport:
+        return status(self._engines, self._group, self._loop.turns)
+
+    async def _stop(self, command: cmd.Stop, holder: str) -> Stopping:
+        self._stop_when_idle = command.when_idle and self._asking > 0
+        if not self._stop_when_idle:
+            self._show.stop("an operator asked for it")
+        return Stopping(stopping=not self._stop_when_idle)
+
+    async def _panic(self, command: cmd.Panic, holder: str) -> Halted:
+        self.halt(holder)
+        return Halted(halted=True)
+
+    def halt(self, holder: str) -> None:
         """Panic. Silence first; the rest can wait a moment."""
         self._loop.halt()
         self._jaw.jaw.halted = True
         self._jaw.relax()
         if not self.bus.state.halted:
             self.bus.publish(ShowHalted(by=holder))
-        return {"halted": True}
 
-    def _resume(self) -> dict[str, Any]:
+    async def _resume(self, command: cmd.Resume, holder: str) -> Resumed:
         halted = bool(self.bus.state.halted)
         self._jaw.jaw.resume()
         self._loop.resume()
         if halted:
             self.bus.publish(ShowResumed())
-        return {"resumed": halted}
+        return Resumed(resumed=halted)
 
-    def _restart(self, name: str) -> dict[str, Any]:
-        self._group[self._engines.settled(name).name].restart()
-        return {"restarting": name}
+    async def _restart(self, command: cmd.Restart, holder: str) -> Restarting:
+        self._group[self._engines.settled(command.service).name].restart()
+        return Restarting(restarting=command.service)
 
-    async def _play(self, name: str) -> dict[str, Any]:
+    async def _play(self, command: cmd.Play, holder: str) -> Playing:
         """The model reads the new persona at once, so that the next visitor does not wait for it."""
         try:
-            character = await asyncio.to_thread(load_character, name, self._engines.home)
+            character = await asyncio.to_thread(load_character, command.character, self._engines.home)
         except ProfileError as error:
             raise cmd.CommandError(cmd.USAGE, str(error)) from None
         llm = self._engines.live.llm()
@@ -162,9 +198,9 @@ class CommandRouter:
         if llm is not None and self.bus.state.stage is Stage.IDLE:
             with suppress(ConversationError):
                 await llm.prime(self._engines.cast.head())
-        return {"character": character.name, "character_name": character.value.name}
+        return Playing(character=character.name, character_name=character.value.name)
 
-    async def _ask(self, command: cmd.Ask, holder: str) -> dict[str, Any]:
+    async def _ask(self, command: cmd.Ask, holder: str) -> Exchanged:
         if bool(command.pcm) == bool(command.text.strip()):
             raise cmd.CommandError(cmd.USAGE, "ask with sound or with text, not with both or neither")
         if command.text:
@@ -176,16 +212,16 @@ class CommandRouter:
         request = Request("wav", holder=holder, microphone=microphone)
         return await self._turn(request, command, need=("stt", "llm", "tts"))
 
-    async def _say(self, command: cmd.Say, holder: str) -> dict[str, Any]:
+    async def _say(self, command: cmd.Say, holder: str) -> Exchanged:
         if not has_words(command.text):
             raise cmd.CommandError(cmd.USAGE, cmd.NOTHING_TO_SAY)
         plain = cmd.Ask(text=command.text, timeout_s=command.timeout_s)
         said = await self._turn(Request("say", holder=holder, text=command.text), plain, need=("tts",))
-        if said["outcome"] in (Outcome.COMPLETED, Outcome.DEGRADED) and not said["audio"]["seconds"]:
+        if said.outcome in (Outcome.COMPLETED, Outcome.DEGRADED) and not said.audio.seconds:
             raise cmd.CommandError(cmd.USAGE, cmd.NOTHING_TO_SAY)  # letters that this voice cannot read
         return said
 
-    async def _turn(self, request: Request, command: cmd.Ask, need: tuple[str, ...]) -> dict[str, Any]:
+    async def _turn(self, request: Request, command: cmd.Ask, need: tuple[str, ...]) -> Exchanged:
         self._asking += 1
         try:
             return await self._one_turn(request, command, need)
@@ -194,7 +230,7 @@ class CommandRouter:
             if self._stop_when_idle and not self._asking:
                 self._show.stop("the last question was answered")
 
-    async def _one_turn(self, request: Request, command: cmd.Ask, need: tuple[str, ...]) -> dict[str, Any]:
+    async def _one_turn(self, request: Request, command: cmd.Ask, need: tuple[str, ...]) -> Exchanged:
         try:
             async with asyncio.timeout(command.timeout_s):
                 await self._until_answerable(need)
@@ -211,7 +247,7 @@ class CommandRouter:
                 raise cmd.CommandError(cmd.TURN_FAILED, "the show was stopped before this turn") from None
             self._loop.withdraw(request)
             raise
-        return self._result(ended, heard, command.want_audio)
+        return _exchanged(ended, heard if command.want_audio else None)
 
     def _too_late(self, timeout_s: float) -> cmd.CommandError:
         state, waited = self.bus.state, f"no answer within {timeout_s:g} s"
@@ -233,12 +269,21 @@ class CommandRouter:
                 if (held := self._engines.hopeless(need)) is not None:
                     raise cmd.CommandError(cmd.NO_ENGINE, held.last_error or f"{held.name} is held")
 
-    def _result(self, ended: TurnEnded, heard: Samples, want_audio: bool) -> dict[str, Any]:
-        row: dict[str, Any] = msgspec.to_builtins(ended)
-        keys = ("turn", "outcome", "transcript", "caption", "reply", "heard", "marks", "llm", "audio", "jaw")
-        out = {key: row[key] for key in keys}
-        if ended.outcome is not Outcome.COMPLETED:
-            out |= {"stage": row["stage"], "message": ended.message}
-        if want_audio:
-            out["pcm"] = base64.b64encode(heard.astype("<i2").tobytes()).decode()
-        return out
+
+def _exchanged(ended: TurnEnded, heard: Samples | None) -> Exchanged:
+    completed = ended.outcome is Outcome.COMPLETED
+    return Exchanged(
+        turn=ended.turn,
+        outcome=ended.outcome,
+        transcript=ended.transcript,
+        caption=ended.caption,
+        reply=ended.reply,
+        heard=ended.heard,
+        marks=ended.marks,
+        llm=ended.llm,
+        audio=ended.audio,
+        jaw=ended.jaw,
+        stage=UNSET if completed else ended.stage,
+        message=UNSET if completed else ended.message,
+        pcm=UNSET if heard is None else heard.astype("<i2").tobytes(),
+    )

@@ -1,54 +1,13 @@
 """What `status --json` prints: the show, its services and its devices at this moment."""
 
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from console.api.answers import DeviceRow, ServiceRow, ShowRow, StatusReport
 
 if TYPE_CHECKING:  # a command has no engines, and would load a web client and arrays for half a second
     from console.engines.engine_set import EngineSet
     from supervisors.service.group import ServiceGroup
-
-
-class ShowRow(Struct, frozen=True, kw_only=True):
-    pid: int
-    uptime_s: float
-    rig: str
-    character: str
-    stage: str
-    """HALTED after a panic, STOPPING at the end, else what is being done for a visitor."""
-    on_air: bool
-    """A visitor would be answered: every role of the rig is filled, and nobody has halted the show."""
-
-
-class ServiceRow(Struct, frozen=True, kw_only=True):
-    name: str
-    role: str
-    state: str
-    pid: int | None
-    shim_pid: int | None
-    port: int | None
-    model: str
-    device: str
-    rss_bytes: int | None
-    vram_bytes: int | None
-    restarts: int
-    adopted: bool
-    last_error: str | None
-
-
-class DeviceRow(Struct, frozen=True, kw_only=True):
-    name: str
-    role: str
-    state: str
-    detail: str
-
-
-class StatusReport(Struct, frozen=True, kw_only=True):
-    show: ShowRow
-    services: list[ServiceRow]
-    devices: list[DeviceRow]
-    turns: int
 
 
 def status(engines: "EngineSet", group: "ServiceGroup", turns: int) -> StatusReport:
@@ -86,24 +45,24 @@ def _services(engines: "EngineSet", group: "ServiceGroup") -> list[ServiceRow]:
     ]
 
 
-def in_words(report: dict[str, Any]) -> str:
+def in_words(report: StatusReport) -> str:
     """For people: a line for the show, one for each service and device."""
-    show = report["show"]
+    show = report.show
     lines = [
-        f"{show['rig']} · {show['character']} · {_air(show)} · up {show['uptime_s']:.0f} s · "
-        f"{report['turns']} turns · pid {show['pid']}"
+        f"{show.rig} · {show.character} · {_air(show)} · up {show.uptime_s:.0f} s · "
+        f"{report.turns} turns · pid {show.pid}"
     ]
-    for s in report["services"]:
-        size = f"{s['rss_bytes'] / 2**20:5.0f} MiB" if s["rss_bytes"] else " " * 9
-        line = f"  {s['name']:<10} {s['state']:<9} {s['model'] or '-':<18} {s['device']:<5} {size}"
-        line += f"  restarts {s['restarts']}"
-        lines.append(line + (f"  {s['last_error']}" if s["last_error"] else ""))
-    for d in report["devices"]:
-        lines.append(f"  {d['role']:<10} {d['state']:<9} {d['name']}" + (f"  {d['detail']}" if d["detail"] else ""))
+    for s in report.services:
+        size = f"{s.rss_bytes / 2**20:5.0f} MiB" if s.rss_bytes else " " * 9
+        line = f"  {s.name:<10} {s.state:<9} {s.model or '-':<18} {s.device:<5} {size}"
+        line += f"  restarts {s.restarts}"
+        lines.append(line + (f"  {s.last_error}" if s.last_error else ""))
+    for d in report.devices:
+        lines.append(f"  {d.role:<10} {d.state:<9} {d.name}" + (f"  {d.detail}" if d.detail else ""))
     return "\n".join(lines)
 
 
-def _air(show: dict[str, Any]) -> str:
-    if show["stage"] == "HALTED":
+def _air(show: ShowRow) -> str:
+    if show.stage == "HALTED":
         return "HALTED: nobody is answered until: console.py resume"
-    return f"{'ON AIR' if show['on_air'] else 'not ready'} · {show['stage']}"
+    return f"{'ON AIR' if show.on_air else 'not ready'} · {show.stage}"

@@ -57,7 +57,7 @@ async def test_ears_and_voices_are_waited_for(role: str) -> None:
         assert ended.outcome is Outcome.COMPLETED and FILLER not in ended.reply
 
 
-async def test_whoever_waits_can_be_interrupted() -> None:
+async def test_one_who_waits_can_be_interrupted() -> None:
     async with opened(Harness()) as harness:
         harness.engines.exchanges["llm"] = asyncio.Event()
         async with asyncio.TaskGroup() as tasks:

@@ -334,3 +334,14 @@ async def test_silence_does_not_disturb_the_next(caplog: pytest.LogCaptureFixtur
             assert (await harness.hear(speech(0.5))).outcome is Outcome.COMPLETED
     assert not caplog.records
     assert np.count_nonzero([e.outcome is Outcome.UNHEARD for e in harness.of(TurnEnded)]) == 3
+
+
+async def test_a_second_talk_ends_the_question_and_the_next_one_asks_again() -> None:
+    """By whichever screen; no third press can come between, for nothing is awaited."""
+    async with opened(Harness()) as harness:
+        first = harness.loop.talk("one")
+        assert first is not None and harness.loop.holder == "one"
+        await first.started
+        assert harness.loop.talk("two") is None and harness.loop.holder == "" and first.released.is_set()
+        again = harness.loop.talk("two")
+        assert again is not None and harness.loop.holder == "two"

@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psutil  # type: ignore[import-untyped]
 
 from console.api.client import OperatorClient
@@ -114,15 +115,16 @@ class RealShow:
         assert found is not None
         return found
 
-    async def call(self, command: Command) -> Any:
+    async def call(self, command: Command[Any]) -> Any:
+        """The answer as it is on the wire."""
         async with OperatorClient(Path(self.file.socket)) as client:
-            return await client.call(command)
+            return msgspec.to_builtins(await client.call(command))
 
     @property
     def stop_socket(self) -> Path:
         return Home(self.home).socket(self.rig, "estop")
 
-    def call_now(self, command: Command) -> Any:
+    def call_now(self, command: Command[Any]) -> Any:
         return asyncio.run(self.call(command))
 
     def events(self) -> list[dict[str, Any]]:

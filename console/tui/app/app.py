@@ -173,10 +173,10 @@ class ConsoleApp(Pages):
         self._close_messages_no_wait()
 
     def on_line_box_sent(self, line: LineBox.Sent) -> None:
-        command: cmd.Command = cmd.Say(text=line.text) if line.purpose == "say" else cmd.Ask(text=line.text)
+        command: cmd.Command[Any] = cmd.Say(text=line.text) if line.purpose == "say" else cmd.Ask(text=line.text)
         self.do(self._send_line(command, line))
 
-    async def _send_line(self, command: cmd.Command, line: LineBox.Sent) -> None:
+    async def _send_line(self, command: cmd.Command[Any], line: LineBox.Sent) -> None:
         """What is refused stands in the box again: nothing that was typed is lost."""
         try:
             await self.steering.send(command)

@@ -9,9 +9,8 @@ from argparse import Namespace
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from console.api import commands as cmd
 from console.api.client import NoShow
-from console.host import show_finder
+from console.host import exit_codes, show_finder
 from profiles.home import Home
 from profiles.loader import load_character
 
@@ -46,7 +45,7 @@ def main(arguments: Namespace) -> int:
     )
     answer = app.run()
     if app.return_code:
-        return cmd.SCREEN_FAILED
+        return exit_codes.SCREEN_FAILED
     if answer == "stop" and app.link.show is None and (born := app.link.born or newborn) is not None:
         show_finder.end(born.child)
     return _after(answer or "leave", app, home)
@@ -69,7 +68,7 @@ def _after(answer: str, app: "ConsoleApp", home: Home) -> int:
     picture, show = app.link.picture, app.link.show
     if picture.link == "failed":
         print(f"The show did not start: {picture.trouble}.", file=sys.stderr)
-        return cmd.NO_ENGINE
+        return exit_codes.NO_ENGINE
     if answer == "stop" and show is not None:
         print("Stopping the show …", file=sys.stderr)
         asyncio.run(show_finder.stop(show, home))
@@ -77,4 +76,4 @@ def _after(answer: str, app: "ConsoleApp", home: Home) -> int:
     elif answer != "stop" and picture.link in ("live", "starting"):
         print("The show goes on without a screen. Come back with: console.py attach", file=sys.stderr)
         print("Stop it with: console.py stop", file=sys.stderr)
-    return cmd.DONE
+    return exit_codes.DONE

@@ -1,18 +1,19 @@
 """What the operator wants, as commands to the show. A held button has a connection of its own and ends with it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from console.api import commands as cmd
 from console.api.body_commands import EStop
 from console.api.client import NoShow, OperatorClient
+from console.api.command import A
 from console.host.emergency_stop import stop_motors
 from console.host.run_lock import ShowFile, alive
 from console.host.stop_marks import StopMarks
 from console.tui.client.persistent_connection import PersistentConnection, no_line
+from console.tui.client.show_client import Line
 from profiles.home import Home
 
 _FIRST_S, _THEN_S = 0.6, 0.3
@@ -20,12 +21,12 @@ _NEXT = "no show runs: if a motor moves, take its power; the next show keeps it 
 
 
 class CommandClient:
-    """`press` and `send` raise CommandError with one plain sentence; NoShow when the show is gone."""
+    """Fits `console.tui.client.show_client.ShowClient`."""
 
     def __init__(
         self,
         show: Callable[[], ShowFile | None],
-        spare: Callable[[cmd.Command], Awaitable[Any]] = no_line,
+        spare: Line = no_line,
         folder: Callable[[], Path | None] = lambda: None,
     ) -> None:
         """`spare`: the line that the screen has anyway, for when no other can be had: the show's sockets are gone.
@@ -43,14 +44,12 @@ class CommandClient:
 
     async def press(self) -> int:
         """The talk button goes down. While a question is being recorded, by this screen or another, that ends it: 0.
-        Else the microphone opens, also while an answer is spoken: the turn's number.
+        Else the microphone opens, also while an answer is spoken.
         """
         async with self._turn:
             self._ours = self._on_spare = False
-            if (await self._surely(cmd.Release(whoever=True)))["released"]:
-                return 0
-            turn: int = (await self._on_button(cmd.Press()))["turn"]
-            self._ours = True
+            turn = (await self._surely(cmd.Talk())).turn
+            self._ours = turn > 0
             return turn
 
     async def let_go(self) -> bool:
@@ -60,11 +59,11 @@ class CommandClient:
         async with self._turn:
             ours, self._ours = self._ours, False
             try:
-                return ours and bool((await self._on_button(cmd.Release()))["released"])
+                return ours and (await self._on_button(cmd.Release())).released
             except NoShow:
                 return False
 
-    async def send(self, command: cmd.Command) -> Any:
+    async def send(self, command: cmd.Command[A]) -> A:
         try:
             client = await OperatorClient(self._socket()).__aenter__()
         except NoShow:
@@ -74,7 +73,7 @@ class CommandClient:
         finally:
             await client.close()
 
-    async def keep(self, command: cmd.Command) -> Any:
+    async def keep(self, command: cmd.Command[A]) -> A:
         """As `send`, but what it asks for lasts as long as this screen: a camera that is watched, a wider travel."""
         return await self._kept.send(command)
 
@@ -114,14 +113,14 @@ class CommandClient:
             await self._button.__aexit__(None, None, None)
             self._button = None
 
-    async def _surely(self, command: cmd.Command) -> Any:
+    async def _surely(self, command: cmd.Command[A]) -> A:
         try:
             return await self._on_button(command)
         except NoShow:
             await self.close()  # the line broke meanwhile: once more with a new one
             return await self._on_button(command)
 
-    async def _on_button(self, command: cmd.Command) -> Any:
+    async def _on_button(self, command: cmd.Command[A]) -> A:
         if self._button is None and not self._on_spare:
             try:
                 self._button = await OperatorClient(self._socket()).__aenter__()

@@ -13,7 +13,8 @@ import msgspec
 
 from console.api.bus import VERSION
 from console.api.client import NoShow, OperatorClient
-from console.api.commands import Command, CommandError
+from console.api.command import A, Command
+from console.api.commands import USAGE, CommandError
 from console.api.events import AnyEvent
 from console.api.state import ShowState, reduce
 from console.api.telemetry_types import CameraReading, JawReading, Levels, Memory, MemoryTrace
@@ -96,7 +97,7 @@ class ShowConnection:
         self._zero = monotonic()
         self._become("starting")
 
-    async def call(self, command: Command) -> Any:
+    async def call(self, command: Command[A]) -> A:
         """Over the line that we have: for when no other can be had. Raises CommandError, NoShow."""
         if self._client is None:
             raise NoShow("there is no line to a show")
@@ -189,7 +190,7 @@ class ShowConnection:
 
     def _begin(self, row: dict[str, Any]) -> None:
         if row["v"] != VERSION:
-            raise CommandError(2, "the show that runs is of another version; stop it and start it again")
+            raise CommandError(USAGE, "the show that runs is of another version; stop it and start it again")
         self._state = msgspec.convert(row["snapshot"], ShowState)
         self._zero = monotonic() - row["t_mono_ms"] / 1000
         self._levels, self._memory, self._history, self._fetching = Levels(), None, MemoryTrace(), {}

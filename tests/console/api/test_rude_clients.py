@@ -18,7 +18,7 @@ class Nobody:
         self.bus = Bus()
         self.forgotten: list[str] = []
 
-    async def execute(self, command: cmd.AnyCommand, holder: str) -> Any:
+    async def execute(self, command: cmd.Command[Any], holder: str) -> Any:
         return {"pid": 1}
 
     def forget(self, holder: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from console.api import body_commands as cmd
 from console.api.client import OperatorClient
@@ -43,10 +44,10 @@ class Booth:
     def __init__(self, show: RealShow, emulator: Emulator, rig: Path) -> None:
         self.show, self.emulator, self.rig = show, emulator, rig
 
-    def __call__(self, command: Command) -> Any:
+    def __call__(self, command: Command[Any]) -> Any:
         return self.show.call_now(command)
 
-    def refused(self, command: Command) -> str:
+    def refused(self, command: Command[Any]) -> str:
         with pytest.raises(CommandError) as caught:
             self.show.call_now(command)
         return str(caught.value)
@@ -115,7 +116,8 @@ def test_it_is_calibrated_and_the_file_keeps_its_comments(booth: Booth) -> None:
             await client.call(cmd.Jog(to=0.0))
             await client.call(cmd.Calibrate(beyond=True))
             found = await client.call(cmd.Jog(by_us=-80))
-            return dict(await client.call(cmd.Calibrate(closed_us=found["us"], look_ahead_ms=80, beyond=True)))
+            view = await client.call(cmd.Calibrate(closed_us=found.us, look_ahead_ms=80, beyond=True))
+            return structs.asdict(view)
 
     seen = asyncio.run(wizard())
     assert (seen["closed_us"], seen["unsaved"]) == (before["closed_us"] - 80, True)
@@ -188,7 +190,7 @@ def test_eyes(booth: Booth) -> None:
             OperatorClient(Path(booth.show.file.socket)) as watcher,
             OperatorClient(Path(booth.show.file.socket)) as client,
         ):
-            assert await client.call(cmd.Watch()) == {"watching": True}
+            assert (await client.call(cmd.Watch())).watching
             async for row in watcher.events(telemetry=True):
                 if row.get("telemetry") == "camera" and row["rgb"]:
                     frames.append(row)

@@ -11,6 +11,7 @@ from console.api import client
 from console.api.client import NoShow, OperatorClient
 from console.api.commands import USAGE, CommandError, Say, Status
 from console.cli.main import main, parser
+from console.host import exit_codes
 from console.show.command_router import CommandRouter
 from profiles.home import CHECKOUT
 
@@ -75,7 +76,7 @@ def test_nothing_to_say_is_a_mistake_of_the_caller(
 ) -> None:
     """Whether a show runs or not: by the command line, and by the operator API that the screen uses."""
     monkeypatch.setenv("GALACTUS_HOME", str(tmp_path))
-    assert main(["say", text]) == USAGE
+    assert main(["say", text]) == exit_codes.USAGE
     assert capsys.readouterr().err.count("there is nothing to say in that; give some words") == 1
     show: Any = Show()
     operator = CommandRouter(show, show, show, show, show, show, show)

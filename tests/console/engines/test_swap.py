@@ -189,7 +189,7 @@ def test_the_same_wish_is_done_once_and_others_wait(roomy: RealShow) -> None:
     assert asyncio.run(ask(roomy, "Are you well?"))["outcome"] == "completed"
 
 
-def test_in_its_place_whoever_asks_hears_a_filler_and_then_the_answer(tight: RealShow) -> None:
+def test_in_its_place_one_who_asks_hears_a_filler_and_then_the_answer(tight: RealShow) -> None:
     swapped, turns = asyncio.run(crowded(tight, BIG))
     assert swapped["swapped"] and not swapped["beside"] and swapped["gone_ms"] > 0, swapped
     check_answered(turns)

@@ -399,10 +399,10 @@ async def test_an_open_screen_acts_over_the_line_it_has(show: BareShow, monkeypa
         while not link.picture.state.halted:
             await asyncio.sleep(0.02)
         assert not link.picture.on_air
-        assert (await steering.send(cmd.Resume()))["resumed"]
+        assert (await steering.send(cmd.Resume())).resumed
         with pytest.raises(cmd.CommandError, match="there is no service"):
             await steering.send(cmd.Restart(service="nonsense"))
-        assert (await steering.keep(cmd.Status()))["show"]["pid"] == gone.pid
+        assert (await steering.keep(cmd.Status())).show.pid == gone.pid
         await steering.press()
         assert await steering.let_go()
         began = time.monotonic()

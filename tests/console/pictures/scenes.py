@@ -16,6 +16,7 @@ from textual.widgets import Input
 
 from console.api import body_commands as body
 from console.api import commands as cmd
+from console.api.client import NoShow
 from console.api.telemetry_types import JawReading
 from console.tui.app.app import ConsoleApp
 from console.tui.client.command_client import CommandClient
@@ -24,6 +25,7 @@ from console.tui.client.show_connection import ShowConnection
 from console.tui.pages.log.page import LogPage
 from tests.console.pictures import model_scenes as told_of
 from tests.console.pictures import rig_scenes as rig
+from tests.support.answers import typed
 
 RECORDINGS = Path(__file__).parents[2] / "recordings"
 Row = dict[str, Any]
@@ -286,7 +288,10 @@ class StillSteering(CommandClient):
         super().__init__(lambda: None)
         self._scene, self._link = scene, link
 
-    async def send(self, command: cmd.Command) -> Any:
+    async def send(self, command: cmd.Command[Any]) -> Any:
+        return typed(command, await self._answer(command))
+
+    async def _answer(self, command: cmd.Command[Any]) -> Any:
         if isinstance(command, cmd.Models):
             return list(self._scene.cards)
         if isinstance(command, body.Preflight):
@@ -303,9 +308,9 @@ class StillSteering(CommandClient):
             return {}
         if isinstance(command, body.Arm | body.Sweep | body.HearYourself | body.Beep):
             return _TESTS.get(type(command), {})
-        return await super().send(command)
+        raise NoShow("no show is running")
 
-    async def keep(self, command: cmd.Command) -> Any:
+    async def keep(self, command: cmd.Command[Any]) -> Any:
         return await self.send(command) if not isinstance(command, body.Watch) else {}
 
 

@@ -12,6 +12,7 @@ from typing import Any, cast
 import msgspec
 import pytest
 
+from console.api.answers import StatusReport
 from console.api.body_commands import Acknowledge
 from console.api.bus import Bus
 from console.api.client import OperatorClient
@@ -65,7 +66,7 @@ def test_status_tells_whether_a_visitor_would_be_answered(
 ) -> None:
     told = report(*events)
     assert (told["show"]["on_air"], told["show"]["stage"]) == (on_air, stage)
-    words = in_words(told)
+    words = in_words(msgspec.convert(told, StatusReport))
     assert word in words and ("ON AIR" in words) == on_air
 
 
@@ -157,6 +158,6 @@ def jaw_of(show: BareShow) -> dict[str, Any]:
     return dict(next(device for device in devices if device["role"] == "jaw"))
 
 
-async def call(show: BareShow, command: Command) -> None:
+async def call(show: BareShow, command: Command[Any]) -> None:
     async with OperatorClient(Path(show.file.socket)) as client:
         await client.call(command)

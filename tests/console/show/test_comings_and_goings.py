@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from console.api.commands import CommandError
+from console.api.commands import USAGE, CommandError
 from console.cli import show_verbs
 from console.host import show_finder
 from console.host.run_lock import RunLock, ShowFile, alive, starting
@@ -87,7 +87,7 @@ def test_an_out_file_that_cannot_be_written_is_one_plain_line(tmp_path: Path) ->
     if Path("/dev/full").exists():
         with pytest.raises(CommandError, match="No space left") as refused:
             show_verbs._write_wav(Path("/dev/full"), b"\0\0" * 100_000, 22_050)
-        assert refused.value.code == 2
+        assert refused.value.code is USAGE
 
 
 @pytest.mark.slow

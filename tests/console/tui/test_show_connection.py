@@ -33,7 +33,7 @@ class Stub:
     def __init__(self) -> None:
         self.bus = Bus()
 
-    async def execute(self, command: commands.AnyCommand, holder: str) -> Any:
+    async def execute(self, command: commands.Command[Any], holder: str) -> Any:
         raise AssertionError(command)
 
     def forget(self, holder: str) -> None:

@@ -46,7 +46,7 @@ class Noting(CommandClient):
         self.told.append("press")
         return 7
 
-    async def send(self, command: cmd.Command) -> Any:
+    async def send(self, command: cmd.Command[Any]) -> Any:
         if isinstance(command, cmd.Models | body.Body):
             raise NoShow("it is not asked what there is")
         self.told.append(command)

@@ -162,11 +162,11 @@ class ModelsController(Container):
         self._keys.word, self._keys.word_style = word, "warn"
         self._keys.show(self._picture)
 
-    def _send(self, command: cmd.Command) -> None:
+    def _send(self, command: cmd.Command[Any]) -> None:
         app = cast(Acting, self.app)
         app.do(self._sent(app.steering.send, command))
 
-    async def _sent(self, send: Callable[[cmd.Command], Awaitable[Any]], command: cmd.Command) -> None:
+    async def _sent(self, send: Callable[[cmd.Command[Any]], Awaitable[Any]], command: cmd.Command[Any]) -> None:
         try:
             await send(command)
         finally:

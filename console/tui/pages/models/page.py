@@ -2,7 +2,6 @@
 
 from typing import cast
 
-import msgspec
 from textual.app import ComposeResult
 
 from console.api import commands as cmd
@@ -10,7 +9,7 @@ from console.api.client import NoShow
 from console.tui.client.poller import Poller
 from console.tui.client.screen_state import ScreenState
 from console.tui.pages.models.controller import Acting, ModelsController
-from console.tui.pages.models.view_model import cards
+from console.tui.pages.models.view_model import by_role
 from conversation.stages import Stage
 
 
@@ -52,12 +51,10 @@ class ModelsPage(ModelsController):
     async def _ask(self) -> None:
         """What was told before stays until the answer is here."""
         try:
-            found = cards(await cast(Acting, self.app).steering.send(cmd.Models()))
+            found = by_role(await cast(Acting, self.app).steering.send(cmd.Models()))
         except (cmd.CommandError, NoShow) as error:
             words = str(error) if isinstance(error, cmd.CommandError) else "it does not answer"
             self._say(f"The models are not up to date: {words}.")
-        except msgspec.ValidationError:
-            self._say("The models are not up to date: the show is of another version.")
         else:
             if self._keys.word.startswith("The models are not up to date"):
                 self._say("")

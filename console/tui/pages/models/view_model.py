@@ -1,6 +1,5 @@
 """The models as the show tells them, and what a swap to one would do to the memory. Pure."""
 
-import msgspec
 from msgspec import Struct, structs
 
 from console.api.model_card import ModelCard
@@ -12,9 +11,8 @@ from supervisors.states import ServiceState
 _ROLES = ("stt", "llm", "tts")
 
 
-def cards(rows: object) -> list[ModelCard]:
-    """By role, in the order of the catalogue. Raises msgspec.ValidationError."""
-    found = msgspec.convert(rows, list[ModelCard])
+def by_role(found: list[ModelCard]) -> list[ModelCard]:
+    """In the order of the catalogue within a role."""
     return sorted(found, key=lambda card: _ROLES.index(card.role) if card.role in _ROLES else len(_ROLES))
 
 

@@ -4,19 +4,17 @@ from collections.abc import Awaitable, Callable
 from time import localtime, strftime
 from typing import Any, Protocol, cast
 
-import msgspec
 from textual.containers import Container
 
 from console.api import commands as cmd
 from console.api.body_status import BodyStatus
 from console.api.client import NoShow
+from console.api.command import A
 from console.tui.client.command_client import CommandClient
 from console.tui.client.screen_state import ScreenState
 from console.tui.input.talk_button import TalkButton
 from console.tui.pages.rig.view_model import Part, RigViewModel, why_not
 from console.tui.widgets.questions import RigChoiceScreen
-
-Taking = Callable[[Any], None]
 
 
 class Acting(Protocol):
@@ -62,12 +60,14 @@ class RigBase(Container):
         self.say(why)
         return not why
 
-    def send(self, command: cmd.Command, take: Taking | None = None, *, kept: bool = False, say: str = "") -> None:
+    def send(
+        self, command: cmd.Command[A], take: Callable[[A], None] | None = None, *, kept: bool = False, say: str = ""
+    ) -> None:
         """`say`: what is said when it was done. `kept`: what it asks for ends with this screen."""
         self.acting.do(self.sent(command, take, kept=kept, say=say))
 
     async def sent(
-        self, command: cmd.Command, take: Taking | None = None, *, kept: bool = False, say: str = ""
+        self, command: cmd.Command[A], take: Callable[[A], None] | None = None, *, kept: bool = False, say: str = ""
     ) -> bool:
         """Whether the show did it."""
         steering = self.acting.steering
@@ -79,8 +79,6 @@ class RigBase(Container):
             self.say(sentence(str(error)))
         except NoShow:
             self.say("The show did not take that; look at what matters.")
-        except (msgspec.ValidationError, KeyError, TypeError, ValueError):
-            self.say("That answer cannot be read: the show is of another version.")
         else:
             if say:
                 self.say(say, "good")
@@ -94,9 +92,8 @@ class RigBase(Container):
         """A small question, in front of which the stop still works."""
         self.app.push_screen(RigChoiceScreen(question, rows, now, self.action_rig_estop), then)
 
-    def take_view(self, answer: Any) -> None:
-        """Raises msgspec.ValidationError."""
-        self.desk.view = msgspec.convert(answer, BodyStatus)
+    def take_view(self, answer: BodyStatus) -> None:
+        self.desk.view = answer
         self.redraw()
 
     def now(self) -> str:

@@ -106,7 +106,7 @@ class CalibrationDeeds(JawDeeds):
     def _set(self, command: body.Calibrate) -> None:
         """And on to the next step, when the show took it."""
 
-        def take(answer: object) -> None:
+        def take(answer: BodyStatus) -> None:
             self.take_view(answer)
             self._lead(1)
 

@@ -98,7 +98,7 @@ class JawDeeds(RigBase):
 
     async def save(self) -> bool:
         """Whether it is in the rig file now."""
-        done = await self.sent(body.SaveCalibration(), lambda answer: self._saved(str(answer["file"])))
+        done = await self.sent(body.SaveCalibration(), lambda answer: self._saved(answer.file))
         if done:
             await self.sent(body.Body(), self.take_view)
         return done

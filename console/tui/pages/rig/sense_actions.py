@@ -1,7 +1,6 @@
 """Ears, voice, eyes and the preflight, as the page knows them."""
 
 import asyncio
-import base64
 import os
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -13,8 +12,9 @@ from typing import Any, Literal
 import msgspec
 
 from console.api import body_commands as body
+from console.api.body_answers import Photograph, ToneHeard, VoiceHeard
 from console.api.body_status import PreflightRow, SoundDevice
-from console.api.command import Command
+from console.api.command import A, Command
 from console.tui.drawing import kitty_image
 from console.tui.drawing.styled_text import clean, cut
 from console.tui.pages.rig import wording
@@ -68,7 +68,7 @@ class SoundDeeds(RigBase):
             self.desk.testing = "hear"
             self.acting.do(self._test(body.HearYourself(), self._heard))
 
-    def _heard(self, answer: Any) -> None:
+    def _heard(self, answer: VoiceHeard) -> None:
         self.desk.heard = wording.heard(answer)
 
     def action_rig_beep(self) -> None:
@@ -76,10 +76,10 @@ class SoundDeeds(RigBase):
             self.desk.testing = "beep"
             self.acting.do(self._test(body.Beep(), self._beeped))
 
-    def _beeped(self, answer: Any) -> None:
+    def _beeped(self, answer: ToneHeard) -> None:
         self.desk.beeped = wording.beeped(answer)
 
-    async def _test(self, command: Command, take: Callable[[Any], None]) -> None:
+    async def _test(self, command: Command[A], take: Callable[[A], None]) -> None:
         self.redraw()
         try:
             await self.sent(command, take)
@@ -126,27 +126,26 @@ class EyeDeeds(RigBase):
             self.redraw()
 
     async def _shoot(self) -> None:
-        answers: list[Any] = []
+        answers: list[Photograph] = []
         able = kitty_image.draws(os.environ)
         if not await self.sent(body.Snapshot(caption=True, png=able), answers.append):
             return
         folder = Path(self._picture.state.logs) / "snapshots"
         name = strftime("%H%M%S", localtime(self._picture.clock))
+        taken = answers[0]
+        seen, blind = (cut(clean(words or ""), _CAPTION) for words in (taken.caption, taken.blind))
+        kind = ".png" if taken.mime == "image/png" else ".jpg"
         try:
-            picture = base64.b64decode(answers[0]["jpeg"], validate=True)
-            seen, blind = (cut(clean(str(answers[0].get(key, ""))), _CAPTION) for key in ("caption", "blind"))
-            size = int(answers[0]["width"]), int(answers[0]["height"])
-            kind = ".png" if answers[0].get("mime") == "image/png" else ".jpg"
-            kept = await asyncio.to_thread(_write, folder, name + kind, picture)
-        except (KeyError, TypeError, ValueError):
-            self.say("That picture cannot be read: the show is of another version.")
+            kept = await asyncio.to_thread(_write, folder, name + kind, taken.jpeg)
         except OSError as error:
             self.say(f"The picture cannot be saved in {folder}: {error.strerror or error}.")
         else:
             words = f"“{seen}”" if seen else f"No caption: {blind}."
             self.say(f"Saved: {kept}  {words}", "good")
             if able and kind == ".png" and self._nobody_is_busy():
-                self.app.push_screen(kitty_image.StillScreen(picture, size, words, self.action_rig_estop))
+                self.app.push_screen(
+                    kitty_image.StillScreen(taken.jpeg, (taken.width, taken.height), words, self.action_rig_estop)
+                )
 
     def _nobody_is_busy(self) -> bool:
         """A picture over the screen must not come between an operator and what he does by now."""
@@ -203,3 +202,7 @@ def _write(folder: Path, name: str, picture: bytes) -> Path:
 def _paths(first: Path) -> Iterator[Path]:
     yield first
     yield from (first.with_stem(f"{first.stem}-{number}") for number in count(2))
+
+
+def _still(taken: Photograph, words: str, stop: Callable[[], None]) -> kitty_image.StillScreen:
+    return kitty_image.StillScreen(taken.jpeg, (taken.width, taken.height), words, stop)

@@ -1,7 +1,6 @@
 """What is said on the rig page of the jaw, of tests, of devices: for somebody who looks for a second. Pure."""
 
-from typing import Any
-
+from console.api.body_answers import ToneHeard, VoiceHeard
 from console.api.body_status import BodyStatus
 from console.api.telemetry_types import JawReading
 from console.tui.client.screen_state import ScreenState
@@ -60,23 +59,21 @@ def dropped(picture: ScreenState) -> Span:
     return f"▲ {count} frame{'s' * (count > 1)} dropped", "warn"
 
 
-def heard(answer: Any) -> Span:
-    """Of HearYourself. Raises KeyError, TypeError for an answer that is none."""
-    snr, peak = float(answer["snr_db"]), float(answer["peak_db"])
+def heard(answer: VoiceHeard) -> Span:
+    snr, peak = answer.snr_db, answer.peak_db
     figures = f"voice {peak:.0f} dB, {snr:.0f} dB above the room"
-    if answer["clipped"]:
+    if answer.clipped:
         return f"▲ too loud, turn it down: {figures}", "warn"
     if snr < CLOSER_DB:
         return f"▲ move closer: {figures}", "warn"
     return f"✓ good: {figures}", "good"
 
 
-def beeped(answer: Any) -> Span:
-    """Of Beep. Raises KeyError, TypeError."""
-    if answer["heard"] is None:
+def beeped(answer: ToneHeard) -> Span:
+    if answer.heard is None:
         return "○ it beeped; no live microphone is there to hear it", "dim"
-    if answer["heard"]:
-        return f"✓ the microphone hears it, {float(answer['snr_db'] or 0):.0f} dB above the room", "good"
+    if answer.heard:
+        return f"✓ the microphone hears it, {answer.snr_db or 0:.0f} dB above the room", "good"
     return "✖ not heard: turn the speaker up, or choose the other one", "bad"
 
 

@@ -15,6 +15,7 @@ from console.tui.pages.models.page import ModelsPage
 from tests.console.pictures.model_scenes import CARDS, CPU_ONLY, Row
 from tests.console.pictures.scenes import settle
 from tests.console.tui.page_driver import Sight, opened
+from tests.support.answers import typed
 
 
 class Answering(CommandClient):
@@ -23,12 +24,12 @@ class Answering(CommandClient):
     def __init__(self) -> None:
         super().__init__(lambda: None)
         self.cards: list[Row] = list(CARDS)
-        self.told: list[cmd.Command] = []
+        self.told: list[cmd.Command[Any]] = []
         self.asked = 0
         self.error: Exception | None = None
         self.slow: asyncio.Event | None = None
 
-    async def send(self, command: cmd.Command) -> Any:
+    async def send(self, command: cmd.Command[Any]) -> Any:
         if not isinstance(command, cmd.Models):
             self.told.append(command)
             return {}
@@ -37,7 +38,7 @@ class Answering(CommandClient):
             await self.slow.wait()
         if self.error is not None:
             raise self.error
-        return self.cards
+        return typed(command, self.cards)
 
 
 class ModelsSight(Sight):

@@ -17,6 +17,7 @@ from console.tui.client.command_client import CommandClient
 from console.tui.pages.rig.page import RigPage
 from tests.console.pictures.rig_scenes import BODY, JAW, PREFLIGHT, Row
 from tests.console.tui.page_driver import Sight, opened
+from tests.support.answers import typed
 
 _TRAVEL = ("closed_us", "open_us", "rest_us", "trim_us", "look_ahead_ms")
 
@@ -50,13 +51,16 @@ class Answering(CommandClient):
             body.Preflight: list(PREFLIGHT),
         }
         self.refuse: dict[type, Exception] = {}
-        self.told: list[cmd.Command] = []
-        self.kept: list[cmd.Command] = []
+        self.told: list[cmd.Command[Any]] = []
+        self.kept: list[cmd.Command[Any]] = []
         """What was sent on the connection that stays."""
         self.asked = 0
         self.slow: dict[type, asyncio.Event] = {}
 
-    async def send(self, command: cmd.Command) -> Any:
+    async def send(self, command: cmd.Command[Any]) -> Any:
+        return typed(command, await self._answer(command))
+
+    async def _answer(self, command: cmd.Command[Any]) -> Any:
         if isinstance(command, body.Body):
             self.asked += 1
             return self.body
@@ -73,11 +77,11 @@ class Answering(CommandClient):
             self.body["unsaved"] = False
         return self.answers.get(type(command), {})
 
-    async def keep(self, command: cmd.Command) -> Any:
+    async def keep(self, command: cmd.Command[Any]) -> Any:
         self.kept.append(command)
         return await self.send(command)
 
-    def of(self, kind: type[cmd.Command]) -> list[Any]:
+    def of(self, kind: type[cmd.Command[Any]]) -> list[Any]:
         return [command for command in self.told if isinstance(command, kind)]
 
 

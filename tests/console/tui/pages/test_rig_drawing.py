@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from console.api.body_commands import Calibrate, Watch
+from console.api.body_commands import Watch
 from console.api.body_status import BodyStatus
 from console.api.client import NoShow
 from console.api.telemetry_types import CameraReading, JawReading
@@ -120,7 +120,7 @@ async def test_a_kept_line_is_one_connection_until_it_breaks(tmp_path: Path) -> 
         writers.append(writer)
         while line := await reader.readline():
             mine.append(json.loads(line)["cmd"])
-            writer.write(b'{"result": {"done": 1}}\n')
+            writer.write(b'{"result": {"watching": true}}\n')
         writer.close()
         with suppress(OSError):
             await writer.wait_closed()
@@ -132,8 +132,8 @@ async def test_a_kept_line_is_one_connection_until_it_breaks(tmp_path: Path) -> 
         await kept.send(Watch())
     server = await asyncio.start_unix_server(show, path)
     async with asyncio.timeout(20):
-        answers = await asyncio.gather(kept.send(Watch()), kept.send(Calibrate(beyond=True)))
-        assert answers[0] == answers[1] == {"done": 1} and lines == [["watch", "calibrate"]]
+        answers = await asyncio.gather(kept.send(Watch()), kept.send(Watch(on=False)))
+        assert answers[0].watching and lines == [["watch", "watch"]]
         writers[0].close()
         await kept.send(Watch(on=False))
         assert lines[1:] == [["watch"]]

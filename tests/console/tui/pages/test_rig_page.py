@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -68,7 +69,7 @@ async def test_where_the_jaw_is_and_whether_it_may_move(tmp_path: Path) -> None:
         (("o", "down", "enter", "down", "enter"), body.PickDevice(role="speaker", name="null speaker", save=True)),
     ],
 )
-async def test_each_key_sends_its_command(tmp_path: Path, keys: tuple[str, ...], command: cmd.Command) -> None:
+async def test_each_key_sends_its_command(tmp_path: Path, keys: tuple[str, ...], command: cmd.Command[Any]) -> None:
     async with sight(tmp_path) as seen:
         seen.show.told.clear()  # the camera is watched by now
         await seen.press(*keys)
@@ -87,7 +88,7 @@ async def test_each_key_sends_its_command(tmp_path: Path, keys: tuple[str, ...],
     ],
 )
 async def test_what_ends_a_stop(
-    tmp_path: Path, row: dict[str, object], keys: str, command: cmd.Command, offered: str
+    tmp_path: Path, row: dict[str, object], keys: str, command: cmd.Command[Any], offered: str
 ) -> None:
     async with sight(tmp_path, jaw=row) as seen:
         assert offered in seen.all

@@ -1,6 +1,7 @@
 """The calibration wizard of the rig page, step by step."""
 
 from pathlib import Path
+from typing import Any
 
 from console.api import body_commands as body
 from console.api import commands as cmd
@@ -77,7 +78,7 @@ async def test_to_leave_the_wizard_brings_back_what_was(tmp_path: Path) -> None:
         await step(seen, "4 of 8: open")
         assert "closed 1300" in seen.all
         await seen.press("escape")
-        old: cmd.Command = body.Calibrate(closed_us=1328, open_us=1584, rest_us=1328, trim_us=0, beyond=False)
+        old: cmd.Command[Any] = body.Calibrate(closed_us=1328, open_us=1584, rest_us=1328, trim_us=0, beyond=False)
         assert seen.show.told[-1] == old and "closed 1328" in seen.all and "calibration, step" not in seen.all
         assert seen.word == "All is as it was before."
         await seen.press("escape")
