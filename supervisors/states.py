@@ -20,5 +20,10 @@ class ServiceState(StrEnum):
     STOPPING = "STOPPING"
     BACKOFF = "BACKOFF"
     """It died; the next start is due in a moment."""
-    HELD = "HELD"
-    """It died too often; it waits for the operator."""
+    FAILED = "FAILED"
+    """It died too often, or cannot run as it is; it waits for the operator."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> "ServiceState | None":
+        """What is written of shows up to 0.1.0, which called the last state HELD."""
+        return cls.FAILED if value == "HELD" else None

@@ -79,7 +79,9 @@ class LivePreflight:
             return PreflightRow(what=role, state="fault", detail=str(error), mend=mend)
         if not said:
             held = (self._engines.bus.state.services.get(name) for name in names)
-            why = next((s.last_error for s in held if s and s.state is ServiceState.HELD and s.last_error), "not ready")
+            why = next(
+                (s.last_error for s in held if s and s.state is ServiceState.FAILED and s.last_error), "not ready"
+            )
             return PreflightRow(what=role, state="missing", detail=why, mend=mend)
         return PreflightRow(what=role, state="ok", detail=f"{said} in {monotonic() - began:.1f} s")
 

@@ -154,7 +154,7 @@ class _Words:
                 return f"{row['role']}: {row['name']}" + (f" ({row['detail']})" if row["detail"] else "")
             case "DiskChanged" if row["detail"]:
                 return f"{row['detail'][:1].upper()}{row['detail'][1:]}: {row['mend']}"
-            case "ServiceChanged" if row["state"] in ("READY", "HELD", "BACKOFF"):
+            case "ServiceChanged" if row["state"] in ("READY", "FAILED", "BACKOFF"):
                 why = f": {row['last_error']}" if row["last_error"] and row["state"] != "READY" else ""
                 return f"{row['name']} {row['model']} {row['state']}{why}"
             case "ShowReady":

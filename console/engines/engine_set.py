@@ -126,10 +126,10 @@ class EngineSet:
         return self._readiness.missing(self.live)
 
     def hopeless(self, need: Collection[str]) -> ServiceChanged | None:
-        """A service that will not come without help, while no other fills its role, one of those needed. It is HELD,
-        or what it wants could not be fetched twice in a row (each fetch has tried every source, several times).
+        """A service that will not come without help, while no other fills its role, one of those needed. It has
+        FAILED, or what it wants could not be fetched twice in a row (each fetch has tried every source, several times).
         """
         missing = set(self.missing()) & set(need)
         rows = self.bus.state.services.values()
-        lost = (s for s in rows if s.state is ServiceState.HELD or self._not_fetched.get(s.name, 0) >= 2)
+        lost = (s for s in rows if s.state is ServiceState.FAILED or self._not_fetched.get(s.name, 0) >= 2)
         return next((s for s in lost if s.role in missing), None)

@@ -267,7 +267,7 @@ class CommandRouter:
                 if not missing or self._engines.was_ready:
                     return
                 if (held := self._engines.hopeless(need)) is not None:
-                    raise cmd.CommandError(cmd.NO_ENGINE, held.last_error or f"{held.name} is held")
+                    raise cmd.CommandError(cmd.NO_ENGINE, held.last_error or f"{held.name} has failed")
 
 
 def _exchanged(ended: TurnEnded, heard: Samples | None) -> Exchanged:

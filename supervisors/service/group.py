@@ -170,13 +170,13 @@ class ServiceGroup:
         self._others.remove(service)
 
     async def wait_ready(self, names: Iterable[str] | None = None, timeout: float | None = None) -> None:
-        """Raises ServiceError when one of them is HELD, or is not READY in time."""
+        """Raises ServiceError when one of them has FAILED, or is not READY in time."""
         wanted = tuple(names if names is not None else self._services)
         try:
             async with asyncio.timeout(timeout):
                 while waiting := self._not_ready(wanted):
                     for status in waiting:
-                        if status.state is ServiceState.HELD:
+                        if status.state is ServiceState.FAILED:
                             raise ServiceError(*_split(status))
                     await self._changed.wait()
         except TimeoutError:

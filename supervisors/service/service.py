@@ -70,7 +70,7 @@ class Service(ABC):
         """From start to the end; a stop cancels it, and it leaves nothing behind."""
 
     def start(self) -> None:
-        """Also lets a HELD service go, and ends the wait of a BACKOFF; one that runs is left as it is."""
+        """Also starts a FAILED service again, and ends the wait of a BACKOFF; one that runs is left as it is."""
         self._inbox.put_nowait((Verb.START, None))
 
     def restart(self) -> None:

@@ -90,7 +90,7 @@ class Supervisor(Service):
             ready_s = self._clock() - self._ready_at if self._ready_at is not None else 0.0
             delay = None if hopeless else self._policy.crashed(ready_s)
             if delay is None:
-                self._become(ServiceState.HELD, last_error=self._held_because(reason, hopeless), **NO_PROCESS)
+                self._become(ServiceState.FAILED, last_error=self._failed_because(reason, hopeless), **NO_PROCESS)
                 return
             self._become(ServiceState.BACKOFF, last_error=reason, restarts=self._status.restarts + 1, **NO_PROCESS)
             await asyncio.sleep(delay)
@@ -108,7 +108,7 @@ class Supervisor(Service):
             _log.info("service %s failed", self.spec.name, exc_info=True)
             return str(error).strip().rstrip(".") or type(error).__name__, False
 
-    def _held_because(self, reason: str, hopeless: bool) -> str:
+    def _failed_because(self, reason: str, hopeless: bool) -> str:
         if hopeless:
             return reason
         times = f"{self._rules.most + 1} times within {self._rules.window_s:g} s"

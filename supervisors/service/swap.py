@@ -163,7 +163,7 @@ class EngineSwap:
         await self._around.read_ahead(candidates[0])
         self._enter(SwapStep.LINE_END, candidates[0].label)
         old = self._group[self._name]
-        was_there = old.status.state not in (ServiceState.STOPPED, ServiceState.HELD)
+        was_there = old.status.state not in (ServiceState.STOPPED, ServiceState.FAILED)
         async with self._around.interval():
             try:
                 self._enter(SwapStep.STOP, candidates[0].label)
@@ -211,7 +211,7 @@ class EngineSwap:
         old.start()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(BACK_S):
-                while old.status.state not in (ServiceState.READY, ServiceState.HELD):
+                while old.status.state not in (ServiceState.READY, ServiceState.FAILED):
                     await asyncio.sleep(0.01)
 
     def _enter(self, phase: SwapStep | None, label: str) -> None:
@@ -237,7 +237,7 @@ class _Audition:
             self._enter(_PHASES[status.state])
         elif status.state is ServiceState.READY:
             self._decided.set_result("")
-        elif status.state is ServiceState.HELD or (status.state is ServiceState.BACKOFF and status.restarts):
+        elif status.state is ServiceState.FAILED or (status.state is ServiceState.BACKOFF and status.restarts):
             # Not at the first word of its death: what it died of is still to be written down.
             self._decided.set_result((status.last_error or "it ended").removeprefix(f"{status.name}: ").rstrip("."))
 

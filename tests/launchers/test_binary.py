@@ -141,7 +141,7 @@ async def test_one_that_the_rig_names_is_held_at_once(kind: str, shop: LauncherC
     path = program(tmp_path / "bin", "llama-server", text)
     told: list[ServiceStatus] = []
     async with started(launcher(shop, str(path)), tmp_path / "show", told) as group, asyncio.timeout(30):
-        while group["llm"].status.state is not ServiceState.HELD:
+        while group["llm"].status.state is not ServiceState.FAILED:
             await asyncio.sleep(0.01)
         status = group["llm"].status
     assert status.restarts == 0 and status.last_error

@@ -27,11 +27,11 @@ async def until(group: ServiceGroup, wanted: Callable[[ServiceStatus], bool], wi
 
 
 def held(status: ServiceStatus) -> bool:
-    return status.state is ServiceState.HELD
+    return status.state is ServiceState.FAILED
 
 
 def down(status: ServiceStatus) -> bool:
-    return status.state in (ServiceState.BACKOFF, ServiceState.HELD)
+    return status.state in (ServiceState.BACKOFF, ServiceState.FAILED)
 
 
 async def test_well_behaved(places: ServicePaths, fake: Fake, story: Story) -> None:

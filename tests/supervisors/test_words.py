@@ -4,10 +4,12 @@ import random
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from supervisors.exits import Exit, describe
 from supervisors.shim.log_file import LINE_CAP, LogFile
+from supervisors.states import ServiceState
 
 STAMP = re.compile(rb"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z ", re.M)
 
@@ -82,3 +84,9 @@ def test_full_disk() -> None:
     log.write(b"one\n")
     log.close()
     assert log.lost == 1
+
+
+def test_a_state_written_by_an_older_show_is_read() -> None:
+    assert msgspec.json.decode(b'["HELD", "FAILED", "READY"]', type=list[ServiceState]) == ["FAILED", "FAILED", "READY"]
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.json.decode(b'"BROKEN"', type=ServiceState)

@@ -70,7 +70,7 @@ def ended(turn: int) -> Callable[[Row], bool]:
 
 
 HELD = {
-    "type": "ServiceChanged", "name": "tts", "role": "tts", "state": "HELD", "model": "piper-joe", "device": "cpu",
+    "type": "ServiceChanged", "name": "tts", "role": "tts", "state": "FAILED", "model": "piper-joe", "device": "cpu",
     "restarts": 6, "last_error": "tts: exited with code 1: CUDA error: out of memory; it failed 6 times within 300 s "
     "and waits: see logs/tts.log, then restart it",
 }  # fmt: skip

@@ -102,7 +102,7 @@ def live(state: ShowState, **more: object) -> ScreenState:
 
 
 def test_the_worst_trouble_is_on_top_with_the_action_that_mends_it() -> None:
-    held = ServiceChanged(name="tts", role="tts", state=ServiceState.HELD, last_error="tts: exited with code 1")
+    held = ServiceChanged(name="tts", role="tts", state=ServiceState.FAILED, last_error="tts: exited with code 1")
     back = ServiceChanged(name="llm", role="llm", state=ServiceState.BACKOFF, last_error="llm: killed by SIGKILL")
     state = ShowState()
     for event in (back, held, ShowReady(seconds=1.0)):

@@ -37,7 +37,7 @@ def possible(action: str, card: ModelCard | None, picture: ScreenState) -> bool:
 def stopped(card: ModelCard, picture: ScreenState) -> bool:
     """Its engine was unloaded, or has given up: it can be loaded again."""
     service = picture.state.services.get(card.service)
-    return service is not None and service.state in (ServiceState.STOPPED, ServiceState.STOPPING, ServiceState.HELD)
+    return service is not None and service.state in (ServiceState.STOPPED, ServiceState.STOPPING, ServiceState.FAILED)
 
 
 class PoolForecast(Struct, frozen=True, kw_only=True):

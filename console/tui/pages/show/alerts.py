@@ -88,10 +88,10 @@ def _service(service: ServiceChanged, state: ShowState) -> Alert | None:
     if crash is not None and crash.during and why.startswith(crash.end):
         why = f"{why} (in {crash.during})"
     match service.state:
-        case ServiceState.HELD:
+        case ServiceState.FAILED:
             return Alert(
                 "bad",
-                f"{service.name} is held: {why}.",
+                f"{service.name} has failed: {why}.",
                 f"restart_service('{service.name}')",
                 f"restart {service.name}",
             )

@@ -10,7 +10,7 @@ GLYPHS = {
     ServiceState.READY: ("●", "good"),
     ServiceState.DEGRADED: ("▲", "warn"),
     ServiceState.BACKOFF: ("▲", "warn"),
-    ServiceState.HELD: ("✖", "bad"),
+    ServiceState.FAILED: ("✖", "bad"),
     ServiceState.STOPPED: ("◌", "dim"),
     ServiceState.STOPPING: ("◌", "dim"),
 }
