@@ -4,6 +4,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from profiles.wording import capital
+
 CardState = Literal["absent", "partial", "fetching", "stored", "loaded"]
 
 
@@ -42,4 +44,4 @@ class ModelCard(Struct, frozen=True, kw_only=True):
     def sentence(self) -> str:
         """The words as a sentence; a name at their begin stays as it is written."""
         named = self.words.startswith((f"{self.service} ", f"{self.id} ")) if self.service else False
-        return f"{self.words if named else self.words[:1].upper() + self.words[1:]}."
+        return f"{self.words if named else capital(self.words)}."

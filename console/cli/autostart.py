@@ -12,6 +12,7 @@ from console.api import commands as cmd
 from console.host import exit_codes
 from console.host.last_show import given, recall
 from console.host.show_finder import DEFAULT_RIG
+from profiles.files import replace_file
 from profiles.home import CHECKOUT, Home
 from profiles.loader import load_character, load_rig
 
@@ -118,9 +119,7 @@ def _folder() -> Path:
 
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")  # a dot: systemd does not take it for a unit
-    part.write_text(text, "utf-8", "surrogateescape")
-    part.replace(path)
+    replace_file(path, text.encode("utf-8", "surrogateescape"))
 
 
 def _enable(systemctl: str, path: Path) -> None:

@@ -26,6 +26,7 @@ from profiles.errors import ProfileError
 from profiles.home import Home
 from profiles.loader import LoadedProfile, load_character, load_rig
 from profiles.schema import Character, Rig
+from profiles.wording import capital
 
 _LAST_WORDS_S = 1.0
 """How long the end of a show waits for a reader that takes nothing."""
@@ -153,7 +154,7 @@ class _Words:
             case "DeviceChanged":
                 return f"{row['role']}: {row['name']}" + (f" ({row['detail']})" if row["detail"] else "")
             case "DiskChanged" if row["detail"]:
-                return f"{row['detail'][:1].upper()}{row['detail'][1:]}: {row['mend']}"
+                return f"{capital(row['detail'])}: {row['mend']}"
             case "ServiceChanged" if row["state"] in ("READY", "FAILED", "BACKOFF"):
                 why = f": {row['last_error']}" if row["last_error"] and row["state"] != "READY" else ""
                 return f"{row['name']} {row['model']} {row['state']}{why}"

@@ -17,6 +17,7 @@ from console.api import commands as cmd
 from console.host import exit_codes
 from console.host.lean_import import import_httpx
 from console.host.surroundings import words
+from profiles.wording import capital
 
 _JSON = "as JSON, for programs"
 _NAMED = "its name, as in: console.py status"
@@ -100,7 +101,7 @@ class _Parser(argparse.ArgumentParser):
     """One plain line for a mistake, like everywhere else."""
 
     def error(self, message: str) -> NoReturn:
-        print(f"{message[:1].upper()}{message[1:]}; see: {self.prog} --help", file=sys.stderr)
+        print(f"{capital(message)}; see: {self.prog} --help", file=sys.stderr)
         raise SystemExit(exit_codes.USAGE)
 
 
@@ -262,7 +263,7 @@ def _os_trouble(error: OSError) -> str:
         from console.host.disk_space import of_error
 
         lack = of_error(error, Home.from_environment().root)
-        return f"{lack.detail[:1].upper()}{lack.detail[1:]}; {lack.mend}."
+        return f"{capital(lack.detail)}; {lack.mend}."
     what = f"{error.filename or 'The system'}: {error.strerror}"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"{what}; check whose it is, or set GALACTUS_HOME to a folder that you may write to."

@@ -16,6 +16,7 @@ from typing import Any
 
 from console.host.exit_codes import SCREEN_FAILED
 from console.host.signals import heeded
+from profiles.wording import capital
 
 _RESET = (
     "\x1b[<u"  # keyboard protocol
@@ -56,7 +57,7 @@ def _without_screen(arguments: Namespace) -> int:
     why = f"this terminal cannot draw a screen (TERM={term})" if sys.stdin.isatty() else "a screen needs a terminal"
     if arguments.verb == "attach":
         raise CommandError(USAGE, f"{why}; use another one, or: console.py status")
-    print(f"{why[:1].upper()}{why[1:]}; the show runs here in plain words. Stop it with Ctrl-C.", file=sys.stderr)
+    print(f"{capital(why)}; the show runs here in plain words. Stop it with Ctrl-C.", file=sys.stderr)
     return headless.run(arguments)
 
 

@@ -4,7 +4,6 @@ It holds until the show is stopped in order. One that comes after a crash goes o
 wait for it to be those that it wants.
 """
 
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct, structs
 
+from profiles.files import replace_file
 from profiles.schema import Device, Engine
 
 
@@ -65,10 +65,8 @@ def recall(folder: Path) -> dict[str, EngineOverride]:
 
 def remember(folder: Path, choices: Mapping[str, EngineOverride]) -> None:
     """Never raises: a full disk costs the memory of it, not the swap."""
-    part = _file(folder).with_suffix(f".{os.getpid()}.part")
     with suppress(OSError):
-        part.write_bytes(msgspec.json.encode(choices))
-        part.replace(_file(folder))
+        replace_file(_file(folder), msgspec.json.encode(choices))
 
 
 def forget(folder: Path) -> None:

@@ -11,6 +11,7 @@ from launchers.memory.estimate import for_launcher
 from launchers.memory.fit import Estimate, Fit, fits
 from launchers.memory.learned import MeasuredProfiles
 from profiles.home import Home
+from profiles.wording import amount
 from supervisors.meters import machine
 from supervisors.meters.memory_accounting import Pool
 
@@ -133,10 +134,6 @@ def _with(room: FreeMemory, ram: int, vram: int) -> FreeMemory:
 def _pause(beside: Fit, need: Estimate) -> str:
     if not (beside.missing_ram or beside.missing_vram):
         return "its port is fixed: the character is silent while it loads, a filler covers it"
-    short = _g(beside.missing_ram or beside.missing_vram)
+    short = amount(beside.missing_ram or beside.missing_vram)
     silent = f"about {need.load_s:.0f} s" if need.load_s else "while it loads"
     return f"needs {short} more: the character is silent {silent}, a filler covers it"
-
-
-def _g(size: int) -> str:
-    return f"{size / 1e9:.1f} GB" if size >= 999_500_000 else f"{size / 1e6:.0f} MB"

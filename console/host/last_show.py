@@ -1,12 +1,12 @@
 """What played last on this machine, for a show that starts by itself: `state/last.json`."""
 
-import os
 from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
+from profiles.files import replace_file
 from profiles.home import Home
 from profiles.loader import LoadedProfile
 from profiles.schema import Character, Rig
@@ -38,11 +38,8 @@ def remember(home: Home, rig: LoadedProfile[Rig], character: LoadedProfile[Chara
     """
     file = "" if given(rig) == rig.name else rig.file
     last = LastShow(rig=rig.name, rig_file=file, character=given(character))
-    path = _path(home)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")  # shows of two rigs may change at the same moment
-    with suppress(OSError):
-        part.write_bytes(msgspec.json.encode(last))
-        part.replace(path)
+    with suppress(OSError):  # shows of two rigs may change it at the same moment
+        replace_file(_path(home), msgspec.json.encode(last))
 
 
 def recall(home: Home) -> LastShow | None:

@@ -1,6 +1,5 @@
 """Which shows run on this machine: one lock and one small file per rig, both made again where they are taken away."""
 
-import fcntl
 import os
 import signal
 import threading
@@ -12,6 +11,7 @@ from types import TracebackType
 import msgspec
 from msgspec import Struct, structs
 
+from profiles.files import try_lock
 from profiles.home import Home
 from supervisors import kernel
 
@@ -217,7 +217,7 @@ def held(folder: Path) -> bool:
     except OSError:
         return _is_told(folder)
     try:
-        return not _try_lock(lock, fcntl.LOCK_SH) or _is_told(folder)
+        return not try_lock(lock, shared=True) or _is_told(folder)
     finally:
         os.close(lock)
 
@@ -242,18 +242,10 @@ def holder(folder: Path) -> Holder | None:
 def _lock_soon(lock: int) -> bool:
     """Somebody who only looks whether a show runs holds the lock for a moment."""
     for _ in range(10):
-        if _try_lock(lock, fcntl.LOCK_EX):
+        if try_lock(lock):
             return True
         time.sleep(0.02)
     return False
-
-
-def _try_lock(lock: int, kind: int) -> bool:
-    try:
-        fcntl.flock(lock, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _read(path: Path) -> ShowFile | None:

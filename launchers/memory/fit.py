@@ -5,6 +5,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from profiles.wording import amount
+
 MIB = 1024 * 1024
 LEAST_VRAM, LEAST_RAM = 512 * MIB, 64 * MIB
 """A GPU that is full fails at once, and drivers, screens and other programs take hundreds of MiB without asking, hence
@@ -79,7 +81,9 @@ def fits(estimate: Estimate, available_ram: int, free_vram: int = 0, *, one_pool
     peak = estimate.peak_ram_bytes + (max(estimate.peak_vram_bytes, estimate.vram_bytes) if one_pool else 0)
     if peak > available_ram:
         return Fit(
-            fits=True, tight=True, words=f"fits, but may grow to {_g(peak)} of RAM and {_g(available_ram)} are free"
+            fits=True,
+            tight=True,
+            words=f"fits, but may grow to {amount(peak)} of RAM and {amount(available_ram)} are free",
         )
     return Fit(fits=True, words=f"needs {_gb(ram, vram)}")
 
@@ -113,13 +117,9 @@ def refusal(
 def _lack(need: int, free: int, where: str) -> str:
     """The margin is told where without it the numbers would look as if it fitted."""
     kept = margin(need, vram=where == "VRAM")
-    spare = f" (with {_g(kept)} to spare)" if need <= free else ""
-    return f"needs {_g(need)} of {where}{spare} and {_g(max(0, free))} are free"
+    spare = f" (with {amount(kept)} to spare)" if need <= free else ""
+    return f"needs {amount(need)} of {where}{spare} and {amount(max(0, free))} are free"
 
 
 def _gb(ram: int, vram: int) -> str:
-    return f"{_g(ram)} of RAM and {_g(vram)} of VRAM" if vram else f"{_g(ram)} of RAM"
-
-
-def _g(size: int) -> str:
-    return f"{size / 1e9:.1f} GB" if size >= 999_500_000 else f"{size / 1e6:.0f} MB"
+    return f"{amount(ram)} of RAM and {amount(vram)} of VRAM" if vram else f"{amount(ram)} of RAM"

@@ -2,7 +2,6 @@
 
 import fcntl
 import hashlib
-import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from launchers.load_flags import LoadFlags
+from profiles.files import replace_file
 from profiles.home import Home
 
 MOST_PROFILES, MOST_BYTES, KEPT = 200, 1024 * 1024, 5
@@ -130,9 +130,7 @@ class MeasuredProfiles:
                 profiles, now = self._read(), time.time()
                 profiles[key] = profiles.get(key, Profile()).with_one(seen, name, now)
                 newest = sorted(profiles.items(), key=lambda item: item[1].seen)[-MOST_PROFILES:]
-                early = self._path.with_suffix(f".{os.getpid()}~")
-                early.write_bytes(msgspec.json.encode(_File(version=_VERSION, profiles=dict(newest))))
-                early.replace(self._path)
+                replace_file(self._path, msgspec.json.encode(_File(version=_VERSION, profiles=dict(newest))))
         except OSError:
             return
 

@@ -10,6 +10,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
+from profiles.files import replace_file
 from supervisors.redact import Secret
 
 VARIABLE = "GALACTUS_ENGINE_KEY"
@@ -53,7 +54,8 @@ class EngineKey:
         self.secret = Secret(left or secrets.token_urlsafe(32))
         if not left:
             try:
-                _write(file, self.secret.reveal())
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                replace_file(file, self.secret.reveal().encode(), mode=0o600)
             except OSError as error:
                 return f"the engines' key cannot be kept ({_reason(error)}); after a crash they will load again"
         return why
@@ -76,18 +78,6 @@ def _read(file: Path) -> str:
     if not _FORM.fullmatch(key):
         raise ValueError("it holds no key")
     return key
-
-
-def _write(file: Path, key: str) -> None:
-    """A file of 0600 from its first moment, in place of whatever has the name."""
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    part = file.with_suffix(f".{os.getpid()}.part")
-    part.unlink(missing_ok=True)
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "w") as opened:
-        os.fchmod(descriptor, 0o600)  # whatever the umask takes away
-        opened.write(key)
-    part.replace(file)
 
 
 def _reason(error: Exception) -> str:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import fcntl
 import hashlib
 import os
 import platform
@@ -20,6 +19,7 @@ from uv import find_uv_bin
 from launchers.errors import FetchError
 from launchers.store.network import any_proxy, uv_variables
 from launchers.store.progress import OnProgress, Progress
+from profiles.files import try_lock
 from profiles.home import Home
 
 ENGINES = Path(__file__).parent.parent / "engines"
@@ -235,13 +235,9 @@ async def _process(
 
 async def _take(lock: IO[str], report: _Report) -> None:
     """Polled, because a blocking flock cannot be cancelled."""
-    while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError:
-            report.waiting()
-            await asyncio.sleep(POLL_S)
+    while not try_lock(lock.fileno()):
+        report.waiting()
+        await asyncio.sleep(POLL_S)
 
 
 @contextlib.contextmanager

@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-import fcntl
 import hashlib
 import os
 import shutil
@@ -11,6 +10,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from launchers.errors import FetchError
+from profiles.files import try_lock
 
 CHUNK = 1 << 20
 RESERVE = 64 << 20
@@ -96,14 +96,6 @@ async def held(path: Path, waiting: Callable[[], None]) -> AsyncIterator[None]:
             while not try_lock(file.fileno()):
                 await asyncio.sleep(0.2)
         yield
-
-
-def try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def folder_bytes(folder: Path) -> int:

@@ -13,11 +13,12 @@ from launchers.errors import FetchError
 from launchers.store import source_file
 from launchers.store.download import SourceFailed, new_client
 from launchers.store.fetch_meter import FetchMeter
-from launchers.store.file_transfer import DiskFull, folder_bytes, held, plain_disk_errors, replace, sha256_of, try_lock
+from launchers.store.file_transfer import DiskFull, folder_bytes, held, plain_disk_errors, replace, sha256_of
 from launchers.store.model_folder import ModelFolder
 from launchers.store.progress import OnProgress
 from launchers.store.sources import DownloadPaths, SourceClient
 from profiles.catalogue import Catalogue, Model, ModelFile
+from profiles.files import try_lock
 from profiles.home import PROGRAM, Home
 from profiles.schema import Role
 
