@@ -25,9 +25,9 @@ from profiles.home import CHECKOUT
 from profiles.schema import Character, Engine, Rig
 
 ROOMS = ("console", "launchers", "clients", "devices", "conversation", "profiles", "supervisors")
-ERRORS = {"ConversationError", "Refused", "TooLong", "ServiceError", "Unfit", "PortTaken", "ProfileError", "FetchError",
-          "DeviceError", "CommandError", "NoSound", "NoShow", "BadAddress", "AlreadyRunning", "BadHeader"}  # fmt: skip
-ROWS = {"Row", "Finding", "Trouble"}
+ERRORS = {"ConversationError", "RequestRefused", "TooLong", "ServiceError", "NeedsRepair", "PortTaken", "ProfileError",
+          "FetchError", "DeviceError", "CommandError", "NoSound", "NoShow", "BadAddress", "AlreadyRunning", "BadHeader"}  # fmt: skip
+ROWS = {"PreflightRow", "Requirement", "Alert"}
 PROGRAMS = {"PROGRAM"}
 OWN_LOGS = {
     "supervisors/health/synthetic_probe.py", "supervisors/health/health_monitor.py",

@@ -57,6 +57,6 @@ def program(folder: Path, code: str) -> tuple[str, ...]:
     root = Path(simulated.__file__).parents[2]
     path = folder / "program.py"
     path.write_text(
-        f"import sys, time\nsys.path.append({str(root)!r})\nfrom devices.camera.child import Link\n{code}\n"
+        f"import sys, time\nsys.path.append({str(root)!r})\nfrom devices.camera.child import ShowPipe\n{code}\n"
     )
     return sys.executable, "-I", str(path)

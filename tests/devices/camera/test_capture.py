@@ -135,7 +135,7 @@ async def test_one_that_cannot_be_started_is_said_so(tmp_path: Path) -> None:
 
 
 async def test_one_that_says_why_is_quoted(tmp_path: Path) -> None:
-    say = program(tmp_path, 'Link().trouble("is in use", "close the other program")')
+    say = program(tmp_path, 'ShowPipe().trouble("is in use", "close the other program")')
     async with rolling(command=say) as camera:
         await until(lambda: camera.fault)
         assert camera.fault == "simulated camera: is in use; close the other program"
@@ -143,7 +143,7 @@ async def test_one_that_says_why_is_quoted(tmp_path: Path) -> None:
 
 async def test_one_that_dribbles_hangs(tmp_path: Path) -> None:
     """Bytes come, pictures do not."""
-    code = """link = Link()
+    code = """link = ShowPipe()
 link.send(bytes(3), (1, 1), at=time.monotonic(), size=(1, 1), brightness=0, device="simulated")
 while True:
     link.raw(b" ")
@@ -176,7 +176,7 @@ async def test_a_camera_is_taken_up_when_it_is_plugged_in() -> None:
 
 
 async def test_a_camera_that_hangs_does_not_hide_the_others(tmp_path: Path) -> None:
-    code = """link = Link()
+    code = """link = ShowPipe()
 while sys.argv[2] == "/dev/video0":
     time.sleep(60)
 while True:
@@ -190,7 +190,7 @@ while True:
 
 
 async def test_the_node_that_gives_pictures_says_the_name(tmp_path: Path) -> None:
-    code = """link = Link()
+    code = """link = ShowPipe()
 while True:
     link.wait(1.0)
     link.send(bytes(3), (1, 1), at=time.monotonic(), size=(1, 1), brightness=0, device=sys.argv[4])"""
@@ -203,11 +203,11 @@ while True:
 SHOW = """
 import asyncio, sys
 from devices.camera import simulated
-from devices.camera.capture import Camera
+from devices.camera.capture import CameraFeed
 from profiles.schema import Camera as Settings
 
 async def main():
-    camera = Camera(Settings(device=sys.argv[1]), simulated.command())
+    camera = CameraFeed(Settings(device=sys.argv[1]), simulated.command())
     running = asyncio.get_running_loop().create_task(camera.run())
     while camera.frame is None:
         await asyncio.sleep(0.01)
