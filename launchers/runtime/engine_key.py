@@ -55,7 +55,7 @@ class EngineKey:
         if not left:
             try:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-                replace_file(file, self.secret.reveal().encode(), mode=0o600)
+                replace_file(file, self.secret.reveal().encode(), private=True)
             except OSError as error:
                 return f"the engines' key cannot be kept ({_reason(error)}); after a crash they will load again"
         return why

@@ -9,6 +9,7 @@ import pytest
 
 from console.api import client
 from console.api.client import NoShow, OperatorClient
+from console.api.command import Handlers
 from console.api.commands import USAGE, CommandError, Say, Status
 from console.cli.main import main, parser
 from console.host import exit_codes
@@ -68,6 +69,7 @@ class Show:
     """Nobody is asked."""
 
     bus = None
+    handlers: Handlers = {}
 
 
 @pytest.mark.parametrize("text", ["👻", "...", "", "   ", "***", "<b></b>"])

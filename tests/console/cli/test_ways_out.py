@@ -26,7 +26,8 @@ from profiles.schema import Character, Engine, Rig
 
 ROOMS = ("console", "launchers", "clients", "devices", "conversation", "profiles", "supervisors")
 ERRORS = {"ConversationError", "RequestRefused", "TooLong", "ServiceError", "NeedsRepair", "PortTaken", "ProfileError",
-          "FetchError", "DeviceError", "CommandError", "NoSound", "NoShow", "BadAddress", "AlreadyRunning", "BadHeader"}  # fmt: skip
+          "FetchError", "DeviceError", "CommandError", "NoSound", "NoShow", "BadAddress", "AlreadyRunning",
+          "BadHeader"}  # fmt: skip
 ROWS = {"PreflightRow", "Requirement", "Alert"}
 PROGRAMS = {"PROGRAM"}
 OWN_LOGS = {
