@@ -37,7 +37,7 @@ BRING_BACK = test ! -e $(VENV)/.console && test -d $(OLD) && rm -rf $(VENV) && m
   $(RUNS) && echo 'Its console still runs, and is used.' >&2
 RUNS := test -e $(VENV)/.console && $(PY) console.py --help >/dev/null 2>&1
 
-.PHONY: show setup install uninstall test soak check format lock generated screenshots snapshots recording bench bench-turn bench-console \
+.PHONY: show setup install uninstall test soak check format lock generated schema screenshots snapshots recording bench bench-turn bench-console \
   bench-supervision bench-logs bench-swap bench-sync
 
 show: $(VENV)/.console
@@ -71,6 +71,8 @@ check: $(VENV)/.dev
 	@$(PY) -m tests.support.house
 
 # The tables of docs/keys.md, the completion and the man page, from the sources that they describe.
+schema: generated
+
 generated: $(VENV)/.dev
 	@$(PY) -m tests.support.generated_files
 

@@ -11,7 +11,7 @@ from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import Table
 
 from profiles.errors import ProfileError
-from profiles.home import Home
+from profiles.home import CHECKOUT, Home
 from profiles.loader import SHIPPED, load_rig
 
 Value = str | int | float | bool
@@ -63,7 +63,8 @@ def _target(file: Path, home: Home) -> tuple[Path, str]:
     own = home.profiles / "rigs" / file.name
     if own.exists():
         return own, own.read_text("utf-8")
-    return own, f'# What differs from the shipped rig "{file.stem}".\nextends = "{file.stem}"\n'
+    schema = CHECKOUT / "docs" / "rig.schema.json"  # an editor that knows it completes the keys
+    return own, f'#:schema {schema}\n# What differs from the shipped rig "{file.stem}".\nextends = "{file.stem}"\n'
 
 
 def _try(new: Path, target: Path, home: Home) -> None:

@@ -4,7 +4,7 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
-from console.api import commands as cmd
+from console.host import exit_codes
 
 FOLDER = Path(__file__).parent / "shell_files"
 """What shells and `man` read, made from the parser."""
@@ -18,4 +18,4 @@ def script(shell: str) -> Path:
 
 def completion(arguments: Namespace) -> int:
     sys.stdout.write(script(arguments.shell).read_text("utf-8"))
-    return cmd.DONE
+    return exit_codes.DONE

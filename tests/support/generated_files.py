@@ -1,7 +1,7 @@
 """Files of the product that are made from its sources: `make generated` writes them, a test compares.
 
 The tables of docs/keys.md come from the screen's list of keys; completion and man page come from the parser of the
-command line.
+command line; the JSON Schemas come from the types of the operator API, of rigs and of characters.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from console.cli import completion
 from console.cli.main import parser
 from console.tui.input import keymap
 from profiles.home import CHECKOUT
+from tests.support.schemas import all_schemas
 
 KEYS_PAGE = CHECKOUT / "docs/keys.md"
 TABLE = re.compile(
@@ -70,7 +71,12 @@ def man_page() -> str:
 
 def all_files() -> dict[Path, str]:
     scripts = {completion.script(shell): completion_script(shell) for shell in completion.SHELLS}
-    return {KEYS_PAGE: keys_page(KEYS_PAGE.read_text("utf-8")), completion.MAN_PAGE: man_page(), **scripts}
+    return {
+        KEYS_PAGE: keys_page(KEYS_PAGE.read_text("utf-8")),
+        completion.MAN_PAGE: man_page(),
+        **scripts,
+        **all_schemas(),
+    }
 
 
 if __name__ == "__main__":
