@@ -51,7 +51,8 @@ class ToneHeard(Struct, frozen=True, kw_only=True):
     heard: bool | None
     """None: there is no live microphone."""
     snr_db: float | None
-    delay_ms: float | None
+    delay_ms: float | None = None
+    """From when the speaker says that it is audible until the microphone has it."""
 
 
 class Moving(Struct, frozen=True, kw_only=True):
@@ -67,7 +68,7 @@ class Photograph(Struct, frozen=True, kw_only=True):
 
     jpeg: bytes
     """The file (base64 in JSON), a PNG where that was asked for."""
-    mime: str
+    mime: str = "image/jpeg"
     age_s: float
     brightness: float
     width: int

@@ -70,7 +70,8 @@ async def test_it_lies_over_the_screen_until_a_key(tmp_path: Path, monkeypatch: 
     async with sight(tmp_path) as seen:
         driver: Any = seen.app._driver
         monkeypatch.setattr(driver, "write", written.append)
-        shot = {"jpeg": base64.b64encode(PICTURE).decode(), "mime": "image/png", "width": 64, "height": 48}
+        shot = {"jpeg": base64.b64encode(PICTURE).decode(), "mime": "image/png", "age_s": 0.1, "brightness": 46}
+        shot |= {"width": 64, "height": 48}
         seen.show.answers[body.Snapshot] = shot | {"caption": "A \x1b]0;room\x9b31m.", "blind": ""}
         await seen.press("n")
         await seen.until(lambda: isinstance(seen.app.screen, StillScreen) and any("a=T" in data for data in written))
