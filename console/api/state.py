@@ -110,7 +110,7 @@ def reduce(state: ShowState, event: Event, at: float) -> ShowState:
             return structs.replace(state, swaps=swaps | ({event.name: event} if event.phase else {}))
         case show.SwapEnded():
             swaps = {name: phase for name, phase in state.swaps.items() if name != event.name}
-            return structs.replace(state, swaps=swaps, notes=(*state.notes, _told(event))[-_KEPT_NOTES:])
+            return structs.replace(state, swaps=swaps, notes=(*state.notes, _swap_note(event))[-_KEPT_NOTES:])
         case show.ServiceCrashed():
             return structs.replace(state, crashes=(*state.crashes, CrashEntry(event, at))[-_KEPT_NOTES:])
         case show.DeviceChanged():
@@ -135,7 +135,7 @@ def reduce(state: ShowState, event: Event, at: float) -> ShowState:
     return state
 
 
-def _told(event: show.SwapEnded) -> show.Note:
+def _swap_note(event: show.SwapEnded) -> show.Note:
     if not event.swapped:
         why = event.errors[-1] if event.errors else "it did not answer"
         went = "went back to" if event.serving else "is still waiting for"

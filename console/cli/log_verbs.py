@@ -147,14 +147,14 @@ def _crashes(service: str, home: Home, rig: str | None, run: Path) -> int:
     folder, newest = found[0]
     if folder != run:
         print(f"There was no crash in this run; the last one was in {folder}", file=sys.stderr)
-    text = "".join(f"{row}\n" for row in (*_told(newest), *_older([one for _, one in found[1:_OLDER]])))
+    text = "".join(f"{row}\n" for row in (*_report_lines(newest), *_older([one for _, one in found[1:_OLDER]])))
     sys.stdout.buffer.write(for_people(text))
     sys.stdout.buffer.flush()
     return exit_codes.DONE
 
 
-def _told(crash: CrashReport) -> Iterator[str]:
-    for part in report.told(crash):
+def _report_lines(crash: CrashReport) -> Iterator[str]:
+    for part in report.report_lines(crash):
         if part.kind == "heading":
             yield ""
         text = part.text if _colours() else plain(part.text.encode(), _WHOLE)

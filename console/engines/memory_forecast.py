@@ -44,7 +44,7 @@ class Forecaster:
         """Its name; "" where there is none."""
         return next((pool.device.name for pool in self._devices() if pool.device is not None), "")
 
-    def _memory_is_told(self) -> bool:
+    def _memory_is_known(self) -> bool:
         """False where a card is there, but its memory is not for us to see (MIG in a container)."""
         devices = self._devices()
         return not devices or any(pool.device is not None and pool.device.total for pool in devices)
@@ -75,7 +75,7 @@ class Forecaster:
         """`others`: models that might be had instead. In a thread."""
         room, need = self.room(), self.need(wanted)
         freed_ram, freed_vram = self._rss(before.name), self._meters.vram(before.name) or 0
-        untold = self.device_of(wanted) == "gpu" and not self._memory_is_told()
+        untold = self.device_of(wanted) == "gpu" and not self._memory_is_known()
         if need is _UNKNOWN or untold:
             words = _UNTOLD if untold else _BLIND
             return SwapForecast(

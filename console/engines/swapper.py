@@ -54,7 +54,7 @@ class Swapper:
         """Returns when it is decided who is in office; no device means the rig's. Raises CommandError for what cannot
         be had.
         """
-        wish, latest = self._wish(service, model, device), self._latest.get(service)
+        wish, latest = self._request(service, model, device), self._latest.get(service)
         if latest is None or latest.wish != wish:
             self._check(wish)
             latest = self._latest[service] = _Asked(wish, asyncio.get_running_loop().create_future())
@@ -63,7 +63,7 @@ class Swapper:
 
     def forecast(self, service: str, model: str, device: Device | None = None) -> SwapForecast:
         """What a swap would mean for the memory, and so for the visitors. Raises CommandError."""
-        wanted = self._wanted(self._wish(service, model, device))
+        wanted = self._wanted(self._request(service, model, device))
         return self._forecaster.forecast(wanted, self._engines.launchers[service], self.alternatives(service))
 
     def alternatives(self, service: str) -> list[BaseLauncher]:
@@ -126,9 +126,9 @@ class Swapper:
 
     def wanted(self, service: str, model: str, device: Device | None = None) -> BaseLauncher:
         """What a swap would start. Raises CommandError."""
-        return self._wanted(self._wish(service, model, device))
+        return self._wanted(self._request(service, model, device))
 
-    def _wish(self, service: str, model: str, device: Device | None) -> SwapRequest:
+    def _request(self, service: str, model: str, device: Device | None) -> SwapRequest:
         engines = self._engines.rig.value.engines
         return SwapRequest(service, model, device or (engines[service].device if service in engines else "auto"))
 

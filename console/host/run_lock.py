@@ -114,13 +114,13 @@ class RunLock:
             self._told = msgspec.json.encode(show)
             self._tell()
 
-    def mend(self, show: ShowFile | None = None) -> None:
+    def restore(self, show: ShowFile | None = None) -> None:
         """Write again what others find us by, if it was taken away or changed, or is not `show`. Raises OSError."""
         with self._turn:
             if show is not None and (told := msgspec.json.encode(show)) != self._told:
                 self._told, self._written = told, None
             if not self._holds():
-                self._hold_anew()
+                self._hold_again()
             if not self._signed and not self.lost:
                 self._sign()
             if self._told and not self.lost and (self._written is None or self._written != self._seen()):
@@ -147,7 +147,7 @@ class RunLock:
         except OSError:
             return False
 
-    def _hold_anew(self) -> None:
+    def _hold_again(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         lock = self._open()
         if not _lock_soon(lock):
@@ -160,7 +160,7 @@ class RunLock:
         os.close(before)
 
     def _sign(self) -> None:
-        """Raises OSError; until it succeeds, `mend` tries again."""
+        """Raises OSError; until it succeeds, `restore` tries again."""
         self._signed = False
         os.pwrite(self._lock, msgspec.json.encode(self.holder).ljust(_RECORD_BYTES), 0)
         self._signed = True
@@ -215,14 +215,14 @@ def held(folder: Path) -> bool:
     try:
         lock = os.open(folder / "show.lock", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
-        return _is_told(folder)
+        return _is_written(folder)
     try:
-        return not try_lock(lock, shared=True) or _is_told(folder)
+        return not try_lock(lock, shared=True) or _is_written(folder)
     finally:
         os.close(lock)
 
 
-def _is_told(folder: Path) -> bool:
+def _is_written(folder: Path) -> bool:
     """For the moment in which the lock has been taken away: whether the process lives all the same."""
     show = _read(folder / "show.json")
     return show is not None and show.holder.lives

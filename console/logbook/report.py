@@ -41,7 +41,7 @@ def when(report: CrashReport, form: str = "%H:%M:%S") -> str:
     return f"{at:{form}}" if at else _safe(report.wall)[:24]
 
 
-def told(report: CrashReport) -> Iterator[ReportLine]:
+def report_lines(report: CrashReport) -> Iterator[ReportLine]:
     """From what matters most to what is only sometimes needed."""
     yield ReportLine("title", headline(report))
     yield ReportLine("fact", when(report, "%Y-%m-%d %H:%M:%S"), "when")

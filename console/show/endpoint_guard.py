@@ -81,14 +81,14 @@ class EndpointGuard:
 
     def _look(self) -> None:
         confirm, self._unconfirmed = self._unconfirmed, False
-        self._mend()  # who waits for our word looks for it in the lock's file
+        self._restore()  # who waits for our word looks for it in the lock's file
         if confirm:
             try:
                 self._presence.confirm_stop()
             except OSError as error:
                 _LOG.warning("the motors were stopped by a signal, which could not be confirmed: %s", error)
 
-    def _mend(self) -> None:
+    def _restore(self) -> None:
         was_lost = self._presence.lost
         try:
             self._tell()
@@ -105,7 +105,7 @@ class EndpointGuard:
     def _tell(self) -> None:
         """Raises OSError."""
         with self._turn:
-            self._presence.mend(self._file())
+            self._presence.restore(self._file())
 
     def _file(self) -> ShowFile | None:
         """None before it listens, and while nothing in it has changed."""

@@ -19,7 +19,7 @@ _ANSWER_S = 10.0
 D = TypeVar("D", bound=SoundDevice)
 
 
-class _Wish(Struct):
+class _PickRequest(Struct):
     name: str
     saved: bool
     granted: Future[str]
@@ -52,7 +52,7 @@ class DeviceSupervisor(Generic[D]):
         self._make, self._take, self._stand_in = make, take, stand_in
         self._pace = pace or RetryPace()
         self._lock = threading.Condition()
-        self._wish: _Wish | None = None
+        self._wish: _PickRequest | None = None
         self._stop = False
         self._driver = ""
         self._opened_at = self._lost_at = self._next_look = 0.0
@@ -94,7 +94,7 @@ class DeviceSupervisor(Generic[D]):
         `saved`: the rig file says so, too, and the default may only take its place if that is what it says. Raises
         DeviceError, and all stays as it was.
         """
-        wish = _Wish(name, saved, Future())
+        wish = _PickRequest(name, saved, Future())
         with self._lock:
             if self._stop or self._thread is None:
                 raise DeviceError(name, f"the {self.role} is not open", "start the show first")
@@ -266,7 +266,7 @@ class DeviceSupervisor(Generic[D]):
         self._tell(device.name, "ready", why)
         return True
 
-    def _grant(self, wish: _Wish) -> None:
+    def _grant(self, wish: _PickRequest) -> None:
         try:
             granted = self._granted(wish.name)
             self.chosen, self.fault = wish.name, ""

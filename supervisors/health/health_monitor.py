@@ -133,5 +133,5 @@ class HealthMonitor:
 
     def _mind_stranger(self) -> None:
         late = self._clock() - self._born > STRANGER_S
-        if late and probes.somebody_listens(self._process.port) and not self._owns_port():
+        if late and probes.is_listening(self._process.port) and not self._owns_port():
             raise probes.taken(self._spec.name, self._process.port)

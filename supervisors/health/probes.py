@@ -154,7 +154,7 @@ def port_holder(port: int) -> str | None:
     return None
 
 
-def somebody_listens(port: int) -> bool:
+def is_listening(port: int) -> bool:
     """By a connection: to bind it, even for a moment, could keep our own child from it."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0

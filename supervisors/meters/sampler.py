@@ -101,7 +101,7 @@ def _sources(orders: SamplerOptions) -> list[GpuSource]:
     return [Nvml(orders.retry_s, time.monotonic() + orders.gpu_in_s), AmdGpu()]
 
 
-def _anew(orders: SamplerOptions) -> None:
+def _start_again(orders: SamplerOptions) -> None:
     """The same process with a fresh memory. Does not return."""
     words = [sys.executable, "-I", os.path.abspath(__file__), msgspec.json.encode(orders).decode()]
     os.execv(sys.executable, words)
@@ -116,7 +116,7 @@ def main(words: Sequence[str]) -> None:
         try:
             sampler.run()
         except OldLibrary:
-            _anew(msgspec.structs.replace(orders, period_s=sampler.period_s, gpu_in_s=0.0))
+            _start_again(msgspec.structs.replace(orders, period_s=sampler.period_s, gpu_in_s=0.0))
 
 
 if __name__ == "__main__":

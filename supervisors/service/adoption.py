@@ -58,7 +58,7 @@ async def adopt(places: ServicePaths, spec: ServiceSpec) -> ShimProcess | None:
         process = ShimProcess(spec.key, found["token"], found["port"], places, shim, found["argv_hash"])
         try:
             async with asyncio.timeout(max(0.0, give_up - time.monotonic())):
-                await process.take_over(found["socket"], _wishes(places, spec))
+                await process.take_over(found["socket"], _adoption_order(places, spec))
             return process
         except (OSError, TimeoutError, ServiceError):
             pass
@@ -72,7 +72,7 @@ async def adopt(places: ServicePaths, spec: ServiceSpec) -> ShimProcess | None:
     return None
 
 
-def _wishes(places: ServicePaths, spec: ServiceSpec) -> dict[str, Any]:
+def _adoption_order(places: ServicePaths, spec: ServiceSpec) -> dict[str, Any]:
     return {
         "do": "adopt",
         "log": str(places.log(spec.key).absolute()),

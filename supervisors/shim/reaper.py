@@ -52,12 +52,12 @@ def reap(token: str, spare: Iterable[int] = ()) -> list[int]:
 def _second_look(token: str, spare: Iterable[int]) -> list[psutil.Process]:
     due = time.monotonic() + EXEC_PATIENCE_S
     time.sleep(EXEC_S)
-    while not (found := find(token, spare)) and time.monotonic() < due and _somebody_execs():
+    while not (found := find(token, spare)) and time.monotonic() < due and _a_process_is_being_born():
         time.sleep(EXEC_S)
     return found
 
 
-def _somebody_execs() -> bool:
+def _a_process_is_being_born() -> bool:
     """Whether a process that has just been born shows no environment yet; it might be one of those that we look for."""
     now = time.time()
     return any(_shows_nothing(p) for p in psutil.process_iter() if now - p.create_time() < _YOUNG_S)

@@ -212,10 +212,10 @@ def test_the_server_of_a_pull_ends_with_us_even_when_we_are_killed(on_path: Litt
     with subprocess.Popen([sys.executable, "-c", _HELD], stdout=subprocess.PIPE, cwd=CHECKOUT) as held:
         assert held.stdout is not None
         port = int(held.stdout.readline().rsplit(b":", 1)[1])
-        assert probes.somebody_listens(port)
+        assert probes.is_listening(port)
         held.kill()
     deadline = time.monotonic() + 5
-    while probes.somebody_listens(port):
+    while probes.is_listening(port):
         assert time.monotonic() < deadline
         time.sleep(0.05)
 

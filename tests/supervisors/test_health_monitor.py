@@ -146,7 +146,7 @@ async def test_stall_is_five_minutes_without_a_word_in_the_log_whenever_that_was
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(probes, "owns_port", lambda port, pids: False)
-    monkeypatch.setattr(probes, "somebody_listens", lambda port: False)
+    monkeypatch.setattr(probes, "is_listening", lambda port: False)
     async with tended(lambda: WELL) as (tender, process):
         process.last_output = 100.0
         with pytest.raises(ServiceError, match="opened no port, and said nothing for 300 s"):

@@ -28,10 +28,10 @@ def taken() -> Iterator[int]:
 def test_who_listens(taken: int) -> None:
     assert probes.owns_port(taken, [os.getpid()])
     assert not probes.owns_port(taken, [os.getppid()])
-    assert not probes.is_free(taken) and probes.somebody_listens(taken)
+    assert not probes.is_free(taken) and probes.is_listening(taken)
     assert f"(pid {os.getpid()})" in str(probes.port_holder(taken))
     free = probes.free_port()
-    assert probes.is_free(free) and not probes.somebody_listens(free) and probes.port_holder(free) is None
+    assert probes.is_free(free) and not probes.is_listening(free) and probes.port_holder(free) is None
 
 
 async def test_taken_port_is_one_line_and_no_loop(places: ServicePaths, fake: Fake, taken: int, story: Story) -> None:
@@ -74,7 +74,7 @@ async def start_fake(port: int) -> asyncio.subprocess.Process:
         sys.executable, "-S", str(FAKE), "--port", str(port), stdout=asyncio.subprocess.DEVNULL
     )
     async with asyncio.timeout(5):
-        while not probes.somebody_listens(port):
+        while not probes.is_listening(port):
             await asyncio.sleep(0.02)
     return found
 
@@ -92,7 +92,7 @@ async def test_attached_is_probed_and_never_stopped(places: ServicePaths, fake: 
         await group.wait_ready(timeout=30)
         await group.stop()
         assert group["a"].status.state is ServiceState.STOPPED
-        assert theirs.returncode is None and probes.somebody_listens(port)
+        assert theirs.returncode is None and probes.is_listening(port)
     theirs.kill()
     await theirs.wait()
 

@@ -17,8 +17,8 @@ MODULES, TEST_MODULES, LINES, FUNCTION_LINES = 15, 20, 320, 45
 LONG_TESTS = 480
 """Some files of tests are longer than LINES; none may become longer than this."""
 WORDS = re.compile(r"\b(whoever|anew|_?mourn\w*|deeds?)\b", re.IGNORECASE)
-NAMES = re.compile(r"nobody|somebody|whoever|anew|mourn|deed|told|wish|mend|meanwhile")
-"""No part of a name of a file."""
+NAMES = re.compile(r"(?:^|_)(nobody|somebody|whoever|told|wish(?:es)?|mends?|anew|meanwhile|mourn\w*|deeds?)(?:_|$)")
+"""No part of the name of a file, a class or a function; in tests, whose functions are sentences, of the first two."""
 
 
 def tracked() -> list[Path]:
@@ -55,13 +55,25 @@ def sizes(path: Path) -> Iterator[str]:
 
 def words(path: Path) -> Iterator[str]:
     name = path.relative_to(CHECKOUT)
-    if NAMES.search(path.stem):
+    if NAMES.search(path.stem) and not path.stem.startswith("test_"):
         yield f"{name}: a name for insiders; see CONTRIBUTING.md"
     if path.suffix not in (".py", ".md", ".toml") or path.name == "CHANGELOG.md" or path == Path(__file__):
         return
     for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
         if found := WORDS.search(line):
             yield f'{name}:{number}: say it without "{found[0]}"'
+
+
+def names(path: Path) -> Iterator[str]:
+    """Of classes and functions."""
+    name, kinds = path.relative_to(CHECKOUT), (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, kinds[: 1 if name.parts[0] == "tests" else 3]) and NAMES.search(_snake(node.name)):
+            yield f"{name}:{node.lineno}: {node.name}: a name for insiders; see CONTRIBUTING.md"
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 
 def wrong() -> list[str]:
@@ -71,6 +83,7 @@ def wrong() -> list[str]:
         out += words(path)
         if path.suffix == ".py":
             out += sizes(path)
+            out += names(path)
     return out
 
 

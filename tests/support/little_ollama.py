@@ -55,7 +55,7 @@ class LittleOllama:
             stderr=subprocess.DEVNULL,
         )
         deadline = time.monotonic() + 10
-        while not probes.somebody_listens(self.port):
+        while not probes.is_listening(self.port):
             assert self.process.poll() is None and time.monotonic() < deadline
             time.sleep(0.02)
         return self

@@ -82,7 +82,7 @@ class AppActions(Talking):
             return True if live and not state.halted else None
         if name == "resume":
             return live and bool(state.halted)
-        if name == "mend":
+        if name == "fix":
             return any(trouble.action for trouble in troubles(picture))
         if name == "start_show":
             return picture.link in ("reviving", "lost", "failed", "stopped")
@@ -128,7 +128,7 @@ class AppActions(Talking):
     def action_resume(self) -> None:
         self.do(self.steering.send(cmd.Resume()))
 
-    async def action_mend(self) -> None:
+    async def action_fix(self) -> None:
         first = next((trouble for trouble in troubles(self.link.picture) if trouble.action), None)
         if first is not None:
             await self.run_action(f"app.{first.action}")

@@ -31,7 +31,7 @@ class Pages(AppActions):
 
     @property
     def enter_taken(self) -> bool:
-        """The page has another use for it than to mend: a swap, a step of the calibration."""
+        """The page has another use for it than to fix: a swap, a step of the calibration."""
         return bool(getattr(self.page, "takes_enter", False))
 
     def arrow_up(self, key: str) -> None:
@@ -71,7 +71,7 @@ class Pages(AppActions):
         self.call_after_refresh(self.draw)
 
     def possible(self, action: str, picture: ScreenState) -> bool | None:
-        if action == "mend" and self.enter_taken:
+        if action == "fix" and self.enter_taken:
             return False
         return super().possible(action, picture)
 

@@ -28,7 +28,7 @@ ACTS = (
     KeyAction("hush", "escape", "ESC", 2, "stop", "Stop what is being said; twice in a row is a panic."),
     KeyAction("panic", "ctrl+x", "^X", 4, "panic", "Silence at once, jaw limp, no answers until you go on.", True),
     KeyAction("resume", "ctrl+r", "^R", 1, "go on", "Lift a panic: visitors may come again.", True),
-    KeyAction("mend", "enter", "ENTER", 2, "mend", "Do what mends the topmost trouble."),
+    KeyAction("fix", "enter", "ENTER", 2, "fix", "Do what fixes the topmost problem."),
     KeyAction("see('show')", "1", "1", 6, "show", "The show: stages, talk, engines, memory, body."),
     KeyAction("see('log')", "2", "2", 7, "log", "The logs of all engines, and why one crashed."),
     KeyAction("see('rig')", "3", "3", 8, "rig", "The body by hand: jaw, sound, camera, preflight."),

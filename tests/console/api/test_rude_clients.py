@@ -11,7 +11,7 @@ from console.api.bus import Bus
 from console.api.server import LINE_LIMIT, OperatorServer
 
 
-class Nobody:
+class IdleShow:
     """A show that answers whatever is asked."""
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ async def said_to(path: Path, data: bytes) -> bytes:
 )
 async def test_noise_is_answered_plainly(tmp_path: Path, data: bytes) -> None:
     async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
-        server, started = OperatorServer(tmp_path / "s", Nobody()), asyncio.Event()
+        server, started = OperatorServer(tmp_path / "s", IdleShow()), asyncio.Event()
         serving = tasks.create_task(server.serve(started))
         await started.wait()
         assert b"not a command" in await said_to(tmp_path / "s", data)
@@ -48,7 +48,7 @@ async def test_noise_is_answered_plainly(tmp_path: Path, data: bytes) -> None:
 
 async def test_a_command_without_end_is_refused_and_hung_up(tmp_path: Path) -> None:
     async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
-        server, started = OperatorServer(tmp_path / "s", Nobody()), asyncio.Event()
+        server, started = OperatorServer(tmp_path / "s", IdleShow()), asyncio.Event()
         serving = tasks.create_task(server.serve(started))
         await started.wait()
         reader, writer = await asyncio.open_unix_connection(tmp_path / "s")
@@ -59,7 +59,7 @@ async def test_a_command_without_end_is_refused_and_hung_up(tmp_path: Path) -> N
 
 
 async def test_a_reader_that_never_reads_does_not_keep_the_show_from_ending(tmp_path: Path) -> None:
-    show = Nobody()
+    show = IdleShow()
     async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
         server, started = OperatorServer(tmp_path / "s", show), asyncio.Event()
         serving = tasks.create_task(server.serve(started))

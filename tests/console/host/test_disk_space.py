@@ -331,6 +331,6 @@ def test_a_lock_that_a_full_disk_left_unsigned_is_signed_later(tmp_path: Path, m
             patch.setattr(os, "pwrite", full)
             for _ in range(2):
                 with pytest.raises(OSError, match="No space"):
-                    mine.mend()
-        mine.mend()
+                    mine.restore()
+        mine.restore()
         assert run_lock.holder(home.state("booth")) == mine.holder

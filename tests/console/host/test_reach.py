@@ -436,10 +436,10 @@ def test_a_show_that_has_lost_its_lock_to_another_knows_it(tmp_path: Path) -> No
             assert me is not None
             second.holder = structs.replace(second.holder, pid=me.pid, started=me.started)
             second.take_signal()
-            first.mend()
+            first.restore()
             assert first.lost
             second.announce(ShowFile(pid=2, rig="booth", rig_file="", character="", socket="/n", logs=""))
-            first.mend()
+            first.restore()
             assert (file := alive(home.state("booth"))) is not None and file.pid == 2
     assert not (home.state("booth") / "show.json").exists()
 

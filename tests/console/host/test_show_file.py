@@ -31,7 +31,7 @@ def test_a_file_cut_off_in_the_moment_it_is_written_is_written_again(
             cutting.setattr(Path, "replace", then_cut)
             here.announce(me)
         assert alive(home.state("booth")) is None
-        here.mend()
+        here.restore()
         assert alive(home.state("booth")) == me
 
 

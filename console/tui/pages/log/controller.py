@@ -12,7 +12,7 @@ from textual.widgets import Input
 
 from console.logbook.excerpts import in_words, save
 from console.logbook.line import Level
-from console.logbook.report import told
+from console.logbook.report import report_lines
 from console.logbook.scan import ScanBudget
 from console.logbook.search import BadPattern
 from console.logbook.view import LogWindow
@@ -136,16 +136,16 @@ class LogController(Container):
         self._find.open()
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        self._want(LogRequest(partial(_look_for, text=event.value), self._told))
+        self._want(LogRequest(partial(_look_for, text=event.value), self._say_outcome))
 
     def on_find_box_done(self, event: FindBox.Done) -> None:
         self._want(LogRequest(lambda view, patience: view.found()))
         self.focus()
 
     def action_log_next(self, direction: int) -> None:
-        self._want(LogRequest(lambda view, patience: _next_hit(view, direction, patience), self._told))
+        self._want(LogRequest(lambda view, patience: _next_hit(view, direction, patience), self._say_outcome))
 
-    def _told(self, word: str | None) -> None:
+    def _say_outcome(self, word: str | None) -> None:
         self._say(word or "")
 
     # Crashes
@@ -189,14 +189,15 @@ class LogController(Container):
         only = self._reader.only
         crashes = sorted((r.wall.encode(), names.index(r.service)) for r in reports if r.service in names)
         mine = [(wall, number) for wall, number in crashes if only in ("", names[number])]
-        self._want(LogRequest(lambda view, patience: _to_crash(view, mine, direction, patience), self._told))
+        self._want(LogRequest(lambda view, patience: _to_crash(view, mine, direction, patience), self._say_outcome))
 
     # Taking away
 
     def action_log_copy(self) -> None:
         if self._list.chosen is not None and self._report.report is not None:
             self._copy(
-                "\n".join(f"{part.label} {part.text}".strip() for part in told(self._report.report)), "the report"
+                "\n".join(f"{part.label} {part.text}".strip() for part in report_lines(self._report.report)),
+                "the report",
             )
             return
         self._want(LogRequest(lambda view, patience: _copied(view), lambda found: self._copy(*found)))

@@ -84,7 +84,7 @@ class ReportView(Panel):
         if self.report is None:
             return []
         if self._made is None or self._made[:2] != (self.report, width):
-            lines = [line for part in report.told(self.report) for line in _laid_out(part, width)]
+            lines = [line for part in report.report_lines(self.report) for line in _laid_out(part, width)]
             self._made = (self.report, width, lines)
         return self._made[2]
 

@@ -6,7 +6,7 @@ from console.api import body_commands as body
 from console.api.body_status import BodyStatus
 from console.tui.pages.rig import calibration as steps
 from console.tui.pages.rig.calibration import Calibration
-from console.tui.pages.rig.jaw_actions import JawDeeds
+from console.tui.pages.rig.jaw_actions import JawActions
 from console.tui.pages.rig.view_model import moves
 
 WIZARD_KEYS = {"rig_next", "rig_back", "rig_skip", "rig_invert", "rig_cancel"}
@@ -15,7 +15,7 @@ _LEAST_US = 10
 _STEPS_OF = {"rig_skip": ("rest",), "rig_invert": ("proof", "save")}
 
 
-class CalibrationDeeds(JawDeeds):
+class CalibrationActions(JawActions):
     @property
     def takes_enter(self) -> bool:
         return self.desk.wizard is not None

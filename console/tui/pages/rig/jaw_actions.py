@@ -11,7 +11,7 @@ _NOT_TAKEN = "The stop was not taken: take the power from the servo!"
 _LOWEST, _HIGHEST = -200, 300
 
 
-class JawDeeds(RigBase):
+class JawActions(RigBase):
     _jogging = False
     _next_jog = 0
 

@@ -15,7 +15,7 @@ from console.tui.pages.rig.panels.key_lines import RigKeys
 from console.tui.pages.rig.panels.preflight_panel import PreflightPanel
 from console.tui.pages.rig.panels.sound_panel import SoundPanel
 from console.tui.pages.rig.panels.tabs import RigTabs
-from console.tui.pages.rig.sense_actions import RigDeeds
+from console.tui.pages.rig.sense_actions import RigActions
 from console.tui.pages.rig.view_model import PARTS, Part, possible
 
 _SLIDE_MS = 5
@@ -25,7 +25,7 @@ _ARROWS = {"up": (0, 1), "down": (0, -1), "left": (-1, 0), "right": (1, 0)}
 _WIZARD = {"enter": "rig_next", "backspace": "rig_back", "n": "rig_skip", "i": "rig_invert", "escape": "rig_cancel"}
 
 
-class RigPage(RigDeeds):
+class RigPage(RigActions):
     can_focus = True
     BINDINGS = [
         *(Binding(key, action, show=False) for key, action in _WIZARD.items()),

@@ -19,7 +19,7 @@ from console.tui.drawing import kitty_image
 from console.tui.drawing.styled_text import clean, cut
 from console.tui.pages.rig import wording
 from console.tui.pages.rig.base import RigBase
-from console.tui.pages.rig.calibration_actions import CalibrationDeeds
+from console.tui.pages.rig.calibration_actions import CalibrationActions
 from console.tui.pages.rig.hold_repeat import AGAIN_S, LOST_S, PanHold
 from conversation.stages import Stage
 
@@ -29,7 +29,7 @@ _CAPTION = 200
 FOR_NOW, FOR_GOOD = "now", "save"
 
 
-class SoundDeeds(RigBase):
+class SoundActions(RigBase):
     def action_rig_microphone(self) -> None:
         self._pick("microphone")
 
@@ -43,7 +43,7 @@ class SoundDeeds(RigBase):
         devices = self.desk.view.microphones if role == "microphone" else self.desk.view.speakers
         if not devices:
             return self.say(f"No {role} was found: plug one in.")
-        rows = [(str(number), _told(device)) for number, device in enumerate(devices)]
+        rows = [(str(number), _device_words(device)) for number, device in enumerate(devices)]
         now = next((str(number) for number, device in enumerate(devices) if device.chosen), "")
         self.ask_for(f"Which {role}?", rows, now, partial(self._picked, role, devices))
 
@@ -88,7 +88,7 @@ class SoundDeeds(RigBase):
             self.redraw()
 
 
-class EyeDeeds(RigBase):
+class CameraActions(RigBase):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.pan = PanHold(self._move)
@@ -142,18 +142,18 @@ class EyeDeeds(RigBase):
         else:
             words = f"“{seen}”" if seen else f"No caption: {blind}."
             self.say(f"Saved: {kept}  {words}", "good")
-            if able and kind == ".png" and self._nobody_is_busy():
+            if able and kind == ".png" and self._may_cover_the_page():
                 self.app.push_screen(
                     kitty_image.StillScreen(taken.jpeg, (taken.width, taken.height), words, self.action_rig_estop)
                 )
 
-    def _nobody_is_busy(self) -> bool:
+    def _may_cover_the_page(self) -> bool:
         """A picture over the screen must not come between an operator and what he does by now."""
         served = self._picture.state.stage is not Stage.IDLE or self.acting.talk_button.held
         return self.is_on_screen and self.app.screen is self.screen and self.app.focused is self and not served
 
 
-class PreflightDeeds(RigBase):
+class PreflightActions(RigBase):
     def action_rig_preflight(self) -> None:
         if self.can("rig_preflight"):
             rows = [
@@ -182,11 +182,11 @@ class PreflightDeeds(RigBase):
         self.desk.looked_at = self.now()
 
 
-class RigDeeds(CalibrationDeeds, SoundDeeds, EyeDeeds, PreflightDeeds):
+class RigActions(CalibrationActions, SoundActions, CameraActions, PreflightActions):
     """All of them."""
 
 
-def _told(device: SoundDevice) -> str:
+def _device_words(device: SoundDevice) -> str:
     more = "software" if device.simulated else ", ".join(filter(None, (device.driver, device.id)))
     return f"{device.name}  ({more})" if more else device.name
 

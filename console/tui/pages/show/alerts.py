@@ -11,6 +11,7 @@ from console.api.telemetry_types import Memory
 from console.tui.client.screen_state import ScreenState
 from console.tui.drawing.styled_text import size
 from conversation.stages import Outcome
+from profiles.wording import capital
 from supervisors.meters.readings import CPU_MODE
 from supervisors.states import ServiceState
 
@@ -146,8 +147,7 @@ def _devices(state: ShowState) -> list[Alert]:
 
 def _disks(state: ShowState) -> list[Alert]:
     return [
-        Alert("warn" if lack.low else "bad", f"{lack.detail[:1].upper()}{lack.detail[1:]}: {lack.mend}.")
-        for lack in state.disks.values()
+        Alert("warn" if lack.low else "bad", f"{capital(lack.detail)}: {lack.mend}.") for lack in state.disks.values()
     ]
 
 

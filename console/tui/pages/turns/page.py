@@ -19,7 +19,7 @@ _FIXED = 42
 
 
 class TurnTable(DataTable[Text]):
-    BINDINGS = [Binding("enter", "app.mend", show=False)]
+    BINDINGS = [Binding("enter", "app.fix", show=False)]
     """ENTER mends, on every page."""
 
 

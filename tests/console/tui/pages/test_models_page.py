@@ -183,7 +183,7 @@ async def test_the_mouse_chooses_and_acts(tmp_path: Path) -> None:
 
 async def test_full_memory_leads_here_and_enter_is_no_mending_here(tmp_path: Path) -> None:
     async with sight(tmp_path, memory=NARROW) as seen:
-        assert "RAM is 96% full" in seen.all and "[click] models" in seen.all and "ENTER mend" not in seen.all
+        assert "RAM is 96% full" in seen.all and "[click] models" in seen.all and "ENTER fix" not in seen.all
         await seen.press("1")
         assert "[ENTER] models" in seen.all
         await seen.press("enter")

@@ -132,7 +132,7 @@ async def test_what_goes_by_the_travel_waits_for_the_wizard(tmp_path: Path) -> N
         before = list(seen.show.told)
         await seen.press("w", "home", "end", "l", "p", "v", "e")
         assert seen.show.told == before and not isinstance(seen.app.screen, ChoiceScreen)
-        assert "ENTER mend" not in seen.all
+        assert "ENTER fix" not in seen.all
 
 
 async def test_who_looks_away_has_his_limits_and_finds_the_step_again(tmp_path: Path) -> None:
