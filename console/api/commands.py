@@ -208,4 +208,7 @@ class CommandError(Exception):
 
 
 NOTHING_TO_SAY = "there is nothing to say in that; give some words"
-USAGE, NO_ENGINE, TURN_FAILED, NO_SHOW = FailureCode
+USAGE = FailureCode.USAGE
+NO_ENGINE = FailureCode.NO_ENGINE
+TURN_FAILED = FailureCode.TURN_FAILED
+NO_SHOW = FailureCode.NO_SHOW

@@ -19,6 +19,7 @@ from console.host.last_show import recall
 from console.tui.app.talk_control import Talking
 from console.tui.client.command_client import CommandClient
 from console.tui.client.screen_state import ScreenState
+from console.tui.client.show_client import ShowClient
 from console.tui.client.show_connection import ShowConnection
 from console.tui.drawing import themes
 from console.tui.drawing.styled_text import clean
@@ -42,7 +43,7 @@ class AppActions(Talking):
     def __init__(self, link: ShowConnection, arguments: Namespace, driver_class: type[Driver] | None = None) -> None:
         super().__init__(driver_class)
         self.link, self.arguments = link, arguments
-        self.steering = CommandClient(lambda: self.link.show, self.link.call, lambda: self.link.folder)
+        self.steering: ShowClient = CommandClient(lambda: self.link.show, self.link.call, lambda: self.link.folder)
         link.revive = self._revive
         self._hushed_at = float("-inf")
 

@@ -9,8 +9,8 @@ from textual.events import Event, MouseDown, MouseUp
 from textual.screen import Screen
 from textual.timer import Timer
 
-from console.tui.client.command_client import CommandClient
 from console.tui.client.screen_state import ScreenState
+from console.tui.client.show_client import ShowClient
 from console.tui.client.show_connection import ShowConnection
 from console.tui.input.drivers import KeysReported
 from console.tui.input.key_protocol import KeyReleased
@@ -24,7 +24,7 @@ class Talking(InOrder):
     """The part of the App that listens to fingers."""
 
     link: ShowConnection
-    steering: CommandClient
+    steering: ShowClient
 
     def __init__(self, driver_class: type[Driver] | None = None) -> None:
         super().__init__(driver_class)

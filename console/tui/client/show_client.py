@@ -8,7 +8,7 @@ from console.api.command import A, Command
 class Line(Protocol):
     """A way to send one command. Raises CommandError with one plain sentence; NoShow when the show is gone."""
 
-    async def __call__(self, command: Command[A]) -> A: ...
+    async def __call__(self, command: Command[A], /) -> A: ...
 
 
 class ShowClient(Protocol):
@@ -20,7 +20,8 @@ class ShowClient(Protocol):
     async def let_go(self) -> bool:
         """It comes up after a hold. False, and no harm, where the question of this screen was over."""
 
-    async def send(self, command: Command[A]) -> A: ...
+    async def send(self, command: Command[A]) -> A:
+        """Send a command, and take its answer."""
 
     async def keep(self, command: Command[A]) -> A:
         """As `send`; what is asked for lasts as long as this screen."""

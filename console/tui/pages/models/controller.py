@@ -9,8 +9,8 @@ from textual.containers import Container
 
 from console.api import commands as cmd
 from console.api.model_card import ModelCard
-from console.tui.client.command_client import CommandClient
 from console.tui.client.screen_state import ScreenState
+from console.tui.client.show_client import ShowClient
 from console.tui.drawing.styled_text import size
 from console.tui.input.keymap import MODEL_ACTS, KeyAction
 from console.tui.pages.models.forecast_panel import ModelForecast
@@ -25,7 +25,7 @@ from supervisors.states import ServiceState
 class Acting(Protocol):
     """What the page needs of its App."""
 
-    steering: CommandClient
+    steering: ShowClient
 
     def do(self, work: Awaitable[Any]) -> None: ...
 

@@ -10,8 +10,8 @@ from console.api import commands as cmd
 from console.api.body_status import BodyStatus
 from console.api.client import NoShow
 from console.api.command import A
-from console.tui.client.command_client import CommandClient
 from console.tui.client.screen_state import ScreenState
+from console.tui.client.show_client import ShowClient
 from console.tui.input.talk_button import TalkButton
 from console.tui.pages.rig.view_model import Part, RigViewModel, why_not
 from console.tui.widgets.questions import RigChoiceScreen
@@ -20,7 +20,7 @@ from console.tui.widgets.questions import RigChoiceScreen
 class Acting(Protocol):
     """What the page needs of its App."""
 
-    steering: CommandClient
+    steering: ShowClient
     talk_button: TalkButton
     keys_reported: bool
     """The terminal tells when a key is let go."""
