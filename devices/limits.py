@@ -13,6 +13,7 @@ from devices.boards.board import Board, Button
 from devices.errors import DeviceError, Unplugged
 from devices.pan_tilt.limited import LimitedHead as LimitedHead
 from devices.travel import Travel
+from profiles.schema import CALIBRATION_US
 from profiles.schema import Jaw as JawSettings
 
 _LOG = logging.getLogger(__name__)
@@ -26,8 +27,6 @@ _SLOW_FOR_S = 0.5
 _REST_AFTER_S = 1.0
 LET_S = 0.3
 """A servo has so long to close before its pulses end: 60 degrees take 0.1 to 0.2 s."""
-_BEYOND = (600, 2400)
-"""What the calibration may try, whatever the rig says; most servos turn no further."""
 BACK, BACK_ARMED = "it is back: 3, K, then M", "it is back: look at its cable and its power, then 3 and K"
 _BACK_TIMES, _BACK_S = 3, 60.0
 """So often within that time it is taken up by itself; then its cable is bad, or moving takes its power."""
@@ -270,7 +269,7 @@ class LimitedJaw:
             return self._write(min(max(self._bounded(target), self._us - step), self._us + step))
 
     def _bounded(self, us: float) -> float:
-        low, high = _BEYOND if self._beyond and self._by_hand else (self._travel.low, self._travel.high)
+        low, high = CALIBRATION_US if self._beyond and self._by_hand else (self._travel.low, self._travel.high)
         return min(max(us, low, 500), high, 2500)
 
     def _write(self, us: float) -> int:

@@ -10,6 +10,12 @@ Seconds = Annotated[float, Meta(ge=0, le=3600)]
 Deadline = Annotated[float, Meta(gt=0, le=3600)]
 Port = Annotated[int, Meta(ge=0, le=65_535)]
 MIN_PULSE_US = 500
+CALIBRATION_US = (600, 2400)
+"""How far a calibration may try the servo of the jaw, whatever the rig says; most servos turn no further."""
+MOST_TRIM_US = 200
+"""Either way."""
+LOOK_AHEAD_MS = (-200, 300)
+"""The least and the most by which the jaw may go before the voice."""
 PulseWidth = Annotated[int, Meta(ge=MIN_PULSE_US, le=2500)]
 Role = Literal["stt", "llm", "tts", "vision"]
 Text = Annotated[str, Meta(min_length=1, pattern=NOT_BLANK)]
@@ -109,10 +115,10 @@ class Jaw(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     open_us: PulseWidth = 1600
     rest_us: Annotated[int, Meta(ge=0, le=2500)] = 0
     """Where it waits between two sentences; 0 = closed."""
-    trim_us: Annotated[int, Meta(ge=-200, le=200)] = 0
+    trim_us: Annotated[int, Meta(ge=-MOST_TRIM_US, le=MOST_TRIM_US)] = 0
     """Added to closed, open and rest: for a horn that was put on again a tooth further."""
     slew_us_per_s: Annotated[int, Meta(ge=50, le=20_000)] = 4000
-    look_ahead_ms: Annotated[int, Meta(ge=-200, le=300)] = 60
+    look_ahead_ms: Annotated[int, Meta(ge=LOOK_AHEAD_MS[0], le=LOOK_AHEAD_MS[1])] = 60
     idle_detach_s: Seconds = 5.0
     """Without a move for so long the servo goes limp; 0 = never."""
     arm_at_start: bool = False

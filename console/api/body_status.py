@@ -4,6 +4,13 @@ from typing import Literal
 
 from msgspec import Struct
 
+OLD_PICTURE_S = 1.0
+"""A picture that is older says that the camera stands still."""
+DARK_PERCENT = 8
+"""A picture of less brightness says that its cap is on, or that there is no light."""
+CLOSE_DB = 10.0
+"""A voice less far above the room is too far away, or the room too loud."""
+
 
 class PreflightRow(Struct, frozen=True, kw_only=True):
     """One thing that a preflight looked at."""

@@ -23,13 +23,14 @@ from profiles.edit import save_rig
 from profiles.errors import ProfileError
 from profiles.home import Home
 from profiles.loader import LoadedProfile
-from profiles.schema import Jaw, Rig
+from profiles.schema import CALIBRATION_US, LOOK_AHEAD_MS, MOST_TRIM_US, Jaw, Rig
 
 _STEP_S = 0.02
 _SETTLED_S = 0.2
 """A jog ends when its pulse has not changed for so long: it is there, or at a limit."""
 _TRAVEL = ("closed_us", "open_us", "rest_us", "trim_us", "look_ahead_ms")
-_LEAST, _MOST = 600, 2400
+_LEAST, _MOST = CALIBRATION_US
+_EARLIEST, _LATEST = LOOK_AHEAD_MS
 
 
 class JawHandler:
@@ -189,8 +190,9 @@ class JawHandler:
             raise CommandError(USAGE, f"rest_us must lie between {_LEAST} and {_MOST}, not at {new.rest_us}")
         if new.closed_us == new.open_us:
             raise CommandError(USAGE, "closed and open are the same; set them apart")
-        if not (-200 <= new.trim_us <= 200 and -200 <= new.look_ahead_ms <= 300):
-            raise CommandError(USAGE, "trim goes from -200 to 200 us, the look-ahead from -200 to 300 ms")
+        if not (abs(new.trim_us) <= MOST_TRIM_US and _EARLIEST <= new.look_ahead_ms <= _LATEST):
+            trim, ahead = f"-{MOST_TRIM_US} to {MOST_TRIM_US} us", f"{_EARLIEST} to {_LATEST} ms"
+            raise CommandError(USAGE, f"trim goes from {trim}, the look-ahead from {ahead}")
         with self._order:  # the client may have gone meanwhile
             self._jaw.calibrate(new, command.beyond and self._calibrating == holder)
 

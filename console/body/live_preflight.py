@@ -7,7 +7,7 @@ from time import monotonic
 
 from clients.chat import rehearsal
 from console.api import body_commands as cmd
-from console.api.body_status import PreflightRow
+from console.api.body_status import CLOSE_DB, DARK_PERCENT, OLD_PICTURE_S, PreflightRow
 from console.api.commands import TURN_FAILED, CommandError
 from console.body.camera_service import CameraService
 from console.body.device_set import Booth
@@ -26,9 +26,6 @@ from supervisors.states import ServiceState
 
 _ANSWER_S = 20.0
 _CALL_S = 1.0
-_NEAR_DB = 10.0
-"""A voice that is less above the room is misheard."""
-_OLD_S, _DARK = 1.0, 8
 _LITTLE = 0.05
 """Of the RAM: with less free than this the next visitor may be the last."""
 Asked = Callable[[], Awaitable[str]]
@@ -140,7 +137,7 @@ class LivePreflight:
         detail = f"{detail}, a voice {heard.snr_db:.0f} dB above the room"
         if heard.clipped:
             return PreflightRow(what="microphone", state="fault", detail=f"{detail}, but clipped", mend="turn it down")
-        if heard.snr_db < _NEAR_DB:
+        if heard.snr_db < CLOSE_DB:
             mend = "move closer, or turn noise_suppression up in the rig"
             return PreflightRow(what="microphone", state="fault", detail=detail, mend=mend)
         return PreflightRow(what="microphone", state="ok", detail=detail)
@@ -194,9 +191,9 @@ class LivePreflight:
             age = None if camera is None else camera.age_s
             frame = None if camera is None else camera.frame
             mend = "plug it in, close other programs that use it, or name another in the rig"
-            if fault or camera is None or frame is None or age is None or age > _OLD_S:
+            if fault or camera is None or frame is None or age is None or age > OLD_PICTURE_S:
                 rows.append(PreflightRow(what="camera", state="fault", detail=fault or "no picture yet", mend=mend))
-            elif frame.brightness < _DARK:
+            elif frame.brightness < DARK_PERCENT:
                 rows.append(
                     PreflightRow(what="camera", state="fault", detail=f"{camera.name}: dark", mend="take the cap off")
                 )

@@ -4,8 +4,7 @@ from msgspec import Struct
 
 from console.api.body_commands import Calibrate
 from console.api.body_status import BodyStatus
-
-_TRIM = 200
+from profiles.schema import MOST_TRIM_US
 
 
 class CalibrationStep(Struct, frozen=True):
@@ -123,7 +122,7 @@ def closed_rest(now: BodyStatus) -> Calibrate:
 
 
 def trimmed(now: BodyStatus, by: int) -> Calibrate:
-    return Calibrate(trim_us=max(-_TRIM, min(_TRIM, now.trim_us + by)), beyond=True)
+    return Calibrate(trim_us=max(-MOST_TRIM_US, min(MOST_TRIM_US, now.trim_us + by)), beyond=True)
 
 
 def swapped(now: BodyStatus) -> Calibrate:

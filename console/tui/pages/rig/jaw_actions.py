@@ -6,9 +6,10 @@ from console.api.client import NoShow
 from console.tui.pages.rig.base import RigBase
 from console.tui.pages.rig.view_model import STEPS
 from console.tui.pages.rig.wording import LINE
+from profiles.schema import LOOK_AHEAD_MS
 
 _NOT_TAKEN = "The stop was not taken: take the power from the servo!"
-_LOWEST, _HIGHEST = -200, 300
+_LOWEST, _HIGHEST = LOOK_AHEAD_MS
 
 
 class JawActions(RigBase):

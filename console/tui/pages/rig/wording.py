@@ -1,12 +1,11 @@
 """What is said on the rig page of the jaw, of tests, of devices: for somebody who looks for a second. Pure."""
 
 from console.api.body_answers import ToneHeard, VoiceHeard
-from console.api.body_status import BodyStatus
+from console.api.body_status import CLOSE_DB, BodyStatus
 from console.api.telemetry_types import JawReading
 from console.tui.client.screen_state import ScreenState
 from console.tui.drawing.styled_text import Span
 
-CLOSER_DB = 10.0
 """With less than this between voice and room a visitor must come closer."""
 LINE = "Mama may buy a big, wide, wonderful pumpkin; wow, what a mouthful for a poor old bag of bones!"
 """Lips and jaw have much to do in it."""
@@ -64,7 +63,7 @@ def heard(answer: VoiceHeard) -> Span:
     figures = f"voice {peak:.0f} dB, {snr:.0f} dB above the room"
     if answer.clipped:
         return f"▲ too loud, turn it down: {figures}", "warn"
-    if snr < CLOSER_DB:
+    if snr < CLOSE_DB:
         return f"▲ move closer: {figures}", "warn"
     return f"✓ good: {figures}", "good"
 

@@ -2,14 +2,13 @@
 
 from rich.cells import cell_len
 
+from console.api.body_status import DARK_PERCENT, OLD_PICTURE_S
 from console.api.telemetry_types import CameraReading
 from console.tui.client.screen_state import ScreenState
 from console.tui.drawing.panel import Panel
 from console.tui.drawing.styled_text import Line, clean, cut, seconds, wrap
 from console.tui.input.drivers import AsciiDriver
 
-_OLD_S = 1.0
-_DARK = 8
 """Percent, below which nobody is recognised."""
 _LEVELS = bytes(level & 0xF8 | level >> 5 for level in range(256))
 """32 of each colour: what only trembles in the lowest bits is not painted again, 8 times a second."""
@@ -54,9 +53,9 @@ def below(camera: CameraReading | None, name: str, width: int) -> list[Line]:
     if camera.age_s is None:
         return [(("◐ ", "info"), (f"{name or 'the camera'} is opened", ""))]
     on, room = ("● CAMERA ON", "alarm"), width - len("● CAMERA ON") - 2
-    age = (f"{seconds(camera.age_s)} old", "warn" if camera.age_s > _OLD_S else "dim")
+    age = (f"{seconds(camera.age_s)} old", "warn" if camera.age_s > OLD_PICTURE_S else "dim")
     light = camera.brightness
-    dark = light is not None and light < _DARK
+    dark = light is not None and light < DARK_PERCENT
     bright = ("" if light is None else f"{light}% bright" + (", too dark" if dark else ""), "warn" if dark else "dim")
     facts: Line = (age, ("  ", ""), bright)
     name = clean(name)

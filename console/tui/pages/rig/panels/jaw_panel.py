@@ -9,11 +9,12 @@ from console.tui.drawing.styled_text import Line, Span, column, cut, spread, wid
 from console.tui.pages.rig.panels.jaw_plot import plot
 from console.tui.pages.rig.view_model import STEPS, RigViewModel, possible
 from console.tui.pages.rig.wording import dropped, jaw_state, sync, travel
+from profiles.schema import LOOK_AHEAD_MS
 
 _LARGE = 26
 """Lines from which there is room for the large number."""
 _ROOMY = 12
-_LOWEST, _HIGHEST, _GRAIN = -200, 300, 5
+(_LOWEST, _HIGHEST), _GRAIN = LOOK_AHEAD_MS, 5
 _PLOT = 3
 
 
@@ -125,12 +126,12 @@ def _look_ahead(value: int, latency: float | None, cells: int) -> list[Piece]:
     delay = f"  output latency {latency:.0f} ms" if latency is not None else "  output latency unknown"
     bar = max(8, min(41, cells - 9 - 10 - len(side) - len(delay)))
     at = round((value - _LOWEST) / (_HIGHEST - _LOWEST) * (bar - 1))
-    row: list[Piece] = [("ahead    ", "dim"), ("-200 ", "dim")]
+    row: list[Piece] = [("ahead    ", "dim"), (f"{_LOWEST} ", "dim")]
     for cell in range(bar):
         there = _LOWEST + round(cell / (bar - 1) * (_HIGHEST - _LOWEST) / _GRAIN) * _GRAIN
         mark = ("●", "key") if cell == at else ("━", "info") if cell < at else ("─", "faint")
         row.append((*mark, f"rig_look_ahead_to({there})"))
-    return [*row, (" +300", "dim"), (side, "bold"), (delay, "dim")]
+    return [*row, (f" +{_HIGHEST}", "dim"), (side, "bold"), (delay, "dim")]
 
 
 def _wizard(desk: RigViewModel, cells: int) -> list[Sequence[Piece]]:
