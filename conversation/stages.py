@@ -13,8 +13,6 @@ class Stage(StrEnum):
     SPEAKING = "SPEAKING"
     FILLER = "FILLER"
     HELD = "HELD"
-    CANCELLED = "CANCELLED"
-    DEGRADED = "DEGRADED"
 
 
 class Outcome(StrEnum):

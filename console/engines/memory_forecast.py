@@ -16,7 +16,7 @@ from supervisors.meters import machine
 from supervisors.meters.memory_accounting import Pool
 
 SETTLED_S = 3.0
-"""A driver that does not give memory back by then is not waited for any more (research/supervision.md, job 2)."""
+"""A driver that does not give memory back by then is not waited for any more."""
 _LOOK_S = 0.05
 REMEMBERED_S = 20.0
 """A screen that shows all models asks every few seconds, and files change seldom."""

@@ -69,10 +69,6 @@ class Utterance:
         self._jaw.track(self.generation, self._lips.feed(SILENCE, last=True))
         self._speaker.finish(self.generation)
 
-    def queued_s(self) -> float:
-        """Seconds rendered that nobody has heard yet."""
-        return (self.written - self.position()) / self._speaker.rate
-
     def position(self) -> int:
         if self._heard is not None:
             return self._heard

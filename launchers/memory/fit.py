@@ -10,7 +10,7 @@ from profiles.wording import amount
 MIB = 1024 * 1024
 LEAST_VRAM, LEAST_RAM = 512 * MIB, 64 * MIB
 """A GPU that is full fails at once, and drivers, screens and other programs take hundreds of MiB without asking, hence
-512 (research/supervision.md). RAM gives way first (page cache, swap), our engines were foretold to 15 MB, and 512 MiB
+512. RAM gives way first (page cache, swap), our engines were foretold to 15 MB, and 512 MiB
 would refuse a model of 200 MB on a small board: 64 covers four times that error and the growth of the show itself.
 """
 SHARE = 20

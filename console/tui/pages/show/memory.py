@@ -38,10 +38,6 @@ class MemoryPanel(Panel):
         return [*lines, _ten_minutes(picture, width)]
 
 
-def ram_full(memory: Memory) -> float:
-    return 1 - memory.available / memory.total if memory.total else 0.0
-
-
 def full(device: DeviceMemory) -> float:
     return 1 - device.free / device.total if device.total else 0.0
 

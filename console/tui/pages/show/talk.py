@@ -11,7 +11,6 @@ from conversation.stages import Outcome, Stage
 
 _LABEL = 11
 _LONGEST_LABEL = 18
-_HEARING = {Stage.LISTENING: "… listening", Stage.TRANSCRIBING: "… writing it down"}
 _ENDS = {
     Outcome.INTERRUPTED: ("✂ interrupted", "warn"),
     Outcome.DEGRADED: ("▲ degraded", "warn"),
