@@ -19,7 +19,7 @@ LOG_RULES = (
     r"std::bad_alloc",
     r"Segmentation fault",
 )
-"""What engines say before they hang or die (from reports of llama.cpp, whisper.cpp and vLLM servers)."""
+"""What engines say before they hang or die (from public reports of such servers)."""
 OnProgress = Callable[[Any], None]
 """Takes whatever the caller's `prepare` reports; it is handed on, never read."""
 
