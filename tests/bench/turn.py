@@ -52,10 +52,10 @@ class Bench:
     def __init__(self, show: RealShow, character: Character) -> None:
         self.show, self.character = show, character
         ports = {s["name"]: f"http://127.0.0.1:{s['port']}" for s in show.status()["services"]}
-        self.stt = WhisperServer("stt", ports["stt"])
-        self.llm = OpenAIChat("llm", ports["llm"])
-        self.tts = Speech("tts", ports["tts"])
-        self.plain = httpx.AsyncClient(timeout=120.0, trust_env=False)
+        self.stt = show.introduced(WhisperServer("stt", ports["stt"]))
+        self.llm = show.introduced(OpenAIChat("llm", ports["llm"]))
+        self.tts = show.introduced(Speech("tts", ports["tts"]))
+        self.plain = httpx.AsyncClient(timeout=120.0, trust_env=False, headers=self.stt.http.headers)
         self.urls = ports
 
     async def loop(self, pcm: Samples) -> dict[str, Any]:

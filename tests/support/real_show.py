@@ -10,11 +10,12 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import psutil  # type: ignore[import-untyped]
 
+from clients.http import EngineClient
 from console.api.client import OperatorClient
 from console.api.commands import Command, Status
 from console.host.run_lock import ShowFile, alive
@@ -22,6 +23,7 @@ from profiles.home import CHECKOUT, Home
 from profiles.loader import load_rig
 from supervisors.shim.reaper import find, token_prefix
 
+C = TypeVar("C", bound=EngineClient)
 READY_S = 90.0
 
 
@@ -119,6 +121,16 @@ class RealShow:
         """The answer as it is on the wire."""
         async with OperatorClient(Path(self.file.socket)) as client:
             return msgspec.to_builtins(await client.call(command))
+
+    @property
+    def key_file(self) -> Path:
+        """The key that its engines want."""
+        return Home(self.home).state(self.rig) / "engine.key"
+
+    def introduced(self, client: C) -> C:
+        """A client of one of its engines, let in."""
+        client.http.headers["Authorization"] = f"Bearer {self.key_file.read_text()}"
+        return client
 
     @property
     def stop_socket(self) -> Path:

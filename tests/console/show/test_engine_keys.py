@@ -3,12 +3,10 @@
 import os
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
 
-from profiles.home import Home
 from tests.support.real_show import RealShow
 
 ORIGIN = {"Origin": "http://evil.example"}
@@ -18,10 +16,6 @@ PATHS = (
     "/health/", "/health/..", "//health", "/HEALTH", "/health%2f..%2fprops", "/v1/health/../models", "/x?/health",
 )  # fmt: skip
 METHODS = ("GET", "POST", "OPTIONS", "HEAD", "PUT", "DELETE")
-
-
-def key_file(show: RealShow) -> Path:
-    return Home(show.home).state(show.rig) / "engine.key"
 
 
 def attempts(key: str) -> Iterator[dict[str, str]]:
@@ -41,7 +35,7 @@ def refused(client: httpx.Client, method: str, path: str, headers: dict[str, str
 
 
 def walk(show: RealShow) -> list[int]:
-    key, ports = key_file(show).read_text(), [service["port"] for service in show.status()["services"]]
+    key, ports = show.key_file.read_text(), [service["port"] for service in show.status()["services"]]
     for port in ports:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10, trust_env=False) as client:
             health = client.get("/health", headers=ORIGIN)
@@ -62,22 +56,22 @@ def test_no_page_and_no_other_program_gets_more_than_health_from_a_real_engine(r
     assert len(walk(real)) == 4
     assert real.ask("--text", "Are you still there?")["outcome"] == "completed"
     logs = b"".join(file.read_bytes() for file in (real.home / "logs").rglob("*") if file.is_file())
-    assert logs and key_file(real).read_bytes() not in logs
+    assert logs and real.key_file.read_bytes() not in logs
 
 
 def test_a_show_that_is_killed_is_followed_by_one_that_has_the_key_of_its_engines(quick: RealShow) -> None:
     walk(quick)
-    key, pids = key_file(quick).read_text(), {s["name"]: s["pid"] for s in quick.status()["services"]}
+    key, pids = quick.key_file.read_text(), {s["name"]: s["pid"] for s in quick.status()["services"]}
     assert quick.process is not None
     os.kill(quick.process.pid, signal.SIGKILL)
     quick.process.wait()
     quick.start()
     services = quick.status()["services"]
     assert {s["name"]: s["pid"] for s in services} == pids and all(s["adopted"] for s in services)
-    assert key_file(quick).read_text() == key
+    assert quick.key_file.read_text() == key
     assert quick.ask("--text", "Are you still there?")["outcome"] == "completed"
     assert quick.cli("stop").returncode == 0
-    assert not key_file(quick).exists()
+    assert not quick.key_file.exists()
 
 
 def test_engines_whose_key_is_lost_are_started_again_and_the_operator_told(quick: RealShow) -> None:
@@ -85,7 +79,7 @@ def test_engines_whose_key_is_lost_are_started_again_and_the_operator_told(quick
     assert quick.process is not None
     os.kill(quick.process.pid, signal.SIGKILL)
     quick.process.wait()
-    key_file(quick).unlink()
+    quick.key_file.unlink()
     quick.start()
     services = quick.status()["services"]
     assert not pids & {s["pid"] for s in services} and not any(s["adopted"] for s in services)

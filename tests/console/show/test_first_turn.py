@@ -71,7 +71,7 @@ def test_a_recorded_question_is_answered(terse: RealShow, tmp_path: Path, name: 
 
 def test_what_it_says_can_be_understood(real: RealShow, tmp_path: Path) -> None:
     """What the voice says, heard by whisper: pooled word error at most 10 %."""
-    whisper = WhisperServer("stt", f"http://127.0.0.1:{real.service('stt')['port']}")
+    whisper = real.introduced(WhisperServer("stt", f"http://127.0.0.1:{real.service('stt')['port']}"))
     wrong = total = 0
 
     async def heard(path: Path) -> str:

@@ -5,7 +5,6 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]
 import pytest
 
-from profiles.home import Home
 from tests.console.show.test_first_turn import recording
 from tests.support.real_show import RealShow
 from tests.support.scripted.home import scripted_home
@@ -16,7 +15,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 def test_attached_engines_are_used_and_never_stopped(quick: RealShow, tmp_path: Path) -> None:
     ports = {s["name"]: s["port"] for s in quick.status()["services"]}
     pids = {s["pid"] for s in quick.status()["services"]}
-    key = Home(quick.home).state(quick.rig) / "engine.key"  # without it they answer the show that started them alone
+    key = quick.key_file  # without it they answer the show that started them alone
     rig = tmp_path / "guest.toml"
     rig.write_text(
         'title = "Guest"\n'
