@@ -45,7 +45,9 @@ def test_folders_files_functions_and_words_keep_to_the_rules() -> None:
         ("def f():\n" + "    x = 1\n" * 46, "f has 47 lines"),
         ("x = 1\n" * 321, "321 lines, at most 320"),
         ("# who" + "ever asks\n", "say it without"),
-        ("def _mo" + "urn(): ...\n", "say it without"),
+        ('"""A thing to mo' + 'urn."""\n', "say it without"),
+        ("def is_told(): ...\n", "is_told: a name for insiders"),
+        ("class NobodyThere: ...\n", "NobodyThere: a name for insiders"),
     ],
 )
 def test_what_breaks_a_rule_is_found(text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

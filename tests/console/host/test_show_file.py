@@ -41,7 +41,7 @@ async def test_the_newest_place_of_the_sockets_is_told_last(tmp_path: Path) -> N
     old_comes, new_tried = threading.Event(), threading.Event()
 
     class Slow(RunLock):
-        def mend(self, show: ShowFile | None = None) -> None:
+        def restore(self, show: ShowFile | None = None) -> None:
             if show is not None and show.socket == "/old":
                 old_comes.set()
                 new_tried.wait(0.5)  # in vain, where the new one waits for its turn
