@@ -203,12 +203,16 @@ def stop(arguments: Namespace) -> int:
 
 
 def _reap(arguments: Namespace, home: Home) -> int:
+    from launchers.runtime.engine_key import EngineKey
     from profiles.loader import load_rig
     from supervisors.shim.reaper import reap, token_prefix
 
     folders = (home.root / "state").glob("*/")
     rigs = [load_rig(arguments.rig, home).name] if arguments.rig else [f.name for f in folders]
-    return sum(len(reap(token_prefix(home.root, rig))) for rig in rigs)
+    ended = sum(len(reap(token_prefix(home.root, rig))) for rig in rigs)
+    for rig in rigs:
+        EngineKey.forget(home.state(rig))  # of engines that are gone now
+    return ended
 
 
 def _running(arguments: Namespace) -> ShowFile:

@@ -85,3 +85,12 @@ def test_engines_whose_key_is_lost_are_started_again_and_the_operator_told(quick
     assert not pids & {s["pid"] for s in services} and not any(s["adopted"] for s in services)
     assert any("engines' key is not there" in row.get("text", "") for row in quick.events())
     assert quick.ask("--text", "Are you still there?")["outcome"] == "completed"
+
+
+def test_a_stop_after_a_kill_takes_the_key_along(quick: RealShow) -> None:
+    assert quick.process is not None
+    os.kill(quick.process.pid, signal.SIGKILL)
+    quick.process.wait()
+    assert quick.key_file.exists()
+    assert quick.cli("stop").returncode == 0
+    assert not quick.key_file.exists()

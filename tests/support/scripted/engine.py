@@ -112,6 +112,9 @@ class Handler(BaseHTTPRequestHandler):
             return False
         if self.path == "/health" or not self.key or self.headers.get("Authorization") == f"Bearer {self.key}":
             return True
+        self.rfile.read(
+            min(int(self.headers.get("Content-Length", 0)), 1 << 20)
+        )  # else a client that writes is cut off
         self.send_error(401)
         self.close_connection = True
         return False
